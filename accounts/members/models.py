@@ -1,0 +1,30 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.ids import new_id
+
+
+class Member(models.Model):
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        CLOSED = "closed", _("closed")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    external_id = models.CharField(_("storefront's id"), max_length=64, unique=True, help_text=_("The id by which the storefront knows this member."))
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.ACTIVE)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=32, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    birthday = models.DateField(_("birthday"), null=True, blank=True)
+    referred_by = models.ForeignKey("self", verbose_name=_("invited by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    token_version = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(_("first seen"))
+    registered_at = models.DateTimeField(_("registered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+
+    def __str__(self) -> str:
+        return f"{self.external_id} {self.name}".strip()

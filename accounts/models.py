@@ -1,0 +1,3 @@
+from .members.models import Member
+
+__all__ = ["Member"]

@@ -1,0 +1,1 @@
+"""The small vocabulary that every app shares. Imports nothing of ours."""

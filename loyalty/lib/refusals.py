@@ -1,0 +1,20 @@
+"""A refusal: the caller asked for something that the business does not allow, and is told what and why."""
+
+from typing import Any
+
+
+class BusinessError(Exception):
+    """Raised by a verb that refuses. Nothing was written.
+
+    Subclasses set `code` (stable, for programs), `status` (HTTP) and `title` (a translatable sentence for people, the message
+    by default). Keyword arguments become members of the problem the API answers, so they must be plain JSON values.
+    """
+
+    code = "refused"
+    status = 409
+    title = "The request was refused."
+
+    def __init__(self, message: str = "", **figures: Any) -> None:
+        self.message = str(message or self.title)
+        self.figures = figures
+        super().__init__(self.message)

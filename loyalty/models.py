@@ -1,0 +1,3 @@
+from .programme.models import Programme
+
+__all__ = ["Programme"]

@@ -1,0 +1,4 @@
+"""Where points are spent: checkout now, the redemption mall next.
+
+Stands on everything else, and nothing stands on it.
+"""

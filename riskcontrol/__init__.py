@@ -1,0 +1,2 @@
+"""Who may move value: one door, `screening.assess`, asked wherever points move.
+"""

@@ -1,0 +1,2 @@
+"""Who belongs to which tier. Begins with the tier ladder.
+"""
