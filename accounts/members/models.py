@@ -25,6 +25,7 @@ class Member(models.Model):
     class Meta:
         verbose_name = _("member")
         verbose_name_plural = _("members")
+        constraints = [models.CheckConstraint(condition=~models.Q(referred_by=models.F("id")), name="member_not_invited_by_itself")]
 
     def __str__(self) -> str:
         return f"{self.external_id} {self.name}".strip()
