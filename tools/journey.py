@@ -24,10 +24,9 @@ import gzip
 import io
 import itertools
 import json
-import os
 import re
 import sys
-from datetime import timezone
+from datetime import UTC
 from decimal import ROUND_HALF_EVEN, Decimal
 from importlib import metadata
 from operator import attrgetter
@@ -78,7 +77,7 @@ def order(basket, categories):
     return [
         str(basket[0].basket_id),
         str(basket[0].household_id),
-        basket[0].occurred_at.replace(tzinfo=timezone.utc).isoformat(),
+        basket[0].occurred_at.replace(tzinfo=UTC).isoformat(),
         "purchase",
         "",
         decimal_string(max(total_cents, 0)),
@@ -88,7 +87,7 @@ def order(basket, categories):
     ]
 
 
-def orders(lines, categories, wanted=lambda household_id: True):
+def orders(lines, categories, wanted=lambda _: True):
     """The CSV rows for `lines`, one per basket of a wanted household, baskets of one instant by id.
 
     `lines` come sorted by time, as the package ships them; ValueError when they do not, or when a basket has two households.
@@ -110,7 +109,7 @@ def orders(lines, categories, wanted=lambda household_id: True):
 def households(choice):
     """`all`, or `every:N` for the households whose id is a multiple of N → a predicate over household ids."""
     if choice == "all":
-        return lambda household_id: True
+        return lambda _: True
     match = re.fullmatch(r"every:([1-9][0-9]*)", choice, re.ASCII)
     if not match:
         raise argparse.ArgumentTypeError(f"{choice!r} is neither 'all' nor 'every:N'")
@@ -128,7 +127,7 @@ def whole_file(path):
             if path.suffix == ".gz":
                 raw = stack.enter_context(gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=0))
             yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 

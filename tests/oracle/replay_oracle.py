@@ -5,13 +5,13 @@
 
 It reads the file that `manage.py replay` reads and follows the rules on paper, one purchase at a time. In a replay nobody spends, so a
 purchase's lot is whole, partly taken back by its refunds, or gone by expiry, and no lot ever touches another. The rules:
-- A purchase earns floor(amount × points per unit); nothing below zero.
+- A purchase earns floor(amount × points per unit); amounts are never below zero.
 - A refund gives money back. What the purchase earned becomes floor(what is left of it × points per unit); the difference is taken from
   what remains of its lot, and what of it had expired is waived. More than what is left to give back is refused.
 - A refund that precedes its purchase waits and is applied with it, at the purchase's time; one that names no purchase is parked.
 - A lot expires at the first instant after the day N months later (the last day of a shorter month) in the zone. At that instant it is gone.
 - The same row again changes nothing; the same id with other content is bad, and so are other currencies than the first one.
-- A row without a customer is a guest's: skipped, with the refunds of it.
+- A row without a customer is a guest's: skipped.
 Expiry is booked up to the last row, or up to `--until` where that is later.
 """
 
@@ -20,16 +20,17 @@ import calendar
 import csv
 import gzip
 import json
+import re
 import sys
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 csv.field_size_limit(2**31 - 1)
 
 
-class BadRow(ValueError):
+class BadRowError(ValueError):
     """A row that the replay reports and leaves out."""
 
 
@@ -41,9 +42,9 @@ class Purchase:
     expires_at: datetime | None
     earned: int
     refunded: Decimal = Decimal(0)
-    taken_back: int = 0  # asked back by refunds, whether taken or waived
+    taken_back: int = 0  # asked back by refunds
     taken: list = field(default_factory=list)  # (instant, points)
-    waived: int = 0
+    waived: int = 0  # of that, what had expired before
 
     def remaining(self, as_of):
         """Points of this lot that are there at that instant."""
@@ -70,7 +71,7 @@ def expiry(at, months, zone):
     years, month0 = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month0 + 1
     anniversary = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-    return datetime.combine(anniversary + timedelta(days=1), time(), zone).astimezone(timezone.utc)
+    return datetime.combine(anniversary + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 class Replay:
@@ -79,9 +80,8 @@ class Replay:
     def __init__(self, *, points_per_unit=1, expire_months=None, zone="UTC"):
         self.rate, self.months, self.zone = Decimal(points_per_unit), expire_months, ZoneInfo(zone)
         self.purchases = {}  # order id → Purchase
-        self.waiting = {}  # order id → [(instant, customer, amount)]
-        self.seen = {}  # (kind, order id) → row
-        self.guests_orders = set()
+        self.waiting = {}  # order id → [(line number, customer, instant, amount)]
+        self.seen = {}  # (kind, order id) → content
         self.customers = set()
         self.currency = None
         self.last = None
@@ -89,61 +89,65 @@ class Replay:
         self.parked = self.guests = self.repeated = self.refunds = 0
 
     def feed(self, rows):
-        """Takes every row, bad ones noted with their line number (the header is line 1) → self."""
+        """Takes every row, bad ones noted with their number (the header is 1, a row without line breaks is one line) → self."""
         for number, row in enumerate(rows, start=2):
             try:
-                self._take(row)
-            except BadRow as reason:
+                self._take(number, row)
+            except BadRowError as reason:
                 self.bad.append((number, str(reason)))
         return self
 
-    def _take(self, row):
-        at, amount, kind = _instant(row["occurred_at"]), _amount(row["amount"]), row["kind"]
+    def _take(self, number, row):
+        if None in row or None in row.values():
+            raise BadRowError("not as many columns as the header")
+        order_id, customer, kind, purchase_id = row["order_id"], row["customer_id"], row["kind"], row["refers_to"]
+        at, amount = _instant(row["occurred_at"]), _amount(row["amount"])
+        _check_list(row["lines"])
         if kind not in ("purchase", "refund"):
-            raise BadRow(f"kind {kind!r}")
-        if not row["order_id"]:
-            raise BadRow("no order id")
-        _json_list(row["lines"])
-        key = (kind, row["order_id"])
-        if key in self.seen:
-            if self.seen[key] != row:
-                raise BadRow("the same id with other content")
+            raise BadRowError(f"kind {kind!r}")
+        if not order_id:
+            raise BadRowError("no order id")
+        content = customer, at, purchase_id, amount, row["currency"], row["lines"], row["coupons"]
+        if self.seen.get((kind, order_id), content) != content:
+            raise BadRowError("the same id with other content")
+        self.last = max(at, self.last or at)
+        if (kind, order_id) in self.seen:
             self.repeated += 1
             return
-        if not row["customer_id"]:
+        if not customer:
             self.guests += 1
-            self.seen[key] = row
-            return
-        if row["currency"] != (self.currency or row["currency"]):
-            raise BadRow(f"currency {row['currency']!r}")
-        self.currency = row["currency"]
-        if kind == "purchase":
-            self._buy(row["order_id"], row["customer_id"], at, amount)
-        elif not row["refers_to"]:
-            self.parked += 1
-        elif row["refers_to"] in self.purchases:
-            self._give_back(row["refers_to"], row["customer_id"], at, amount)
+        elif row["currency"] != (self.currency or row["currency"]):
+            raise BadRowError(f"currency {row['currency']!r}")
         else:
-            self.waiting.setdefault(row["refers_to"], []).append((row["customer_id"], at, amount))
-        self.seen[key] = row
-        self.last = max(at, self.last or at)
+            self.currency = row["currency"]
+            if kind == "purchase":
+                self._buy(order_id, customer, at, amount)
+            elif not purchase_id:
+                self.parked += 1
+            elif purchase_id in self.purchases:
+                self._give_back(purchase_id, customer, at, amount)
+            else:
+                self.waiting.setdefault(purchase_id, []).append((number, customer, at, amount))
+        self.seen[kind, order_id] = content
 
     def _buy(self, order_id, customer, at, amount):
         self.customers.add(customer)
         self.purchases[order_id] = Purchase(customer, at, amount, expiry(at, self.months, self.zone), self._points(amount))
-        for waiting_customer, refund_at, refund_amount in self.waiting.pop(order_id, []):
-            self._give_back(order_id, waiting_customer, max(refund_at, at), refund_amount)
+        for number, refund_customer, _, refund_amount in self.waiting.pop(order_id, []):
+            try:
+                self._give_back(order_id, refund_customer, at, refund_amount)
+            except BadRowError as reason:
+                self.bad.append((number, str(reason)))
 
     def _give_back(self, order_id, customer, at, amount):
         purchase = self.purchases[order_id]
         if customer != purchase.customer:
-            raise BadRow("a refund of somebody else's purchase")
+            raise BadRowError("a refund of somebody else's purchase")
         if purchase.refunded + amount > purchase.amount:
-            raise BadRow("more given back than was paid")
+            raise BadRowError("more given back than was paid")
         purchase.refunded += amount
         self.refunds += 1
-        keeps = self._points(purchase.amount - purchase.refunded)
-        owed = purchase.earned - purchase.taken_back - keeps
+        owed = purchase.earned - purchase.taken_back - self._points(purchase.amount - purchase.refunded)
         purchase.taken_back += owed
         if purchase.gone(at):
             purchase.waived += owed
@@ -151,7 +155,7 @@ class Replay:
             purchase.taken.append((at, owed))
 
     def _points(self, amount):
-        return int(max(amount, Decimal(0)) * self.rate)
+        return int(amount * self.rate)
 
     def balance(self, customer, as_of):
         """Points of one customer at that instant, everything that happened at it included."""
@@ -166,7 +170,7 @@ class Replay:
 
     def totals(self, until=None, customer=None):
         """Everything that was booked, for all or for one customer; `earned − clawed_back − expired = left`."""
-        end = max((instant for instant in (self.last, until) if instant), default=datetime.max.replace(tzinfo=timezone.utc))
+        end = max(instant for instant in (self.last, until, datetime.min.replace(tzinfo=UTC)) if instant)
         of = [purchase for purchase in self.purchases.values() if customer in (None, purchase.customer)]
         return {
             "earned": sum(purchase.earned for purchase in of),
@@ -194,29 +198,25 @@ def _instant(text):
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise BadRow(f"time {text!r}") from None
+        raise BadRowError(f"time {text!r}") from None
     if at.tzinfo is None:
-        raise BadRow(f"time {text!r} has no offset")
-    return at.astimezone(timezone.utc)
+        raise BadRowError(f"time {text!r} has no offset")
+    return at.astimezone(UTC)
 
 
 def _amount(text):
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise BadRow(f"amount {text!r}") from None
-    if not amount.is_finite() or amount < 0:
-        raise BadRow(f"amount {text!r}")
-    return amount
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        raise BadRowError(f"amount {text!r}")
+    return Decimal(text)
 
 
-def _json_list(text):
+def _check_list(text):
     try:
         lines = json.loads(text)
     except ValueError:
-        raise BadRow("lines are not JSON") from None
+        raise BadRowError("lines are not JSON") from None
     if not isinstance(lines, list):
-        raise BadRow("lines are not a list")
+        raise BadRowError("lines are not a list")
 
 
 def read(path):
@@ -243,9 +243,9 @@ def main(argv=None):
         writer.writerows(sorted(replay.balances(options.balances_as_of).items()))
         return
     for name, figure in {**replay.counts(), **replay.totals(options.until)}.items():
-        print(f"{name} {figure}")
+        sys.stdout.write(f"{name} {figure}\n")
     for number, reason in replay.bad:
-        print(f"line {number}: {reason}", file=sys.stderr)
+        sys.stderr.write(f"row {number}: {reason}\n")
 
 
 if __name__ == "__main__":
