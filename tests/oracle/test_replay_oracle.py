@@ -52,6 +52,11 @@ def test_many_partial_refunds_come_to_the_same_as_one():
     assert Replay().feed([bought("1", "10.50"), *pieces[:7]]).totals()["left"] == 5
 
 
+def test_all_that_was_paid_may_be_given_back():
+    replay = Replay().feed([bought("1", "10.00"), refunded("r1", "1", "6.00"), refunded("r2", "1", "4.00")])
+    assert (replay.bad, replay.totals()["clawed_back"], replay.totals()["left"]) == ([], 10, 0)
+
+
 def test_more_than_was_paid_is_refused_and_takes_nothing():
     replay = Replay().feed([bought("1", "10.00"), refunded("r1", "1", "6.00"), refunded("r2", "1", "4.01")])
     assert replay.bad == [(4, "more given back than was paid")]

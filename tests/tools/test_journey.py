@@ -146,9 +146,11 @@ def test_a_missing_data_package_is_said_plainly(tmp_path, monkeypatch):
         journey.main(["--out", str(tmp_path / "purchases.csv")])
 
 
-def test_the_sample_holds_no_name_and_no_time_in_its_gzip_header():
-    magic, _, flags, mtime = struct.unpack("<2sBBI", SAMPLE.read_bytes()[:8])
-    assert (magic, flags, mtime) == (b"\x1f\x8b", 0, 0)
+def test_a_packed_file_says_neither_its_name_nor_a_time(tmp_path):
+    journey.write([], tmp_path / "empty.csv.gz")
+    for file in (SAMPLE, tmp_path / "empty.csv.gz"):
+        magic, _, flags, mtime = struct.unpack("<2sBBI", file.read_bytes()[:8])
+        assert (magic, flags, mtime) == (b"\x1f\x8b", 0, 0)
 
 
 def test_the_sample_is_the_baskets_of_every_fiftieth_household_sorted_by_time():
