@@ -1,0 +1,186 @@
+"""Questions to the books. Reads treat as gone what is due, swept or not; `look` is what the verbs begin with and holds the lock."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Q, QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.refusals import BusinessError
+
+from . import rules
+from .models import Account, Allocation, Entry, Hold, Lot
+
+
+class HoldUnknown(BusinessError):
+    code, status, title = "hold_unknown", 404, _("There is no such hold.")
+
+
+class EntryUnknown(BusinessError):
+    code, status, title = "entry_unknown", 404, _("There is no such entry.")
+
+
+class Balance(NamedTuple):
+    available: int
+    held: int
+    pending: int
+    debt: int
+
+
+class Seen(NamedTuple):
+    """What `look` saw: the books, whether a hold is past its deadline, and the entry that answered the key before, if any."""
+
+    book: rules.Book
+    overdue: bool
+    answer: UUID | None
+    digest: str | None
+
+
+# Two statements in one round trip: the second must begin after the lock is held, or it would read lots as they were before the wait.
+# A member's live lots are read only as far as `need` goes; `before` is what the lots in front of it can give.
+_LOCK = "SELECT 1 FROM points_account WHERE member_id = %(member)s FOR NO KEY UPDATE;"
+_ACCOUNT = """
+SELECT a.available, a.held, a.pending, a.debt, a.last_seq, a.frozen,
+       EXISTS (SELECT FROM points_hold h WHERE h.member_id = %(member)s AND h.status = 'open' AND h.expires_at <= %(now)s),
+       e.id, e.digest, l.id, l.remaining, l.held, l.expires_at, l.earned_at
+  FROM points_account a
+  LEFT JOIN points_entry e ON e.member_id = %(member)s AND e.key = %(key)s
+"""
+_DUE = """
+  LEFT JOIN points_lot l ON l.member_id = %(member)s AND l.is_open AND NOT l.is_pending AND l.expires_at <= %(now)s
+ WHERE a.member_id = %(member)s"""
+_DUE_AND_NEEDED = """
+  LEFT JOIN (SELECT o.*, sum(CASE WHEN o.expires_at <= %(now)s THEN 0 ELSE o.remaining END)
+                         OVER (ORDER BY o.expires_at, o.earned_at, o.id ROWS UNBOUNDED PRECEDING) - o.remaining AS before
+               FROM points_lot o
+              WHERE o.member_id = %(member)s AND o.is_open AND NOT o.is_pending) l ON l.before < %(need)s
+ WHERE a.member_id = %(member)s"""
+
+
+def look(*, member_id: UUID, key: str, need: int, now: datetime) -> Seen | None:
+    """Lock the account and read what an act needs, in one round trip; None where the account does not exist yet.
+
+    Must run in a transaction. Brings every lot that is due at `now`, and of the others the first that give `need` points.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK + _ACCOUNT + (_DUE_AND_NEEDED if need else _DUE), {"member": member_id, "key": key, "need": need, "now": now})
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    first = rows[0]
+    book = rules.Book(now, *first[:6])
+    book.bring(rules.Lot(row[9], row[10], row[11], row[12], row[13]) for row in rows if row[9] is not None)
+    return Seen(book, first[6], first[7], first[8])
+
+
+def lots_for_booking(*, member_id: UUID, ids: Iterable[UUID]) -> list[rules.Lot]:
+    """Lots by their ids, as the booking core knows them."""
+    return [_plain(lot) for lot in Lot.objects.filter(member_id=member_id, id__in=list(ids))]
+
+
+def lot_of(*, member_id: UUID, entry_id: UUID) -> rules.Lot:
+    """The lot that an earning made. EntryUnknown where it made none."""
+    lot = Lot.objects.filter(member_id=member_id, entry_id=entry_id).order_by("id").first()
+    if lot is None:
+        raise EntryUnknown
+    return _plain(lot)
+
+
+def _plain(lot: Lot) -> rules.Lot:
+    return rules.Lot(lot.id, lot.remaining, lot.held, lot.expires_at, lot.earned_at, lot.original, lot.is_pending, lot.available_at)
+
+
+def hold_of(*, member_id: UUID, hold_id: UUID) -> Hold:
+    hold = Hold.objects.filter(member_id=member_id, id=hold_id).first()
+    if hold is None:
+        raise HoldUnknown
+    return hold
+
+
+def overdue_holds(*, member_id: UUID, now: datetime) -> list[Hold]:
+    return list(Hold.objects.filter(member_id=member_id, status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "id"))
+
+
+def held_by(*, member_id: UUID, entry_id: UUID) -> list[tuple[UUID, int]]:
+    """What a hold's entry set aside in which lots, in the order in which lots are spent."""
+    parts = Allocation.objects.filter(member_id=member_id, entry_id=entry_id).order_by(F("lot__expires_at").asc(nulls_last=True), "lot__earned_at", "lot_id")
+    return list(parts.values_list("lot_id", "held"))
+
+
+class Spent(NamedTuple):
+    """What is left to restore of a spend: points in all, of these on credit, and what each lot still lacks."""
+
+    points: int
+    owed: int
+    lots: list[tuple[UUID, int]]
+
+
+def unrestored(*, member_id: UUID, entry: Entry) -> Spent:
+    restores = Entry.objects.filter(member_id=member_id, refers_to=entry, kind=Entry.Kind.RESTORE)
+    restored = restores.aggregate(n=Sum("points"))["n"] or 0
+    parts = (
+        Allocation.objects.filter(Q(entry=entry) | Q(entry__in=restores), member_id=member_id)
+        .values("lot_id").annotate(lacks=Sum("points")).filter(lacks__gt=0).values_list("lot_id", "lacks")
+    )  # fmt: skip
+    lots = list(parts)
+    left = entry.points - restored
+    return Spent(left, left - sum(lacks for _lot, lacks in lots), lots)
+
+
+class Earned(NamedTuple):
+    """What has become of an earning: still to claw back at most, how much of it is held or was spent, and claimed for those already."""
+
+    left: int
+    used: int
+    charged: int
+
+
+def fate(*, member_id: UUID, entry: Entry, lot: rules.Lot) -> Earned:
+    clawbacks = Entry.objects.filter(member_id=member_id, refers_to=entry, kind=Entry.Kind.CLAWBACK)
+    clawed, waived = clawbacks.aggregate(p=Sum("points"), w=Sum("waived")).values()
+    from_lot = Allocation.objects.filter(member_id=member_id, lot_id=lot.id)
+    own = from_lot.filter(entry__in=clawbacks).aggregate(n=Sum("points"))["n"] or 0
+    expired = from_lot.filter(entry__kind__in=[Entry.Kind.EXPIRE, Entry.Kind.FORFEIT]).aggregate(n=Sum("points"))["n"] or 0
+    used = lot.original - lot.remaining - expired - own
+    return Earned(lot.original - (clawed or 0), used, (clawed or 0) - (waived or 0) - own)
+
+
+def live_lots(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
+    """The lots that can be spent at `now`, in the order in which they are."""
+    return Lot.objects.filter(Q(expires_at__gt=now) | Q(expires_at=None), member_id=member_id, is_open=True, is_pending=False).order_by(*Lot._meta.ordering)
+
+
+def balance(*, member_id: UUID, now: datetime) -> Balance:
+    """The four buckets as they are at `now`: what is due is gone, what a lapsed hold held is available again, unless it owes."""
+    account = Account.objects.filter(member_id=member_id).first()
+    if account is None:
+        return Balance(0, 0, 0, 0)
+    due = Lot.objects.filter(member_id=member_id, is_open=True, is_pending=False, expires_at__lte=now).aggregate(n=Sum("remaining"))["n"] or 0
+    lapsed = (
+        Allocation.objects.filter(member_id=member_id, entry__in=Hold.objects.filter(member_id=member_id, status="open", expires_at__lte=now).values("entry"))
+        .aggregate(all=Sum("held"), good=Sum("held", filter=Q(lot__expires_at__gt=now) | Q(lot__expires_at=None)))
+    )  # fmt: skip
+    back = lapsed["good"] or 0
+    settles = min(back, account.debt)
+    return Balance(account.available - due + back - settles, account.held - (lapsed["all"] or 0), account.pending, account.debt - settles)
+
+
+def expiring(*, member_id: UUID, now: datetime, limit: int = 12) -> list[dict]:
+    """The next instants at which points expire, the earliest first: `{at, points}`."""
+    dated = Lot.objects.filter(member_id=member_id, is_open=True, is_pending=False, expires_at__gt=now)
+    return list(dated.order_by("expires_at").values(at=F("expires_at")).annotate(points=Sum("remaining"))[:limit])
+
+
+def by_source(*, member_id: UUID, now: datetime) -> dict[str, int]:
+    """The member's sub-accounts: points that can be spent, by where they came from."""
+    return dict(live_lots(member_id=member_id, now=now).order_by().values_list("source").annotate(n=Sum("remaining")))
+
+
+def entry_of(*, member_id: UUID, entry_id: UUID) -> Entry:
+    entry = Entry.objects.filter(member_id=member_id, id=entry_id).first()
+    if entry is None:
+        raise EntryUnknown
+    return entry

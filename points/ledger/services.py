@@ -1,0 +1,504 @@
+"""The verbs: the only writers of the books. See the package's essay for how each of them goes."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.ids import new_id
+from loyalty.lib.refusals import BusinessError
+from loyalty.outbox import services as outbox
+from loyalty.programme import selectors as programme
+from points.terms import selectors as terms
+from points.terms.rules import ExpiryPolicy
+
+from . import events, rules, selectors
+from .models import Account, Entry, Hold, Lot, Source
+from .rules import Shortage
+
+
+class KeyConflict(BusinessError):
+    code, status, title = "key_conflict", 409, _("This was already booked with other content. Use another id for another thing.")
+
+
+class InsufficientPoints(BusinessError):
+    code, status, title = "insufficient_points", 409, _("There are not enough points available.")
+
+
+class AccountFrozen(BusinessError):
+    code, status, title = "account_frozen", 403, _("This account is frozen: its points cannot be used now.")
+
+
+class NotFrozen(BusinessError):
+    code, status, title = "not_frozen", 409, _("This account is not frozen.")
+
+
+class PointsNotPositive(BusinessError):
+    code, status, title = "points_not_positive", 422, _("The number of points must be above zero.")
+
+
+class HoldSettled(BusinessError):
+    code, status, title = "hold_settled", 409, _("This hold was captured or released before.")
+
+
+class HoldLapsed(BusinessError):
+    code, status, title = "hold_lapsed", 409, _("This hold is past its deadline. Make a new one.")
+
+
+class CaptureExceedsHold(BusinessError):
+    code, status, title = "capture_exceeds_hold", 422, _("More points than are held cannot be captured.")
+
+
+class RestoreExceedsSpend(BusinessError):
+    code, status, title = "restore_exceeds_spend", 422, _("More points than were spent cannot be given back.")
+
+
+class NotSpent(BusinessError):
+    code, status, title = "not_spent", 422, _("Only spent points can be given back.")
+
+
+class ClawbackExceedsEarning(BusinessError):
+    code, status, title = "clawback_exceeds_earning", 422, _("More points than were earned cannot be taken back.")
+
+
+class DeadlinePassed(BusinessError):
+    code, status, title = "deadline_passed", 422, _("The deadline of a hold must lie ahead.")
+
+
+class SelfTransfer(BusinessError):
+    code, status, title = "self_transfer", 422, _("Points cannot be transferred to oneself.")
+
+
+class _Act:
+    """One act on one member's locked books: opened, decided on by the verb, then written with one round trip."""
+
+    def __init__(self, member_id: UUID, *, key: str, content: tuple[Any, ...] = (), need: int = 0, subject: str = "", actor: str, reason: str = "", now: datetime):
+        assert not key.startswith("#"), "keys with # are the ledger's own"
+        self.member_id, self.key, self.subject, self.actor, self.reason, self.now = member_id, key, subject, actor, reason, now
+        self.digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest() if key else ""
+        seen = selectors.look(member_id=member_id, key=key, need=need, now=now)
+        if seen is None:
+            Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
+            seen = selectors.look(member_id=member_id, key=key, need=need, now=now)
+            assert seen is not None
+        self.book = seen.book
+        self.hold_rows: list[str] = []
+        self.hold_values: list[Any] = []
+        self.answer: Entry | None = None
+        if seen.answer is not None:
+            if seen.digest != self.digest:
+                raise KeyConflict(key=key)
+            self.answer = Entry.objects.get(member_id=member_id, id=seen.answer)
+            return
+        self.book.expire_due()
+        if seen.overdue:
+            self._release_overdue()
+
+    def _release_overdue(self) -> None:
+        for hold in selectors.overdue_holds(member_id=self.member_id, now=self.now):
+            held = self.bring_held(hold)
+            self.book.release(held, occurred_at=hold.expires_at, refers_to=hold.entry_id, main=False)
+            self.settle_hold(hold, Hold.Status.LAPSED)
+
+    def bring_held(self, hold: Hold) -> list[tuple[UUID, int]]:
+        held = selectors.held_by(member_id=self.member_id, entry_id=hold.entry_id)
+        self.book.bring(selectors.lots_for_booking(member_id=self.member_id, ids=[lot for lot, _ in held]))
+        return held
+
+    def settle_hold(self, hold: Hold, status: Hold.Status, captured: int = 0) -> None:
+        assert status in Hold.ARROWS[Hold.Status(hold.status)], f"a hold does not go from {hold.status} to {status}"
+        hold.status, hold.captured, hold.settled_at = status, captured, self.now
+        self.hold_rows.append("UPDATE points_hold SET status = %s, captured = %s, settled_at = %s WHERE id = %s AND member_id = %s AND status = 'open'")
+        self.hold_values += [status, captured, self.now, hold.id, self.member_id]
+
+    def refuse_if_frozen(self) -> None:
+        if self.book.frozen:
+            raise AccountFrozen
+
+    def write(self, *, hold: Hold | None = None) -> Entry | None:
+        """Write the journal down; the act's own entry, where it has one."""
+        book, member = self.book, self.member_id
+        if not book.journal:
+            return None
+        sql = ["UPDATE points_account SET available = %s, held = %s, pending = %s, debt = %s, last_seq = %s, frozen = %s WHERE member_id = %s"]
+        values: list[Any] = [book.available, book.held, book.pending, book.debt, book.last_seq, book.frozen, member]
+
+        entries, own = [], None
+        for draft in book.journal:
+            entry = Entry(
+                id=new_id(), member_id=member, seq=draft.seq, kind=draft.kind, points=draft.points, available_change=draft.available, held_change=draft.held,
+                pending_change=draft.pending, debt_change=draft.debt, balance_after=draft.balance_after, waived=draft.waived, expires_at=draft.expires_at,
+                key=self.key if draft.main else f"#{draft.seq}", digest=self.digest if draft.main else "", subject=self.subject, refers_to_id=draft.refers_to,
+                actor=self.actor, reason=self.reason, occurred_at=draft.occurred_at, recorded_at=self.now,
+            )  # fmt: skip
+            entry._state.adding = False
+            entries.append(entry)
+            own = entry if draft.main else own
+        columns = [field.attname for field in Entry._meta.concrete_fields]
+        sql.append(_insert(Entry, columns, len(entries)))
+        values += [getattr(entry, column) for entry in entries for column in columns]
+
+        fresh = [lot for lot in book.lots.values() if lot.fresh is not None and lot.original]
+        if fresh:
+            assert own is not None, "a lot is made by the act's own entry"
+            columns = [field.attname for field in Lot._meta.concrete_fields]
+            sql.append(_insert(Lot, columns, len(fresh)))
+            for lot in fresh:
+                row = {
+                    **lot.fresh, "id": lot.id, "member_id": member, "entry_id": own.id, "original": lot.original, "remaining": lot.remaining, "held": lot.held,
+                    "is_open": lot.remaining > 0, "is_pending": lot.is_pending, "earned_at": lot.earned_at, "available_at": lot.available_at, "expires_at": lot.expires_at,
+                }  # fmt: skip
+                values += [row[column] for column in columns]
+        for lot in book.lots.values():
+            if lot.fresh is None and lot.state() != lot.before:
+                sql.append("UPDATE points_lot SET remaining = %s, held = %s, is_open = %s, is_pending = %s, available_at = coalesce(%s, available_at), expires_at = %s WHERE id = %s AND member_id = %s")
+                values += [lot.remaining, lot.held, lot.remaining > 0, lot.is_pending, lot.available_at, lot.expires_at, lot.id, member]
+
+        takes = [(entry, take) for entry, draft in zip(entries, book.journal, strict=True) for take in draft.takes]
+        if takes:
+            sql.append("INSERT INTO points_allocation (member_id, entry_id, lot_id, points, held) VALUES " + ", ".join(["(%s, %s, %s, %s, %s)"] * len(takes)))
+            for entry, take in takes:
+                values += [member, entry.id, take.lot, take.points, take.held]
+
+        if hold is not None:
+            assert own is not None
+            hold.entry_id = own.id
+            columns = [field.attname for field in Hold._meta.concrete_fields]
+            sql.append(_insert(Hold, columns, 1))
+            values += [getattr(hold, column) for column in columns]
+        sql += self.hold_rows
+        values += self.hold_values
+
+        told = [
+            outbox.Event(
+                topic=events.TOPICS[entry.kind], member_id=member, now=self.now,
+                payload={"entry": str(entry.id), "points": entry.points, "subject": entry.subject, "occurred_at": entry.occurred_at.isoformat()},
+            )
+            for entry in entries
+            if entry.kind in events.TOPICS and outbox.heard(events.TOPICS[entry.kind])
+        ]  # fmt: skip
+        if told:
+            insertion, more = outbox.insertion(told)
+            sql.append(insertion)
+            values += more
+        with connection.cursor() as cursor:
+            cursor.execute(";\n".join(sql), values)
+        return own
+
+
+def _insert(model: type, columns: Sequence[str], rows: int) -> str:
+    return f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) VALUES " + ", ".join([f"({', '.join(['%s'] * len(columns))})"] * rows)  # noqa: S608 (our own names)
+
+
+def _positive(points: int) -> None:
+    if points <= 0:
+        raise PointsNotPositive
+
+
+def _fresh_lot(
+    points: int, *, source: str, policy: ExpiryPolicy, available_at: datetime | None, matures_at: datetime | None, expires_at: datetime | None = None, dated: bool = False,
+    rule_version_id: int | None, cost_centre: str, occurred_at: datetime, now: datetime,
+) -> rules.Lot:  # fmt: skip
+    """A lot to be made. Without `available_at` it waits; `dated` ones keep the given `expires_at` whatever the policy says."""
+    if available_at is not None and not dated:
+        expires_at = policy.expires_at(available_at, programme.zone(now=now))
+    row = {"source": source, "matures_at": matures_at, "terms": str(policy), "rule_version_id": rule_version_id, "cost_centre": cost_centre}
+    return rules.Lot(new_id(), points, 0, expires_at, occurred_at, points, available_at is None, available_at, row)
+
+
+@transaction.atomic(savepoint=False)
+def earn(
+    *, member_id: UUID, points: int, source: str, subject: str = "", policy: ExpiryPolicy | None = None, matures_at: datetime | None = None, waits: bool = False,
+    rule_version_id: int | None = None, cost_centre: str = "", occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime,
+) -> Entry:  # fmt: skip
+    """Grant `points` as one lot. They can be spent at once, or from `matures_at` on, or, where the grant `waits`, after `mature`.
+
+    `policy` (default: the programme's) is pinned to the lot; its term runs from when the points become available, else from
+    `occurred_at` (default: `now`). A grant whose term is over on arrival is booked as earned and expired.
+    Refuses: PointsNotPositive, KeyConflict.
+    """
+    _positive(points)
+    occurred_at = occurred_at or now
+    act = _Act(member_id, key=key, content=("earn", points, source, subject), subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    pending = waits or (matures_at is not None and matures_at > now)
+    lot = _fresh_lot(
+        points, source=source, policy=policy or terms.terms().policy, available_at=None if pending else matures_at or occurred_at, matures_at=matures_at,
+        rule_version_id=rule_version_id, cost_centre=cost_centre, occurred_at=occurred_at, now=now,
+    )  # fmt: skip
+    act.book.give("earn", [lot], occurred_at=occurred_at)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def mature(*, member_id: UUID, entry_id: UUID, actor: str, reason: str = "", key: str, now: datetime) -> Entry | None:
+    """The pending points of the earning `entry_id` become available: as of their time where they have one that has come, else now.
+
+    None where nothing of them is left to mature. Refuses: EntryUnknown, KeyConflict.
+    """
+    act = _Act(member_id, key=key, content=("mature", entry_id), actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    row = Lot.objects.filter(member_id=member_id, entry_id=entry_id).first()
+    if row is None:
+        raise selectors.EntryUnknown
+    if not row.is_pending or not row.is_open:
+        act.write()
+        return None
+    lot = selectors.lot_of(member_id=member_id, entry_id=entry_id)
+    act.book.bring([lot])
+    available_at = row.matures_at if row.matures_at is not None and row.matures_at <= now else now
+    expires_at = ExpiryPolicy.parse(row.terms).expires_at(available_at, programme.zone(now=now))
+    act.subject = Entry.objects.values_list("subject", flat=True).get(member_id=member_id, id=entry_id)
+    act.book.mature(lot, available_at=available_at, expires_at=expires_at, refers_to=entry_id)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def spend(
+    *, member_id: UUID, points: int, subject: str = "", overdraw: bool = False, occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime
+) -> Entry:
+    """Take `points` for good, from the lots that expire first.
+
+    With `overdraw` (a purchase that was already paid) neither a shortage nor a freeze refuses: what is missing becomes debt.
+    Refuses: PointsNotPositive, InsufficientPoints, AccountFrozen, KeyConflict.
+    """
+    _positive(points)
+    act = _Act(member_id, key=key, content=("spend", points, subject), need=points, subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    if not overdraw:
+        act.refuse_if_frozen()
+    _take(act, "spend", points, occurred_at=occurred_at or now, overdraw=overdraw)
+    return act.write()
+
+
+def _take(act: _Act, kind: str, points: int, *, occurred_at: datetime, overdraw: bool = False) -> rules.Draft:
+    try:
+        return act.book.take(kind, points, occurred_at=occurred_at, overdraw=overdraw)
+    except Shortage as short:
+        raise InsufficientPoints(wanted=short.wanted, available=short.available) from short
+
+
+@transaction.atomic(savepoint=False)
+def hold(*, member_id: UUID, points: int, expires_at: datetime, subject: str = "", actor: str, reason: str = "", key: str, now: datetime) -> Hold:
+    """Set `points` aside until they are captured or released, or `expires_at` passes.
+
+    Refuses: PointsNotPositive, DeadlinePassed, InsufficientPoints, AccountFrozen, KeyConflict.
+    """
+    _positive(points)
+    act = _Act(member_id, key=key, content=("hold", points, subject), need=points, subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return Hold.objects.get(member_id=member_id, entry_id=act.answer.id)
+    if expires_at <= now:
+        raise DeadlinePassed
+    act.refuse_if_frozen()
+    try:
+        act.book.hold(points, occurred_at=now)
+    except Shortage as short:
+        raise InsufficientPoints(wanted=short.wanted, available=short.available) from short
+    made = Hold(member_id=member_id, points=points, subject=subject, created_at=now, expires_at=expires_at)
+    act.write(hold=made)
+    made._state.adding = False
+    return made
+
+
+@transaction.atomic(savepoint=False)
+def capture(*, member_id: UUID, hold_id: UUID, points: int | None = None, subject: str = "", actor: str, reason: str = "", key: str, now: datetime) -> Entry:
+    """Spend `points` of a hold (default: all of it) and release what is left. A freeze does not stop it.
+
+    Refuses: HoldUnknown, HoldSettled, HoldLapsed, CaptureExceedsHold, PointsNotPositive, KeyConflict.
+    """
+    if points is not None:
+        _positive(points)
+    act = _Act(member_id, key=key, content=("capture", hold_id, points, subject), subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    held = _open_hold(act, hold_id)
+    points = held.points if points is None else points
+    if points > held.points:
+        raise CaptureExceedsHold(held=held.points)
+    act.book.capture(act.bring_held(held), points, occurred_at=now, refers_to=held.entry_id)
+    act.settle_hold(held, Hold.Status.CAPTURED, points)
+    return act.write()
+
+
+def _open_hold(act: _Act, hold_id: UUID) -> Hold:
+    held = selectors.hold_of(member_id=act.member_id, hold_id=hold_id)
+    if held.status == Hold.Status.LAPSED or (held.status == Hold.Status.OPEN and held.expires_at <= act.now):
+        raise HoldLapsed(deadline=held.expires_at.isoformat())
+    if held.status != Hold.Status.OPEN:
+        raise HoldSettled(hold_status=held.status)
+    return held
+
+
+@transaction.atomic(savepoint=False)
+def release(*, member_id: UUID, hold_id: UUID, actor: str, reason: str = "", key: str, now: datetime) -> Entry:
+    """Give up a hold: its points are available again; those whose lot has expired meanwhile expire at once.
+
+    Refuses: HoldUnknown, HoldSettled, HoldLapsed (past its deadline it is released anyway), KeyConflict.
+    """
+    act = _Act(member_id, key=key, content=("release", hold_id), actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    held = _open_hold(act, hold_id)
+    act.subject = held.subject
+    act.book.release(act.bring_held(held), occurred_at=now, refers_to=held.entry_id)
+    act.settle_hold(held, Hold.Status.RELEASED)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def restore(
+    *, member_id: UUID, entry_id: UUID, points: int, subject: str = "", grace: timedelta | None = None, occurred_at: datetime | None = None, actor: str, reason: str = "",
+    key: str, now: datetime,
+) -> Entry:  # fmt: skip
+    """Give back `points` of the spend or capture `entry_id`, to the very lots, latest-expiring first.
+
+    A lot that has expired meanwhile expires again at once, or lives on for `grace` (default: the programme's). What the spend had
+    left as debt is forgiven first; if later points have settled it, it comes back as a new lot.
+    Refuses: PointsNotPositive, EntryUnknown, NotSpent, RestoreExceedsSpend, KeyConflict.
+    """
+    _positive(points)
+    act = _Act(member_id, key=key, content=("restore", entry_id, points, subject), subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    entry = selectors.entry_of(member_id=member_id, entry_id=entry_id)
+    if entry.kind not in (Entry.Kind.SPEND, Entry.Kind.CAPTURE):
+        raise NotSpent
+    spent = selectors.unrestored(member_id=member_id, entry=entry)
+    if points > spent.points:
+        raise RestoreExceedsSpend(left=spent.points)
+    act.book.bring(selectors.lots_for_booking(member_id=member_id, ids=[lot for lot, _ in spent.lots]))
+    occurred_at = occurred_at or now
+    fresh = _fresh_lot(
+        0, source=Source.RESTORED, policy=terms.terms().policy, available_at=occurred_at, matures_at=None, rule_version_id=None, cost_centre="", occurred_at=occurred_at, now=now
+    )
+    grace = terms.restore_grace() if grace is None else grace
+    act.book.restore(points, spent=spent.lots, owed=spent.owed, grace=grace, occurred_at=occurred_at, refers_to=entry_id, fresh=fresh)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def clawback(
+    *, member_id: UUID, entry_id: UUID, points: int, subject: str = "", occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime
+) -> Entry:
+    """Take back `points` of the earning `entry_id`: from its lot; what of it is held or was spent, from other lots, then as debt.
+
+    What of it had expired is waived, and the entry says so. Refuses: PointsNotPositive, EntryUnknown, ClawbackExceedsEarning, KeyConflict.
+    """
+    _positive(points)
+    act = _Act(member_id, key=key, content=("clawback", entry_id, points, subject), need=points, subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    entry = selectors.entry_of(member_id=member_id, entry_id=entry_id)
+    lot = selectors.lot_of(member_id=member_id, entry_id=entry_id)
+    earned = selectors.fate(member_id=member_id, entry=entry, lot=lot)
+    if points > earned.left:
+        raise ClawbackExceedsEarning(left=earned.left)
+    act.book.bring([lot])
+    act.book.clawback(points, own=act.book.lots[lot.id], used=earned.used, charged=earned.charged, occurred_at=occurred_at or now, refers_to=entry_id)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def expire(*, member_id: UUID, actor: str, now: datetime) -> None:
+    """Book what is due of one member: expired lots, holds past their deadline. Every other verb does so before its own work."""
+    _Act(member_id, key="", actor=actor, now=now).write()
+
+
+@transaction.atomic(savepoint=False)
+def adjust(
+    *, member_id: UUID, points: int, policy: ExpiryPolicy | None = None, source: str = Source.ADJUSTMENT, subject: str = "", cost_centre: str = "", actor: str, reason: str,
+    key: str, now: datetime,
+) -> Entry:  # fmt: skip
+    """Correct by hand: above zero a new lot, below zero points from the lots that expire first.
+
+    Refuses: PointsNotPositive (zero), InsufficientPoints, KeyConflict. Who may do so, and how much, is `points.adjustments`.
+    """
+    _positive(abs(points))
+    act = _Act(member_id, key=key, content=("adjust", points, subject), need=max(-points, 0), subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    if points > 0:
+        lot = _fresh_lot(
+            points, source=source, policy=policy or terms.terms().policy, available_at=now, matures_at=None, rule_version_id=None, cost_centre=cost_centre, occurred_at=now, now=now
+        )
+        act.book.give("adjust", [lot], occurred_at=now)
+    else:
+        _take(act, "adjust", -points, occurred_at=now)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def forfeit(*, member_id: UUID, points: int, subject: str = "", actor: str, reason: str, key: str, now: datetime) -> Entry:
+    """Void `points`, from the lots that expire first: gone like expired ones, so a later clawback waives them.
+
+    Refuses: PointsNotPositive, InsufficientPoints, KeyConflict.
+    """
+    _positive(points)
+    act = _Act(member_id, key=key, content=("forfeit", points, subject), need=points, subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    _take(act, "forfeit", points, occurred_at=now)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def transfer(*, member_id: UUID, to_member_id: UUID, points: int, subject: str = "", actor: str, reason: str = "", key: str, now: datetime) -> tuple[Entry, Entry]:
+    """Move `points` to another member. Each part keeps the expiry of the lot that it comes from: a transfer refreshes nothing.
+
+    Gives the two entries, away and received. Refuses: PointsNotPositive, SelfTransfer, InsufficientPoints, AccountFrozen, KeyConflict.
+    """
+    _positive(points)
+    if member_id == to_member_id:
+        raise SelfTransfer
+    content = ("transfer", member_id, to_member_id, points, subject)
+    acts = {
+        one: _Act(one, key=key, content=content, need=points if one == member_id else 0, subject=subject, actor=actor, reason=reason, now=now)
+        for one in sorted((member_id, to_member_id))
+    }
+    away, received = acts[member_id], acts[to_member_id]
+    if away.answer and received.answer:
+        return away.answer, received.answer
+    away.refuse_if_frozen()
+    draft = _take(away, "transfer_out", points, occurred_at=now)
+    lots = [
+        _fresh_lot(
+            take.points, source=Source.TRANSFER, policy=ExpiryPolicy("never"), available_at=now, matures_at=None, expires_at=away.book.lots[take.lot].expires_at, dated=True,
+            rule_version_id=None, cost_centre="", occurred_at=now, now=now,
+        )
+        for take in draft.takes
+    ]  # fmt: skip
+    received.book.give("transfer_in", lots, occurred_at=now)
+    return away.write(), received.write()
+
+
+@transaction.atomic(savepoint=False)
+def freeze(*, member_id: UUID, actor: str, reason: str, key: str, now: datetime) -> Entry:
+    """Stop what the member does with points (hold, spend, transfer, redeem). Refuses: AccountFrozen, KeyConflict."""
+    act = _Act(member_id, key=key, content=("freeze",), actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    act.refuse_if_frozen()
+    act.book.frozen = True
+    act.book.enter("freeze", 0, occurred_at=now)
+    return act.write()
+
+
+@transaction.atomic(savepoint=False)
+def unfreeze(*, member_id: UUID, actor: str, reason: str, key: str, now: datetime) -> Entry:
+    """Let the member use points again. Refuses: NotFrozen, KeyConflict."""
+    act = _Act(member_id, key=key, content=("unfreeze",), actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    if not act.book.frozen:
+        raise NotFrozen
+    act.book.frozen = False
+    act.book.enter("unfreeze", 0, occurred_at=now)
+    return act.write()
