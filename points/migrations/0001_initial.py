@@ -22,18 +22,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Allocation',
-            fields=[
-                ('pk', models.CompositePrimaryKey('member_id', 'entry_id', 'lot_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('points', models.BigIntegerField(help_text='What left the lot for good; below zero, what came back.', verbose_name='taken')),
-                ('held', models.BigIntegerField(default=0, verbose_name='held ±')),
-            ],
-            options={
-                'verbose_name': 'allocation',
-                'verbose_name_plural': 'allocations',
-            },
-        ),
-        migrations.CreateModel(
             name='Entry',
             fields=[
                 ('id', models.UUIDField(default=loyalty.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
@@ -182,11 +170,6 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='account_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='955319af52df1b83b739e4e2dd407392e1019c43', operation='DELETE', pgid='pgtrigger_account_stays_2e10b', table='points_account', when='BEFORE')),
         ),
         migrations.AddField(
-            model_name='allocation',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
             model_name='entry',
             name='member',
             field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
@@ -195,11 +178,6 @@ class Migration(migrations.Migration):
             model_name='entry',
             name='refers_to',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='refers to'),
-        ),
-        migrations.AddField(
-            model_name='allocation',
-            name='entry',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='points.entry', verbose_name='entry'),
         ),
         migrations.AddField(
             model_name='historicalterms',
@@ -227,14 +205,24 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
         ),
         migrations.AddField(
-            model_name='allocation',
-            name='lot',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.lot', verbose_name='lot'),
-        ),
-        migrations.AddField(
             model_name='lot',
             name='rule_version',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.ruleversion', verbose_name='rule version'),
+        ),
+        migrations.CreateModel(
+            name='Allocation',
+            fields=[
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('entry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='points.entry', verbose_name='entry')),
+                ('lot', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.lot', verbose_name='lot')),
+                ('pk', models.CompositePrimaryKey('member_id', 'entry_id', 'lot_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('points', models.BigIntegerField(help_text='What left the lot for good; below zero, what came back.', verbose_name='taken')),
+                ('held', models.BigIntegerField(default=0, verbose_name='held ±')),
+            ],
+            options={
+                'verbose_name': 'allocation',
+                'verbose_name_plural': 'allocations',
+            },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='ruleversion',
