@@ -145,11 +145,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["loyalty.lib.problems.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["loyalty.lib.fields.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "loyalty.lib.paging.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "loyalty.lib.schema.ProblemSchema",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_THROTTLE_CLASSES": ["loyalty.lib.throttling.CallerThrottle"],
     "EXCEPTION_HANDLER": "loyalty.lib.problems.answer",
     "UNAUTHENTICATED_USER": None,
-    "PAGE_SIZE": 20,
+    "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": TRUSTED_PROXIES,
 }
 # Requests a minute.
 RATE_LIMIT_STOREFRONT = env.int("RATE_LIMIT_STOREFRONT", default=6000)

@@ -1,0 +1,78 @@
+"""Lists: `{results, next}`, newest first, a page at a time. `next` is the address of the next page, or null on the last."""
+
+import base64
+import json
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError as NotThatType
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+
+class NewestFirst(BasePagination):
+    """Pages by what was last seen, not by counting: rows added meanwhile neither repeat nor hide others.
+
+    The view names the order in `newest_by`: one unique field, like the default `("id",)`, or any field and then `id`.
+    """
+
+    page_size, most = 20, 100
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        self._request, self._fields = request, tuple(getattr(view, "newest_by", ("id",)))
+        limit = self._limit(request)
+        if (cursor := request.query_params.get("cursor")) is not None:
+            queryset = queryset.filter(self._after(queryset, cursor))
+        rows = list(queryset.order_by(*(f"-{name}" for name in self._fields))[: limit + 1])
+        self._last = rows[limit - 1] if len(rows) > limit else None
+        return rows[:limit]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self._next()})
+
+    def _limit(self, request: Request) -> int:
+        given = request.query_params.get("limit", str(self.page_size))
+        if not re.fullmatch(r"[0-9]{1,3}", given) or not 1 <= int(given) <= self.most:
+            raise ValidationError({"limit": [_("Give a number from 1 to 100.")]})
+        return int(given)
+
+    def _next(self) -> str | None:
+        if self._last is None:
+            return None
+        meta = self._last._meta
+        seen = json.dumps([meta.get_field(name).value_to_string(self._last) for name in self._fields], separators=(",", ":"))
+        cursor = base64.urlsafe_b64encode(seen.encode()).decode().rstrip("=")
+        return replace_query_param(self._request.build_absolute_uri(), "cursor", cursor)
+
+    def _after(self, queryset: QuerySet[Any], cursor: str) -> Q:
+        """What comes after the row the cursor remembers."""
+        meta = queryset.model._meta
+        try:
+            texts = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+            pairs = zip(self._fields, texts, strict=True)
+            seen = {name: meta.get_field(name).to_python(str(text)) for name, text in pairs}
+            if None in seen.values():
+                raise ValueError
+        except (ValueError, TypeError, RecursionError, OverflowError, NotThatType):
+            raise ValidationError({"cursor": [_("This is no cursor that we gave out.")]}) from None
+        first, *rest = self._fields
+        if not rest:
+            return Q(**{f"{first}__lt": seen[first]})
+        # The first half bounds the index, the second drops what the last page showed already.
+        return Q(**{f"{first}__lte": seen[first]}) & (Q(**{f"{first}__lt": seen[first]}) | Q(**{f"{rest[0]}__lt": seen[rest[0]]}))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limits = {"type": "integer", "minimum": 1, "maximum": self.most, "default": self.page_size}
+        return [
+            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}, "description": "From `next` of the page before; opaque."},
+            {"name": "limit", "in": "query", "required": False, "schema": limits, "description": "Rows a page."},
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        following = {"type": "string", "format": "uri", "nullable": True, "description": "The next page's address; null on the last."}
+        return {"type": "object", "required": ["results", "next"], "properties": {"results": schema, "next": following}}
