@@ -1,7 +1,14 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
 class LoyaltyConfig(AppConfig):
     name = "loyalty"
     verbose_name = _("Programme")
+
+    def ready(self) -> None:
+        # Who sends a task needs the Celery app, who publishes an event its subscribers, who shows the schedules the jobs.
+        from . import celery  # noqa: F401
+
+        autodiscover_modules("subscribers", "tasks")

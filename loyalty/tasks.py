@@ -1,0 +1,4 @@
+from .audit import tasks as audit
+from .outbox import tasks as outbox
+
+__all__ = ["audit", "outbox"]
