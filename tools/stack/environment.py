@@ -90,8 +90,7 @@ def hashed(lock: str) -> list[str]:
 
 
 def pip(*args: str) -> None:
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    # pip checks a lock against what it would put beside; what it says of that (warnings) is of no use to whoever runs this.
+    quiet = ["--quiet", "--quiet", "--disable-pip-version-check", "--no-input"]
     if subprocess.run([sys.executable, "-m", "pip", *quiet, *args], stdout=sys.stderr).returncode:
         raise RefusedError("pip could not install the packages; what it says above tells why.")
 
