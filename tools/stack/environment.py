@@ -18,7 +18,7 @@ from stack.layout import ROOT
 from stack.processes import RefusedError, say
 
 REQUIREMENTS = ROOT / "requirements"
-# In this order: each keeps to the versions of the ones before it, so that what is tested is what is served.
+# In this order: each keeps to the versions of the one before it, so that what is tested is what is served.
 LOCKS = ("base", "embedded", "dev")
 LONE_LOCKS = ("full", "bootstrap")
 # An environment that holds the second holds the first.
@@ -121,13 +121,13 @@ def write_locks() -> None:
     with tempfile.TemporaryDirectory() as place:
         pip("install", "--target", place, "--no-deps", UV)
         for name in (*LOCKS, *LONE_LOCKS):
-            earlier = LOCKS[: LOCKS.index(name)] if name in LOCKS else ()
+            earlier = LOCKS[LOCKS.index(name) - 1] if name in LOCKS[1:] else None
             argv = [
                 *(str(Path(place) / "bin" / "uv"), "pip", "compile", "--quiet", "--no-config"),
                 *("--universal", "--python-version", "3.11", "--generate-hashes"),
                 *("--no-emit-index-url", "--no-emit-find-links", "--no-header"),
                 *(["--upgrade"] if os.environ.get("UPGRADE") else []),
-                *(word for each in earlier for word in ("--constraint", f"requirements/{each}.txt")),
+                *(["--constraint", f"requirements/{earlier}.txt"] if earlier else []),
                 *("--output-file", f"requirements/{name}.txt", f"requirements/{name}.in"),
             ]
             say(f"Locking requirements/{name}.txt")
