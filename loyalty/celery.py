@@ -1,7 +1,9 @@
 import os
 
-from celery import Celery
+import structlog
+from celery import Celery, Task
 from celery.signals import setup_logging
+from django_structlog.celery.signals import bind_extra_task_metadata
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loyalty.settings")
@@ -16,3 +18,9 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Celery sets up logging of its own unless somebody listens here; Django has set up ours."""
+
+
+@bind_extra_task_metadata.connect
+def name_the_task(task: Task, **_: object) -> None:
+    """Each line of a task says which task it is."""
+    structlog.contextvars.bind_contextvars(task=task.name)

@@ -179,4 +179,5 @@ def _crontab(**values: Any) -> CrontabSchedule:
 
 
 def _request_id() -> str:
-    return str(structlog.contextvars.get_contextvars().get("request_id") or "")[:64]
+    context = structlog.contextvars.get_contextvars()
+    return str(context.get("request_id") or context.get("task_id") or "")[:64]
