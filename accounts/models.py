@@ -1,3 +1,4 @@
+from .keys.models import StorefrontKey
 from .members.models import Member
 
-__all__ = ["Member"]
+__all__ = ["Member", "StorefrontKey"]

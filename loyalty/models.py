@@ -1,5 +1,6 @@
 from .audit.models import AuditEntry, JobRun
+from .idempotency.models import AnsweredRequest
 from .outbox.models import OutboxRow
 from .programme.models import Programme
 
-__all__ = ["AuditEntry", "JobRun", "OutboxRow", "Programme"]
+__all__ = ["AnsweredRequest", "AuditEntry", "JobRun", "OutboxRow", "Programme"]

@@ -1,4 +1,22 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from . import probes
+
+# The storefront's contract. Each app adds its own paths.
+api = [path("", include("accounts.urls")), path("", include("points.urls"))]
+
+urlpatterns = [
+    path("api/v1/", include(api)),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/", admin.site.urls),
+    path("healthz", probes.healthz),
+    path("readyz", probes.readyz),
+    path("metrics", probes.metrics),
+]
+
+handler400 = "loyalty.lib.problems.bad_request"
+handler404 = "loyalty.lib.problems.not_found"
+handler500 = "loyalty.lib.problems.server_error"

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from .refusals import BusinessError
 
@@ -46,19 +45,19 @@ class MembersMayNot(BusinessError):
 def scope_for(view: Any, method: str) -> str | None:
     """The scope a storefront's key needs for that method of the view; None where anyone may call."""
     scopes: Mapping[str, str | None] | None = view.scopes
-    return None if scopes is None else scopes["GET" if method == "HEAD" else method]
+    return None if scopes is None else scopes[method]
 
 
 def open_to_members(view: Any, method: str) -> bool:
-    return ("GET" if method == "HEAD" else method) in getattr(view, "members_may", ())
+    return method in getattr(view, "members_may", ())
 
 
 class ScopeRequired(BasePermission):
     """Lets in whom the view's `scopes` and `members_may` name. 401 for nobody, 403 for somebody else, 405 before both."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        method = request.method or ""
-        if method not in view.allowed_methods and method != "HEAD":
+    def has_permission(self, request: Request, view: Any) -> bool:
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if method not in view.allowed_methods:
             raise MethodNotAllowed(method)
         scope = scope_for(view, method)
         if scope is None:

@@ -54,21 +54,28 @@ class ProblemSchema(AutoSchema):
     def _is_ours(self) -> bool:
         return hasattr(self.view, "scopes")
 
+    def _is_members_own(self) -> bool:
+        return self.path == "/api/v1/me" or self.path.startswith("/api/v1/me/")
+
+    def is_excluded(self) -> bool:
+        """Under /me there is only what members may."""
+        return self._is_ours() and self._is_members_own() and not open_to_members(self.view, self.method)
+
     def get_tags(self) -> list[str]:
-        """The first noun of the path that is not a member's."""
+        """The first noun of the path that is not the member's own."""
         nouns = [part for part in self.path.removeprefix("/api/v1/").split("/") if not part.startswith("{")]
-        return [nouns[1] if len(nouns) > 1 and nouns[0] in ("members", "me") else nouns[0]]
+        of_member = nouns[0] in ("members", "me")
+        return [nouns[1] if of_member and len(nouns) > 1 else "members" if of_member else nouns[0]]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         both = super().get_auth()
         if not self._is_ours():
             return both
-        scope = scope_for(self.view, self.method)
-        if scope is None:
+        if scope_for(self.view, self.method) is None:
             return [{}, *both]
-        wanted = "memberToken" if self.path.startswith("/api/v1/me/") else "storefrontKey"
-        shared = open_to_members(self.view, self.method) and not self.path.startswith("/api/v1/members/")
-        return [each for each in both if wanted in each or shared]
+        named = self.path.startswith("/api/v1/members/")
+        may = {"storefrontKey": not self._is_members_own(), "memberToken": not named and open_to_members(self.view, self.method)}
+        return [each for each in both if any(may[name] for name in each)]
 
     def get_override_parameters(self) -> list[OpenApiParameter]:
         given = list(super().get_override_parameters())

@@ -1,0 +1,72 @@
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.refusals import BusinessError
+
+from . import rules, selectors
+from .models import StorefrontKey
+
+USE_NOTED_EVERY = timedelta(hours=1)
+
+
+class KeyRevoked(BusinessError):
+    code, status, title = "storefront_key_revoked", 409, _("This key is revoked; make a new one.")
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def issue(*, name: str, scopes: Sequence[str], expires_at: datetime | None = None, now: datetime) -> tuple[StorefrontKey, str]:
+    """A new key and, this once, its text for the storefront's configuration."""
+    secret = _secret()
+    key = StorefrontKey(name=name, prefix=secrets.token_hex(6), digest=rules.digest(secret), scopes=sorted(set(scopes)), expires_at=expires_at, created_at=now)
+    key.full_clean()
+    key.save(force_insert=True)
+    return key, rules.write(key.prefix, secret)
+
+
+@transaction.atomic(savepoint=False)
+def rotate(*, key_id: UUID, grace: timedelta, now: datetime) -> tuple[StorefrontKey, str]:
+    """A new secret for the same key. The old one works for `grace` more; one rotated out earlier stops at once."""
+    key = _locked(key_id)
+    secret = _secret()
+    key.previous_digest, key.previous_until = key.digest, now + grace
+    key.digest = rules.digest(secret)
+    key.save(update_fields=["digest", "previous_digest", "previous_until"])
+    transaction.on_commit(lambda: selectors.forget(key.prefix))
+    return key, rules.write(key.prefix, secret)
+
+
+@transaction.atomic(savepoint=False)
+def revoke(*, key_id: UUID, now: datetime) -> StorefrontKey:
+    """The key stops working, for good: here at once, in other processes within CONFIGURATION_SECONDS."""
+    key = _locked(key_id)
+    key.revoked_at = now
+    key.save(update_fields=["revoked_at"])
+    transaction.on_commit(lambda: selectors.forget(key.prefix))
+    return key
+
+
+def note_use(*, key: StorefrontKey, now: datetime) -> None:
+    """Remember that the key was used; writes at most once an hour, whoever comes first."""
+    earlier = now - USE_NOTED_EVERY
+    if key.last_used_at is None or key.last_used_at <= earlier:
+        unnoted = Q(last_used_at=None) | Q(last_used_at__lte=earlier)
+        StorefrontKey.objects.filter(unnoted, id=key.id).update(last_used_at=now)
+        key.last_used_at = now
+
+
+def _locked(key_id: UUID) -> StorefrontKey:
+    key = StorefrontKey.objects.select_for_update().filter(id=key_id).first()
+    if key is None:
+        raise selectors.KeyUnknown
+    if key.revoked_at:
+        raise KeyRevoked
+    return key

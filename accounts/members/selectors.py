@@ -1,0 +1,23 @@
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.refusals import BusinessError
+
+from .models import Member
+
+
+class MemberUnknown(BusinessError):
+    code, status, title = "member_unknown", 404, _("There is no such member.")
+
+
+def get(external_id: str) -> Member:
+    """The member whom the storefront calls so. Refuses an unknown one."""
+    member = Member.objects.filter(external_id=external_id).first()
+    if member is None:
+        raise MemberUnknown
+    return member
+
+
+def active_by_id(member_id: UUID) -> Member | None:
+    return Member.objects.filter(id=member_id, status=Member.Status.ACTIVE).first()

@@ -1,0 +1,100 @@
+from datetime import date, datetime
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.refusals import BusinessError
+from loyalty.outbox import services as outbox
+
+from .events import MEMBER_REGISTERED
+from .models import Member
+from .selectors import MemberUnknown
+
+
+class MemberClosed(BusinessError):
+    code, status, title = "member_closed", 409, _("This member is closed.")
+
+
+class InviterUnknown(BusinessError):
+    code, status, title = "inviter_unknown", 422, _("The member named in referred_by is not known.")
+
+
+class InviterRefused(BusinessError):
+    code, status, title = "inviter_refused", 422, _("Nobody is invited by themselves, or by someone they invited.")
+
+
+class InviterTooLate(BusinessError):
+    code, status, title = "inviter_too_late", 409, _("Who invited a member is told with the first registration and stays.")
+
+
+class BirthdayAhead(BusinessError):
+    code, status, title = "birthday_ahead", 422, _("The birthday lies in the future.")
+
+
+class Profile(TypedDict, total=False):
+    name: str
+    email: str
+    phone: str
+    language: str
+    birthday: date | None
+
+
+def ensure(*, external_id: str, now: datetime) -> Member:
+    """The member of that name; on first mention a bare one, not yet registered. Safe against itself."""
+    member = Member.objects.filter(external_id=external_id).first()
+    if member is None:
+        Member.objects.bulk_create([Member(external_id=external_id, created_at=now)], ignore_conflicts=True)
+        member = Member.objects.get(external_id=external_id)
+    return member
+
+
+@transaction.atomic(savepoint=False)
+def register(*, external_id: str, referred_by: str | None = None, now: datetime, **profile: Unpack[Profile]) -> tuple[Member, bool]:
+    """Write what is given of the profile, and register the member if that has not happened: (member, whether it happened now).
+
+    What is left out stays as it is; the same content again changes nothing. `referred_by` is the inviter's id at the storefront
+    and counts with the first registration only.
+    """
+    found = ensure(external_id=external_id, now=now)
+    # Not FOR UPDATE: entries that point at the member would wait for it while holding the account.
+    member = Member.objects.select_for_update(no_key=True).get(id=found.id)
+    if member.status != Member.Status.ACTIVE:
+        raise MemberClosed
+    birthday = profile.get("birthday")
+    if birthday and birthday > now.date():
+        raise BirthdayAhead
+    changed = [name for name, value in profile.items() if getattr(member, name) != value]
+    for name in changed:
+        setattr(member, name, profile[name])  # type: ignore[literal-required]
+    first = member.registered_at is None
+    if first:
+        member.registered_at, member.referred_by = now, _inviter(member, referred_by)
+        changed += ["registered_at", "referred_by"]
+    elif referred_by is not None and (member.referred_by is None or member.referred_by.external_id != referred_by):
+        raise InviterTooLate
+    if changed:
+        member.save(update_fields=changed)
+    if first:
+        payload = {"member": external_id, "referred_by": str(member.referred_by_id) if member.referred_by_id else None}
+        outbox.publish(topic=MEMBER_REGISTERED, member_id=member.id, payload=payload, now=now)
+    return member, first
+
+
+def _inviter(member: Member, referred_by: str | None) -> Member | None:
+    if referred_by is None:
+        return None
+    inviter = Member.objects.filter(external_id=referred_by, status=Member.Status.ACTIVE).first()
+    if inviter is None:
+        raise InviterUnknown
+    if member.id in (inviter.id, inviter.referred_by_id):
+        raise InviterRefused
+    return inviter
+
+
+def close(*, member_id: UUID) -> None:
+    """The member takes part no more: tokens end, a profile can no longer be written. Every row that names them stays."""
+    if not Member.objects.filter(id=member_id).update(status=Member.Status.CLOSED, token_version=F("token_version") + 1):
+        raise MemberUnknown

@@ -1,0 +1,73 @@
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+from django.utils.translation import gettext_lazy as _
+from psycopg2.errors import LockNotAvailable
+
+from loyalty.lib.ids import first_id_at, new_id
+from loyalty.lib.refusals import BusinessError
+
+from .models import AnsweredRequest
+
+# One round trip. After the insert the row is there: ours, without a status, or one that was answered and committed before. The
+# limit on waiting is for the insert alone; what the view waits for is its own affair.
+_CLAIM = """
+    SET LOCAL lock_timeout = '1s';
+    INSERT INTO loyalty_answeredrequest (id, caller, key, digest, body, created_at)
+    VALUES (%(id)s, %(caller)s, %(key)s, %(digest)s, '', %(now)s) ON CONFLICT (caller, key) DO NOTHING;
+    SET LOCAL lock_timeout TO DEFAULT;
+    SELECT id, digest, status, body FROM loyalty_answeredrequest WHERE caller = %(caller)s AND key = %(key)s
+"""
+
+
+class KeyReused(BusinessError):
+    code, status, title = "key_reused", 422, _("This Idempotency-Key came before with another request. Use a new key for a new request.")
+
+
+class InFlight(BusinessError):
+    code, status, title = "in_flight", 409, _("A request with this Idempotency-Key is being answered right now. Try again in a moment.")
+    retry_after = 1
+
+
+class Claim(NamedTuple):
+    """`answer` is (status, body) where the request was answered before, None where it is ours to answer now."""
+
+    id: UUID
+    answer: tuple[int, str] | None
+
+
+def claim(*, caller: str, key: str, digest: str, now: datetime) -> Claim:
+    """Take the key for the transaction that is open, or find the answer it had. Refuses with KeyReused or InFlight."""
+    assert connection.in_atomic_block, "the key lives and dies with the effect's transaction"
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(_CLAIM, {"id": new_id(), "caller": caller, "key": key, "digest": digest, "now": now})
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise InFlight from error
+            raise
+        row_id, earlier_digest, status, body = cursor.fetchone()
+    if earlier_digest != digest:
+        raise KeyReused
+    return Claim(row_id, None if status is None else (status, body))
+
+
+def keep(*, claim_id: UUID, status: int, body: str) -> None:
+    """Keep the answer beside its key."""
+    AnsweredRequest.objects.filter(id=claim_id).update(status=status, body=body)
+
+
+def prune(*, before: datetime, batch: int = 1000) -> int:
+    """Delete what was answered before that moment, a batch a transaction, by the time in the ids. Gives how many went."""
+    boundary, gone = first_id_at(before), 0
+    while True:
+        with transaction.atomic():
+            old = AnsweredRequest.objects.filter(id__lt=boundary).order_by("id").select_for_update(skip_locked=True)
+            ids = list(old.values_list("id", flat=True)[:batch])
+            AnsweredRequest.objects.filter(id__in=ids).delete()
+        gone += len(ids)
+        if len(ids) < batch:
+            return gone
