@@ -1,0 +1,3 @@
+from .keys.admin import StorefrontKeyAdmin
+
+__all__ = ["StorefrontKeyAdmin"]

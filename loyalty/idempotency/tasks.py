@@ -1,12 +1,14 @@
 from datetime import timedelta
 
-from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.audit.services import Run, job
 
 from . import services
 
 
-@shared_task
-def prune_answered_requests() -> int:
-    return services.prune(before=timezone.now() - timedelta(days=settings.IDEMPOTENCY_DAYS))
+@job("idempotency.prune", title=_("Delete old answers kept for requests sent twice"), daily_at="03:50")
+def prune(run: Run) -> None:
+    while run.has_time and run.add(deleted=services.prune(before=run.now - timedelta(days=settings.IDEMPOTENCY_DAYS), limit=1000)):
+        pass
