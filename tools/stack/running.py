@@ -37,7 +37,8 @@ def run(signals: Signals) -> None:
         announce(data)
         session.supervisor.watch()
     finally:
-        say("Stopping")
+        if session.supervisor.programs:
+            say("Stopping; Ctrl-C again to stop without waiting for what is being done")
         session.close()
         data.release()
     say("Stopped; the data stays")
@@ -81,12 +82,12 @@ def serve(session: Session, port: int) -> None:
     commands = {
         "web": [
             *(python, "-m", "gunicorn", "loyalty.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-            *("--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--threads", "4", "--graceful-timeout", "10"),
+            *("--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--threads", "4", "--graceful-timeout", "8"),
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
     }
-    programs = [Program(name=name, argv=argv, log=data.log / f"{name}.log", cwd=ROOT, env=env, patience=20) for name, argv in commands.items()]
+    programs = [Program(name=name, argv=argv, log=data.log / f"{name}.log", cwd=ROOT, env=env) for name, argv in commands.items()]
     for program in programs:
         session.supervisor.start(program)
     last = ""

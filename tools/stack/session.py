@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from stack.environment import Environment
 from stack.layout import ROOT, DataDirectory
 from stack.postgres import DURABLE, Postgres
-from stack.processes import RefusedError, Signals, say
+from stack.processes import MARK, RefusedError, Signals, say
 from stack.supervisor import Supervisor, end_leftovers
 from stack.valkey import Valkey
 
@@ -43,7 +43,7 @@ class Session:
 
     @property
     def env(self) -> dict[str, str]:
-        return environment_of(self.settings)
+        return {**environment_of(self.settings), MARK: self.supervisor.mark}
 
     def open(self, *, port: int, postgres_settings: dict[str, str] = DURABLE) -> None:
         """Start the servers that the environment does not name. The caller holds the data directory's lock."""

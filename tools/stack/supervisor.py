@@ -45,7 +45,7 @@ class Program:
     account: dict = field(default_factory=dict)  # whom it runs as, in subprocess's words
     stop_with: signal.Signals = signal.SIGTERM
     patience: float = 10.0  # seconds it may take to stop
-    layer: int = 1  # what is in a layer stops together, the highest layer first
+    layer: int = 1  # a layer stops together, the highest first; 0 are the servers, which are never hurried
     before: Callable[[], None] = lambda: None
     is_ready: Callable[[], bool] = lambda: True
 
@@ -66,7 +66,6 @@ class Supervisor:
         self.data, self.signals = data, signals
         self.programs: list[Program] = []
         self.mark = secrets.token_hex(16)
-        self._stopping = False
         self._state = {"verb": verb, "pid": os.getpid(), "birth": birth(os.getpid()), "mark": self.mark, "programs": {}}
         adopt_orphans()
 
@@ -101,7 +100,6 @@ class Supervisor:
 
     def wait_for(self, condition: Callable[[], bool], programs: list[Program], *, seconds: float) -> None:
         """Wait for a condition that these programs, all started, are to bring about."""
-
         deadline = time.monotonic() + seconds
         in_time = False
         while all(program.alive for program in programs) and not in_time and time.monotonic() < deadline:
@@ -119,7 +117,8 @@ class Supervisor:
     def watch(self) -> None:
         """Keep everything running until somebody asks to stop."""
         while not self.signals.received:
-            self.reap()
+            for program in self.reap():
+                self._failed(program, how_it_ended(program.process.returncode))
             for program in self.programs:
                 if not program.alive and time.monotonic() >= program.again_at:
                     self._start_again(program)
@@ -140,28 +139,24 @@ class Supervisor:
         program.again_at = time.monotonic() + wait
         say(f"{program.name} {how}; again in {wait:.1f} s, its log is {program.log}")
 
-    def reap(self) -> None:
-        """Take note of every child that ended, and end what it leaves behind in its session."""
+    def reap(self) -> list[Program]:
+        """Take note of every child that ended, end what it leaves behind in its session, and give the programs among them."""
+        gone = []
         while True:
             try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
-            if ended is None:
-                return
-            program = next((each for each in self.programs if each.alive and each.process.pid == ended.si_pid), None)
-            if program:
-                # Before it is reaped, while the number of its group cannot yet belong to anybody else.
-                signal_quietly(ended.si_pid, signal.SIGKILL, group=True)
-            _, status = os.waitpid(ended.si_pid, 0)
-            if program:
-                program.process.returncode = os.waitstatus_to_exitcode(status)
-                if not self._stopping:
-                    self._failed(program, how_it_ended(program.process.returncode))
+                return gone
+            if not pid:
+                return gone
+            for program in self.programs:
+                if program.alive and program.process.pid == pid:
+                    signal_quietly(pid, signal.SIGKILL, group=True)
+                    program.process.returncode = os.waitstatus_to_exitcode(status)
+                    gone.append(program)
 
     def stop(self) -> None:
         """Stop everything, layer by layer; another request to stop meanwhile makes it quick. After this nothing of ours runs."""
-        self._stopping = True
         asked = self.signals.received
         for layer in sorted({program.layer for program in self.programs}, reverse=True):
             programs = [program for program in self.programs if program.layer == layer]
@@ -170,7 +165,7 @@ class Supervisor:
                 if program.alive:
                     signal_quietly(program.process.pid, program.stop_with)
             for program in programs:
-                while program.alive and time.monotonic() < began + program.patience and self.signals.received == asked:
+                while program.alive and time.monotonic() < began + program.patience and (layer == 0 or self.signals.received == asked):
                     time.sleep(0.05)
                     self.reap()
                 if program.alive:

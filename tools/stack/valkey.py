@@ -21,8 +21,7 @@ class Valkey:
         # In a file, for the command line is everybody's to read.
         write_private(
             home / "valkey.conf",
-            f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {home}\n"
-            'save ""\nappendonly no\nmaxmemory 512mb\nmaxmemory-policy noeviction\nloglevel warning\n',
+            f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\nmaxmemory 512mb\nmaxmemory-policy noeviction\nloglevel warning\n',
         )
         self.program = Program(
             name="valkey",
