@@ -1,0 +1,3 @@
+from .totals import tasks as totals
+
+__all__ = ["totals"]

@@ -1,0 +1,121 @@
+"""What operators' screens share: pages that only show, lists that never count, one form for one row, a question before what stays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from .configuration import Configuration
+from .refusals import BusinessError
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Shows and never writes, for superusers as well. The list pages on without counting rows, which may be millions."""
+
+    actions = None
+    list_per_page = 50
+    paginator = InfinitePaginator
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """Settings in one row: its list *is* the form, and what was set before is under “History”."""
+
+    object_history_list_template = "admin/configuration_history.html"
+    history_list_display = ["changed"]
+
+    def changed(self, record: Any) -> str:
+        before = record.prev_record
+        return ", ".join(str(record.instance._meta.get_field(name).verbose_name) for name in record.diff_against(before).changed_fields) if before else ""
+
+    changed.short_description = _("Changed fields")  # type: ignore[attr-defined]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(self.form_url(request))
+
+    def form_url(self, request: HttpRequest) -> str:
+        row = self.model._default_manager.order_by("id").first()
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        if row is None and not self.has_add_permission(request):
+            return reverse("admin:index")
+        return reverse(f"{name}_change", args=[row.pk]) if row else reverse(f"{name}_add")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_change_permission(request) and not self.model._default_manager.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Configuration, form: forms.ModelForm, change: bool) -> None:
+        obj.pk = obj.pk or 1
+        super().save_model(request, obj, form, change)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        return HttpResponseRedirect(self.form_url(request))
+
+    def response_post_save_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        return HttpResponseRedirect(self.form_url(request))
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text=_("Kept for good, and shown to whoever asks later.")
+    )
+
+
+class NoQuestion(forms.Form):
+    """Nothing to fill in: the page only asks whether to go on."""
+
+
+def confirm(
+    request: HttpRequest, *, site: AdminSite, title: Any, consequence: Any, form: forms.Form, act: Callable[[Mapping[str, Any]], Any], back: str, done: str = "",
+    effect: Sequence[tuple[Any, Any, Any]] = (), danger: bool = False, context: Mapping[str, Any] | None = None,
+) -> HttpResponse:  # fmt: skip
+    """Ask before something is done, then do it. `act` gets what the form asked for and gives the sentence that reports what it did.
+
+    `effect` are rows of (what, before, after). A refusal is shown on the page and nothing happens. GET never acts.
+    """
+    if request.method == "POST" and form.is_valid():
+        try:
+            said = act(form.cleaned_data)
+        except BusinessError as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, said)
+            return HttpResponseRedirect(done or back)
+    page = {
+        **site.each_context(request),
+        "title": title,
+        "consequence": consequence,
+        "form": form,
+        "back": back,
+        "effect": effect,
+        "danger": danger,
+        **(context or {}),
+    }
+    return TemplateResponse(request, "admin/confirm.html", page)
+
+
+def operator_name(request: HttpRequest) -> str:
+    """How the books and the audit trail name who is logged in."""
+    return request.user.get_username()[:100]
