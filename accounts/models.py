@@ -1,4 +1,5 @@
+from .activity.models import GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
 from .keys.models import StorefrontKey
 from .members.models import Member
 
-__all__ = ["Member", "StorefrontKey"]
+__all__ = ["GuestPurchase", "Member", "Purchase", "PurchaseLine", "PurchaseNumber", "Refund", "StorefrontKey", "UnmatchedRefund"]

@@ -79,7 +79,7 @@ class Entry(models.Model):
     balance_after = models.BigIntegerField(_("available after"))
     waived = models.BigIntegerField(_("waived"), default=0, help_text=_("Part of a clawback that is not claimed, because those points had expired."))
     expires_at = models.DateTimeField(_("expiry given"), null=True, blank=True)
-    key = models.CharField(_("key"), max_length=200)
+    key = models.CharField(_("key"), max_length=300)
     digest = models.CharField(max_length=32, blank=True, editable=False)
     subject = models.CharField(_("about"), max_length=200, blank=True)
     refers_to = models.ForeignKey("self", verbose_name=_("refers to"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -60,6 +60,13 @@ _DUE_AND_NEEDED = """
  WHERE a.member_id = %(member)s"""
 
 
+def locked(*, member_id: UUID) -> bool:
+    """Lock the account; whether there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"member": member_id})
+        return cursor.fetchone() is not None
+
+
 def look(*, member_id: UUID, key: str, need: int, now: datetime) -> Seen | None:
     """Lock the account and read what an act needs, in one round trip; None where the account does not exist yet.
 
@@ -87,6 +94,11 @@ def lot_of(*, member_id: UUID, entry_id: UUID) -> rules.Lot:
     if lot is None:
         raise EntryUnknown
     return _plain(lot)
+
+
+def waits_for_act(*, member_id: UUID, entry_id: UUID) -> bool:
+    """Whether what that earning gave waits for an act, such as the delivery, and not for a time."""
+    return Lot.objects.filter(member_id=member_id, entry_id=entry_id, is_open=True, is_pending=True, matures_at=None).exists()
 
 
 def _plain(lot: Lot) -> rules.Lot:
@@ -184,3 +196,10 @@ def entry_of(*, member_id: UUID, entry_id: UUID) -> Entry:
     if entry is None:
         raise EntryUnknown
     return entry
+
+
+def freeze_in_force(*, member_id: UUID) -> str | None:
+    """The key under which the account was frozen; None where it is not."""
+    if not Account.objects.filter(member_id=member_id, frozen=True).exists():
+        return None
+    return Entry.objects.filter(member_id=member_id, kind="freeze").order_by("-seq").values_list("key", flat=True).first()

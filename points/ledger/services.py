@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -82,7 +82,7 @@ class _Act:
         self.digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest() if key else ""
         seen = selectors.look(member_id=member_id, key=key, need=need, now=now)
         if seen is None:
-            Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
+            lock(member_id=member_id)
             seen = selectors.look(member_id=member_id, key=key, need=need, now=now)
             assert seen is not None
         self.book = seen.book
@@ -176,7 +176,7 @@ class _Act:
         told = [
             outbox.Event(
                 topic=events.TOPICS[entry.kind], member_id=member, now=self.now,
-                payload={"entry": str(entry.id), "points": entry.points, "subject": entry.subject, "occurred_at": entry.occurred_at.isoformat()},
+                payload=_payload(entry.id, entry.points, entry.subject, entry.occurred_at),
             )
             for entry in entries
             if entry.kind in events.TOPICS and outbox.heard(events.TOPICS[entry.kind])
@@ -188,6 +188,10 @@ class _Act:
         with connection.cursor() as cursor:
             cursor.execute(";\n".join(sql), values)
         return own
+
+
+def _payload(entry_id: UUID | str, points: int, subject: str, occurred_at: datetime) -> dict[str, Any]:
+    return {"entry": str(entry_id), "points": points, "subject": subject, "occurred_at": occurred_at.isoformat()}
 
 
 def _insert(model: type, columns: Sequence[str], rows: int) -> str:
@@ -208,6 +212,13 @@ def _fresh_lot(
         expires_at = policy.expires_at(available_at, programme.zone(now=now))
     row = {"source": source, "matures_at": matures_at, "terms": str(policy), "rule_version_id": rule_version_id, "cost_centre": cost_centre}
     return rules.Lot(new_id(), points, 0, expires_at, occurred_at, points, available_at is None, available_at, row)
+
+
+def lock(*, member_id: UUID) -> None:
+    """Take the member's lock for the rest of the caller's transaction, before it looks at anything of theirs."""
+    if not selectors.locked(member_id=member_id):
+        Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
+        assert selectors.locked(member_id=member_id)
 
 
 @transaction.atomic(savepoint=False)
@@ -502,3 +513,93 @@ def unfreeze(*, member_id: UUID, actor: str, reason: str, key: str, now: datetim
     act.book.frozen = False
     act.book.enter("unfreeze", 0, occurred_at=now)
     return act.write()
+
+
+class Swept(NamedTuple):
+    """What a batch of the sweep booked."""
+
+    members: int
+    lots: int
+    points: int
+
+
+# Members who are being written to right now are skipped: their own verb books what is due before anything else.
+_DUE_ACCOUNTS = """
+SELECT member_id, available, last_seq FROM points_account
+ WHERE member_id IN (SELECT member_id FROM points_lot WHERE is_open AND NOT is_pending AND expires_at <= %(now)s ORDER BY expires_at LIMIT %(lots)s)
+ ORDER BY member_id LIMIT %(members)s FOR NO KEY UPDATE SKIP LOCKED"""
+_DUE_LOTS = """
+SELECT member_id, expires_at, sum(remaining)::bigint FROM points_lot
+ WHERE member_id = ANY(%(members)s::uuid[]) AND is_open AND NOT is_pending AND expires_at <= %(now)s
+ GROUP BY member_id, expires_at ORDER BY member_id, expires_at"""
+_BOOK_EXPIRED = """
+WITH e AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(members)s::uuid[], %(seqs)s::bigint[], %(instants)s::timestamptz[], %(points)s::bigint[], %(balances)s::bigint[])
+               AS e(id, member_id, seq, instant, points, balance)),
+d AS MATERIALIZED (
+    SELECT l.id, l.member_id, l.remaining, e.id AS entry_id FROM e JOIN points_lot l ON l.member_id = e.member_id AND l.expires_at = e.instant
+     WHERE l.is_open AND NOT l.is_pending),
+lots AS (UPDATE points_lot l SET remaining = 0, is_open = false FROM d WHERE l.id = d.id AND l.member_id = d.member_id),
+entries AS (
+    INSERT INTO points_entry (id, member_id, seq, kind, points, available_change, held_change, pending_change, debt_change, balance_after, waived, key, digest, subject, actor,
+                              reason, occurred_at, recorded_at)
+    SELECT id, member_id, seq, 'expire', points, -points, 0, 0, 0, balance, 0, '#' || seq, '', '', %(actor)s, '', instant, %(now)s FROM e),
+allocations AS (INSERT INTO points_allocation (member_id, entry_id, lot_id, points, held) SELECT member_id, entry_id, id, remaining, 0 FROM d),
+accounts AS (
+    UPDATE points_account a SET available = a.available - s.points, last_seq = s.seq
+      FROM (SELECT member_id, sum(points) AS points, max(seq) AS seq FROM e GROUP BY member_id) s WHERE a.member_id = s.member_id)
+SELECT count(*) FROM d"""
+
+
+@transaction.atomic(savepoint=False)
+def expire_due(*, members: int = 1000, actor: str, now: datetime) -> Swept | None:
+    """Book what is due at `now` for at most so many members, one transaction; None when nothing that is due can be had now.
+
+    Any number of workers may do so at once. Entries and their numbers are as if `expire` had been called for each member.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_ACCOUNTS, {"now": now, "members": members, "lots": members * 8})
+        accounts = {str(member_id): (available, seq) for member_id, available, seq in cursor.fetchall()}
+        if not accounts:
+            return None
+        cursor.execute(_DUE_LOTS, {"members": list(accounts), "now": now})
+        groups = [(str(member_id), instant, points) for member_id, instant, points in cursor.fetchall()]
+        seqs, balances = [], []
+        for member_id, _instant, points in groups:
+            available, seq = accounts[member_id]
+            accounts[member_id] = (available - points, seq + 1)
+            balances.append(available - points)
+            seqs.append(seq + 1)
+        ids = [str(new_id()) for _ in groups]
+        values = {
+            "ids": ids, "members": [g[0] for g in groups], "instants": [g[1] for g in groups], "points": [g[2] for g in groups], "seqs": seqs, "balances": balances,
+            "actor": actor, "now": now,
+        }  # fmt: skip
+        cursor.execute(_BOOK_EXPIRED, values)
+        lots = cursor.fetchone()[0]
+        if outbox.heard(events.EXPIRED):
+            told = [
+                outbox.Event(topic=events.EXPIRED, member_id=UUID(member_id), now=now, payload=_payload(entry_id, points, "", instant))
+                for entry_id, (member_id, instant, points) in zip(ids, groups, strict=True)
+            ]
+            if told:
+                cursor.execute(*outbox.insertion(told))
+    return Swept(len(accounts), lots, sum(g[2] for g in groups))
+
+
+def mature_due(*, limit: int = 500, actor: str, now: datetime) -> int:
+    """Mature the pending lots whose time has come, at most `limit`, each in a transaction of its own; how many there were."""
+    due = Lot.objects.filter(is_open=True, is_pending=True, matures_at__lte=now).order_by("matures_at", "member_id")[:limit]
+    lots = list(due.values_list("member_id", "entry_id", "id"))
+    for member_id, entry_id, lot_id in lots:
+        mature(member_id=member_id, entry_id=entry_id, actor=actor, key=f"mature/{lot_id}", now=now)
+    return len(lots)
+
+
+def release_overdue(*, limit: int = 500, actor: str, now: datetime) -> int:
+    """Book the release of holds past their deadline, of at most `limit` holds' members; how many holds there were."""
+    overdue = Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "member_id")[:limit]
+    members = list(overdue.values_list("member_id", flat=True))
+    for member_id in dict.fromkeys(members):
+        expire(member_id=member_id, actor=actor, now=now)
+    return len(members)

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('balance_after', models.BigIntegerField(verbose_name='available after')),
                 ('waived', models.BigIntegerField(default=0, help_text='Part of a clawback that is not claimed, because those points had expired.', verbose_name='waived')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expiry given')),
-                ('key', models.CharField(max_length=200, verbose_name='key')),
+                ('key', models.CharField(max_length=300, verbose_name='key')),
                 ('digest', models.CharField(blank=True, editable=False, max_length=32)),
                 ('subject', models.CharField(blank=True, max_length=200, verbose_name='about')),
                 ('actor', models.CharField(max_length=100, verbose_name='by')),

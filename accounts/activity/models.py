@@ -1,0 +1,160 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.ids import new_id
+
+
+def member() -> models.ForeignKey:
+    return models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+
+
+class PurchaseNumber(models.Model):
+    """Whose a purchase of the storefront's is. Without a member: heard of (a refund came first, or a guest's), not yet anybody's."""
+
+    external_id = models.CharField(_("storefront's id"), max_length=64, primary_key=True)
+    member = models.ForeignKey("accounts.Member", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    purchase_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name = _("purchase number")
+        verbose_name_plural = _("purchase numbers")
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Purchase(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = member()
+    external_id = models.CharField(_("storefront's id"), max_length=64)
+    occurred_at = models.DateTimeField(_("paid at"))
+    currency = models.CharField(_("currency"), max_length=3)
+    paid_cents = models.BigIntegerField(_("paid in money"))
+    shipping_cents = models.BigIntegerField(_("shipping"), default=0)
+    discounts = models.JSONField(_("discounts"), default=list)
+    hold_ref = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=32, editable=False)
+    recorded_at = models.DateTimeField(_("recorded"))
+
+    class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
+        ordering = ["-occurred_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "external_id"], name="purchase_once"),
+            models.CheckConstraint(name="purchase_paid_not_below_zero", condition=Q(paid_cents__gte=0, shipping_cents__gte=0)),
+        ]
+        indexes = [models.Index(fields=["member", "-occurred_at", "-id"], name="purchase_newest")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class PurchaseLine(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = member()
+    purchase = models.ForeignKey(Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="lines", db_index=False)
+    position = models.PositiveIntegerField(_("position"))
+    external_id = models.CharField(_("storefront's id"), max_length=64)
+    sku = models.CharField(_("SKU"), max_length=64, blank=True)
+    category = models.CharField(_("category"), max_length=200, blank=True)
+    brand = models.CharField(_("brand"), max_length=100, blank=True)
+    quantity = models.BigIntegerField(_("quantity"))
+    amount_cents = models.BigIntegerField(_("amount"))
+
+    class Meta:
+        verbose_name = _("purchase line")
+        verbose_name_plural = _("purchase lines")
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["member", "purchase", "position"], name="purchase_line_once")]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} {self.sku}"
+
+
+class Refund(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = member()
+    purchase = models.ForeignKey(Purchase, verbose_name=_("purchase"), on_delete=models.PROTECT, related_name="refunds", db_index=False)
+    external_id = models.CharField(_("storefront's id"), max_length=64)
+    occurred_at = models.DateTimeField(_("given back at"))
+    amount_cents = models.BigIntegerField(_("money given back"))
+    facts = models.JSONField(_("as it came"))
+    digest = models.CharField(max_length=32, editable=False)
+    recorded_at = models.DateTimeField(_("recorded"))
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ["-occurred_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "purchase", "external_id"], name="refund_once"),
+            models.CheckConstraint(name="refund_not_below_zero", condition=Q(amount_cents__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class UnmatchedRefund(models.Model):
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting for its purchase")
+        PARKED = "parked", _("parked for an operator")
+        APPLIED = "applied", _("applied")
+        CLOSED = "closed", _("closed")
+
+    ARROWS = {
+        Status.WAITING: (Status.APPLIED, Status.PARKED, Status.CLOSED),
+        Status.PARKED: (Status.APPLIED, Status.PARKED, Status.CLOSED),
+        Status.APPLIED: (),
+        Status.CLOSED: (),
+    }
+    OPEN = (Status.WAITING, Status.PARKED)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    external_id = models.CharField(_("storefront's id"), max_length=64)
+    purchase_ref = models.CharField(
+        _("purchase"), max_length=64, blank=True, help_text=_("The storefront's id of the purchase; empty where the message named none.")
+    )
+    member_ref = models.CharField(_("member"), max_length=64, blank=True, help_text=_("The storefront's id of the member, where the message named one."))
+    status = models.CharField(_("status"), max_length=10, choices=Status)
+    why = models.CharField(_("why it waits"), max_length=300, blank=True)
+    facts = models.JSONField(_("as it came"))
+    digest = models.CharField(max_length=32, editable=False)
+    occurred_at = models.DateTimeField(_("given back at"))
+    recorded_at = models.DateTimeField(_("recorded"))
+    decided_by = models.CharField(_("decided by"), max_length=150, blank=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("refund without purchase")
+        verbose_name_plural = _("refunds without purchase")
+        ordering = [F("recorded_at").desc(), "-id"]
+        constraints = [models.UniqueConstraint(fields=["purchase_ref", "external_id"], name="unmatched_refund_once")]
+        indexes = [models.Index(fields=["status", "-recorded_at"], name="unmatched_refund_open", condition=Q(status__in=["waiting", "parked"]))]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class GuestPurchase(models.Model):
+    """A purchase of nobody's yet, as it came. Claimed, it becomes a member's purchase as if it had been theirs from the start."""
+
+    external_id = models.CharField(_("storefront's id"), max_length=64, primary_key=True)
+    facts = models.JSONField(_("as it came"))
+    digest = models.CharField(max_length=32, editable=False)
+    occurred_at = models.DateTimeField(_("paid at"))
+    recorded_at = models.DateTimeField(_("recorded"))
+    claimed_by = models.ForeignKey(
+        "accounts.Member", verbose_name=_("claimed by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("guest purchase")
+        verbose_name_plural = _("guest purchases")
+
+    def __str__(self) -> str:
+        return self.external_id

@@ -1,0 +1,79 @@
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
+
+from . import rules
+from .models import GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
+
+
+class PurchaseUnknown(BusinessError):
+    code, status, title = "purchase_unknown", 404, _("There is no such purchase.")
+
+
+class FactTooOld(BusinessError):
+    code, status, title = "fact_too_old", 422, _("This happened too long ago to be accepted.")
+
+
+class FactFromTheFuture(BusinessError):
+    code, status, title = "fact_from_the_future", 422, _("This lies in the future. Check the clock that dated it.")
+
+
+def refuse_untimely(occurred_at: datetime, *, now: datetime) -> None:
+    """Refuse a fact later than now + 5 minutes, or older than the programme's window."""
+    window = programme.programme().fact_window_days
+    if rules.too_early(occurred_at, now=now):
+        raise FactFromTheFuture(occurred_at=occurred_at.isoformat(), now=now.isoformat())
+    if rules.too_late(occurred_at, now=now, window_days=window):
+        raise FactTooOld(occurred_at=occurred_at.isoformat(), window_days=window)
+
+
+def number(*, external_id: str) -> PurchaseNumber | None:
+    """What is known of a purchase of the storefront's: whose it is, if anybody's."""
+    return PurchaseNumber.objects.filter(external_id=external_id).first()
+
+
+def purchase_of(*, member_id: UUID, purchase_id: UUID) -> Purchase:
+    return Purchase.objects.get(member_id=member_id, id=purchase_id)
+
+
+def purchases(*, member_id: UUID) -> QuerySet[Purchase]:
+    return Purchase.objects.filter(member_id=member_id).prefetch_related("lines", "refunds")
+
+
+def facts_of(purchase: Purchase) -> rules.Purchase:
+    """A recorded purchase as plain values."""
+    lines = tuple(rules.Line(r.external_id, r.sku, r.category, r.brand, r.quantity, r.amount_cents) for r in purchase.lines.all())
+    return rules.Purchase(
+        purchase.external_id,
+        purchase.occurred_at,
+        purchase.currency,
+        purchase.paid_cents,
+        lines,
+        purchase.shipping_cents,
+        tuple(purchase.discounts),
+        purchase.hold_ref,
+    )
+
+
+def refunds_of(*, member_id: UUID, purchase_id: UUID) -> list[Refund]:
+    """A purchase's refunds in the order in which they were recorded."""
+    return list(Refund.objects.filter(member_id=member_id, purchase_id=purchase_id).order_by("recorded_at", "id"))
+
+
+def waiting_for(*, purchase_ref: str) -> list[UnmatchedRefund]:
+    """The refunds that came before their purchase, the earliest first."""
+    waiting = UnmatchedRefund.objects.filter(purchase_ref=purchase_ref, status=UnmatchedRefund.Status.WAITING)
+    return list(waiting.order_by("occurred_at", "recorded_at", "id"))
+
+
+def unmatched(*, purchase_ref: str, external_id: str) -> UnmatchedRefund | None:
+    return UnmatchedRefund.objects.filter(purchase_ref=purchase_ref, external_id=external_id).first()
+
+
+def guest_purchase(*, external_id: str) -> GuestPurchase | None:
+    return GuestPurchase.objects.filter(external_id=external_id).first()

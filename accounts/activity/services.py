@@ -1,0 +1,147 @@
+"""Recording facts. What they mean for points is decided above (`mall.checkout`), in the same transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.ids import new_id
+from loyalty.lib.refusals import BusinessError
+
+from . import rules
+from .models import GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
+
+Status = UnmatchedRefund.Status
+
+
+class PurchaseConflict(BusinessError):
+    code, status, title = "purchase_conflict", 409, _("A purchase with this id was recorded with other content.")
+
+
+class RefundConflict(BusinessError):
+    code, status, title = "refund_conflict", 409, _("A refund with this id was recorded with other content.")
+
+
+class AlreadyClaimed(BusinessError):
+    code, status, title = "already_claimed", 409, _("This purchase was claimed before.")
+
+
+class RefundDecided(BusinessError):
+    code, status, title = "refund_decided", 409, _("This refund was applied or closed before.")
+
+
+_RECORD = """
+INSERT INTO accounts_purchasenumber (external_id, member_id, purchase_id) VALUES (%s, %s, %s)
+    ON CONFLICT (external_id) DO UPDATE SET member_id = EXCLUDED.member_id, purchase_id = EXCLUDED.purchase_id
+                              WHERE accounts_purchasenumber.member_id IS NULL
+    RETURNING purchase_id"""
+
+
+@transaction.atomic(savepoint=False)
+def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now: datetime) -> Purchase:
+    """Write down a purchase that is not known yet. The caller holds the member's lock.
+
+    Refuses: PurchaseConflict, where the number has become another member's meanwhile.
+    """
+    purchase = Purchase(
+        member_id=member_id, external_id=facts.id, occurred_at=facts.occurred_at, currency=facts.currency, paid_cents=facts.paid_cents,
+        shipping_cents=facts.shipping_cents, discounts=list(facts.discounts), hold_ref=facts.hold, digest=digest, recorded_at=now,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, [facts.id, member_id, purchase.id])
+        if cursor.fetchone() is None:
+            raise PurchaseConflict(purchase=facts.id)
+    purchase.save(force_insert=True)
+    PurchaseLine.objects.bulk_create(
+        PurchaseLine(
+            member_id=member_id, purchase_id=purchase.id, position=position, external_id=line.id, sku=line.sku, category=line.category, brand=line.brand,
+            quantity=line.quantity, amount_cents=line.amount_cents,
+        )
+        for position, line in enumerate(facts.lines)
+    )  # fmt: skip
+    return purchase
+
+
+@transaction.atomic(savepoint=False)
+def hold_number(*, external_id: str) -> PurchaseNumber:
+    """Meet whoever else speaks of this purchase now: its number, made if it is new, locked until the transaction ends."""
+    PurchaseNumber.objects.bulk_create([PurchaseNumber(external_id=external_id)], ignore_conflicts=True)
+    return PurchaseNumber.objects.select_for_update().get(external_id=external_id)
+
+
+@transaction.atomic(savepoint=False)
+def record_refund(*, purchase: Purchase, facts: rules.Refund, amount_cents: int, digest: str, now: datetime) -> Refund:
+    """Write down a refund that is not known yet. The caller holds the member's lock and has found the amount right."""
+    return Refund.objects.create(
+        id=new_id(), member_id=purchase.member_id, purchase=purchase, external_id=facts.id, occurred_at=facts.occurred_at, amount_cents=amount_cents,
+        facts=rules.refund_as_json(facts), digest=digest, recorded_at=now,
+    )  # fmt: skip
+
+
+@transaction.atomic(savepoint=False)
+def keep_refund(*, purchase_ref: str, member_ref: str = "", facts: rules.Refund, why: str, now: datetime) -> UnmatchedRefund:
+    """Keep a refund that cannot be applied: waiting where it names a purchase, else parked. The same again changes nothing.
+
+    Refuses: RefundConflict.
+    """
+    digest = rules.digest(facts, purchase=purchase_ref, member=member_ref)
+    made = UnmatchedRefund(
+        external_id=facts.id, purchase_ref=purchase_ref, member_ref=member_ref, status=Status.WAITING if purchase_ref else Status.PARKED, why=why,
+        facts=rules.refund_as_json(facts), digest=digest, occurred_at=facts.occurred_at, recorded_at=now,
+    )  # fmt: skip
+    UnmatchedRefund.objects.bulk_create([made], ignore_conflicts=True)
+    kept = UnmatchedRefund.objects.get(purchase_ref=purchase_ref, external_id=facts.id)
+    if kept.digest != digest:
+        raise RefundConflict(refund=facts.id)
+    return kept
+
+
+def _turn(refund: UnmatchedRefund, status: Status, *, actor: str, reason: str, now: datetime, why: str = "") -> UnmatchedRefund:
+    """One arrow, taken once whoever else tries."""
+    origins = [one for one, ends in UnmatchedRefund.ARROWS.items() if status in ends]
+    decided = {"status": status, "decided_by": actor, "decided_at": now, "reason": reason, "why": why}
+    if not UnmatchedRefund.objects.filter(id=refund.id, status__in=origins).update(**decided):
+        raise RefundDecided
+    refund.refresh_from_db()
+    return refund
+
+
+def mark_applied(*, refund: UnmatchedRefund, actor: str, reason: str = "", now: datetime) -> UnmatchedRefund:
+    """It has become a refund of a purchase. Refuses: RefundDecided."""
+    return _turn(refund, Status.APPLIED, actor=actor, reason=reason, now=now)
+
+
+def park(*, refund: UnmatchedRefund, why: str, actor: str, reason: str = "", now: datetime) -> UnmatchedRefund:
+    """Leave it to an operator. Refuses: RefundDecided."""
+    return _turn(refund, Status.PARKED, actor=actor, reason=reason, now=now, why=why)
+
+
+def close(*, refund: UnmatchedRefund, actor: str, reason: str, now: datetime) -> UnmatchedRefund:
+    """It will never be applied. Refuses: RefundDecided."""
+    return _turn(refund, Status.CLOSED, actor=actor, reason=reason, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def keep_guest_purchase(*, facts: rules.Purchase, now: datetime) -> GuestPurchase:
+    """Keep a purchase of nobody's until it is claimed. The same again changes nothing. Refuses: PurchaseConflict."""
+    digest = rules.digest(facts)
+    number = hold_number(external_id=facts.id)
+    if number.purchase_id is not None and not GuestPurchase.objects.filter(external_id=facts.id).exists():
+        raise PurchaseConflict(purchase=facts.id)
+    made = GuestPurchase(external_id=facts.id, facts=rules.purchase_as_json(facts), digest=digest, occurred_at=facts.occurred_at, recorded_at=now)
+    GuestPurchase.objects.bulk_create([made], ignore_conflicts=True)
+    kept = GuestPurchase.objects.get(external_id=facts.id)
+    if kept.digest != digest:
+        raise PurchaseConflict(purchase=facts.id)
+    return kept
+
+
+@transaction.atomic(savepoint=False)
+def claim_guest_purchase(*, external_id: str, member_id: UUID, now: datetime) -> rules.Purchase:
+    """Make a guest's purchase the member's, once; the purchase as it came. The same member again is a replay. Refuses: AlreadyClaimed."""
+    claimed = GuestPurchase.objects.filter(external_id=external_id, claimed_by=None).update(claimed_by_id=member_id, claimed_at=now)
+    guest = GuestPurchase.objects.get(external_id=external_id)
+    if not claimed and guest.claimed_by_id != member_id:
+        raise AlreadyClaimed
+    return rules.purchase_from_json(guest.facts)

@@ -1,0 +1,15 @@
+"""Checkout: points at the till. Quote → hold → pay → refund, and delivered.
+
+A **quote** says what a cart earns and how many points it may use; it writes nothing and decides with the same code as the real thing.
+A **checkout hold** is the ledger's hold plus what the quote promised: the cart's total, the **burn policy** version and the worth of the
+points. **Pay** is one transaction: capture the hold, record the purchase, grant what it earns, apply refunds that came before it. A
+paid purchase is never refused for its points: if its hold has lapsed the same number is spent from what is available, and what is
+missing becomes debt. The **settlement** keeps what points did with a purchase: versions, worth, earned, spent, and how much of it
+refunds have undone, so that any number of partial refunds adds up exactly.
+
+Always: a purchase has one settlement; restored ≤ spent; clawed back ≤ earned; refunded ≤ paid; the refund that completes the order
+restores the rest; what is left earned is what the same rule version gives for what is left of the order. Policies and rule versions
+never change; a change is a new version.
+
+Locks: the member's account, then the purchase's number, then the settlement (guarded by the account's lock).
+"""

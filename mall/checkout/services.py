@@ -1,0 +1,326 @@
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.activity import rules as facts_rules
+from accounts.activity import selectors as activity
+from accounts.activity import services as recording
+from accounts.activity.models import Purchase, UnmatchedRefund
+from accounts.members import services as members
+from loyalty.lib.refusals import BusinessError
+from loyalty.programme import services as programme
+from points.earning import rules as earning_rules
+from points.earning import selectors as earning
+from points.earning import services as granting
+from points.ledger import selectors as books
+from points.ledger import services as ledger
+from points.ledger.models import Entry, Hold
+from points.terms.rules import ExpiryPolicy
+from riskcontrol.screening import services as screening
+
+from . import rules, selectors
+from .models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
+
+
+class AmountsDisagree(BusinessError):
+    code, status, title = "amounts_disagree", 422, _("The amounts do not add up: lines + shipping − discounts − worth of the points is not what was paid.")
+
+
+class PointsExceedPolicy(BusinessError):
+    code, status, title = "points_exceed_policy", 422, _("The order may not use that many points.")
+
+
+class HoldUsed(BusinessError):
+    code, status, title = "hold_used", 409, _("This hold was captured for another purchase.")
+
+
+class HoldNotMembers(BusinessError):
+    code, status, title = "hold_unknown", 422, _("The member has no such hold.")
+
+
+class RefundExceedsPaid(BusinessError):
+    code, status, title = "refund_exceeds_paid", 422, _("More money than was paid cannot be given back.")
+
+
+class LineUnknown(BusinessError):
+    code, status, title = "line_unknown", 422, _("The purchase has no such line.")
+
+
+class LineExceeded(BusinessError):
+    code, status, title = "line_exceeded", 422, _("More of the line than was bought cannot come back.")
+
+
+class RestoreExceedsSpend(BusinessError):
+    code, status, title = "restore_exceeds_spend", 422, _("More points than the order spent cannot be given back.")
+
+
+class PolicyInvalid(BusinessError):
+    code, status, title = "policy_invalid", 422, _("This burn policy cannot work.")
+
+
+_NOT_POSSIBLE = {refusal.code: refusal for refusal in (RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend)}
+
+
+class Paid(NamedTuple):
+    purchase: Purchase
+    settlement: Settlement
+    replayed: bool
+
+
+class Refunded(NamedTuple):
+    """`waiting` instead of a settlement where the purchase is not known yet."""
+
+    settlement: RefundSettlement | None
+    waiting: UnmatchedRefund | None = None
+
+
+@transaction.atomic(savepoint=False)
+def publish_policy(*, points_per_unit: int, threshold: int, step: int, max_share_bps: int, actor: str, now: datetime) -> BurnPolicy:
+    """A new version of the burn policy, in force from now on; holds and purchases keep theirs. Refuses: PolicyInvalid."""
+    if points_per_unit < 1 or step < 1 or threshold < 0 or not 0 <= max_share_bps <= 10_000:
+        raise PolicyInvalid
+    newest = BurnPolicy.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    return BurnPolicy.objects.create(
+        number=newest + 1, points_per_unit=points_per_unit, threshold=threshold, step=step, max_share_bps=max_share_bps, published_at=now, published_by=actor
+    )
+
+
+@transaction.atomic(savepoint=False)
+def hold(
+    *, member_id: UUID, points: int, quote: str = "", purchase_ref: str = "", expires_in: timedelta = timedelta(minutes=30), actor: str, key: str, now: datetime
+) -> CheckoutHold:
+    """Set points aside for an order. From a quote it carries the order's total; in any case it pins the policy and the points' worth.
+
+    Refuses: Screened, QuoteInvalid, PointsExceedPolicy, and what `ledger.hold` refuses.
+    """
+    verdict = screening.assess(member_id=member_id, action="hold", points=points, now=now)
+    if not verdict.allowed:
+        raise screening.Screened(verdict=verdict.code)
+    promised = selectors.quoted(token=quote, member_id=member_id) if quote else None
+    row = promised.policy if promised else selectors.burn_policy()
+    policy = selectors.policy_rules(row)
+    if points % policy.step or points < policy.threshold:
+        raise PointsExceedPolicy(threshold=policy.threshold, step=policy.step)
+    if promised and points > (most := policy.most(total_cents=promised.total_cents, available=points)):
+        raise PointsExceedPolicy(max_points=most, total_cents=promised.total_cents)
+    held = ledger.hold(member_id=member_id, points=points, expires_at=now + expires_in, subject=f"purchase/{purchase_ref}" if purchase_ref else "", actor=actor, key=key, now=now)
+    made = selectors.checkout_hold(member_id=member_id, hold_id=held.id)
+    return made or CheckoutHold.objects.create(
+        hold=held, member_id=member_id, burn_policy=row, total_cents=promised.total_cents if promised else None, worth_cents=policy.worth(points), purchase_ref=purchase_ref
+    )
+
+
+@transaction.atomic(savepoint=False)
+def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime) -> Paid:
+    """A purchase was paid: capture its hold, record it, grant what it earns, apply the refunds that came before it.
+
+    The same purchase again is a replay. `policy` overrides the programme's expiry. A lapsed hold does not refuse a paid purchase.
+    Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
+    """
+    ledger.lock(member_id=member_id)
+    digest = facts_rules.digest(facts)
+    number = activity.number(external_id=facts.id)
+    if number is not None and number.purchase_id is not None:
+        return _paid_before(number.purchase_id, member_id=member_id, owner_id=number.member_id, digest=digest)
+    programme.fix_currency(currency=facts.currency)
+
+    subject = f"purchase/{facts.id}"
+    held, worth = _hold_of(member_id, facts.hold)
+    if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
+        raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
+    purchase = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
+    spend, why = _spend_hold(held, subject=subject, actor=actor, now=now) if held else (None, [])
+
+    version = earning.current()
+    basis = rules.basis(facts.lines, paid_cents=facts.paid_cents, shipping_cents=facts.shipping_cents)
+    award = earning_rules.decide(earning.formula(version, currency=facts.currency), basis)
+    grant = granting.grant_purchase(
+        member_id=member_id, award=award, rule_version_id=version.id if version else None, cost_centre=version.cost_centre if version else "", subject=subject, policy=policy,
+        occurred_at=facts.occurred_at, actor=actor, key=f"{subject}/earn", now=now,
+    )  # fmt: skip
+    basis_cents = sum(part.cents for part in basis)
+    settlement = Settlement(
+        purchase=purchase, member_id=member_id, spend_entry=spend, earn_entry=grant.entry, rule_version=version, paid_cents=facts.paid_cents, basis_cents=basis_cents,
+        worth_cents=worth, spent=spend.points if spend else 0, earned=grant.points, explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency)],
+    )  # fmt: skip
+    settlement.save(force_insert=True)
+    for waiting in activity.waiting_for(purchase_ref=facts.id):
+        _apply_waiting(waiting, purchase, actor=actor, now=now)
+    return Paid(purchase, settlement, False)
+
+
+def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, digest: str) -> Paid:
+    if owner_id != member_id:
+        raise recording.PurchaseConflict
+    purchase = activity.purchase_of(member_id=member_id, purchase_id=purchase_id)
+    if purchase.digest != digest:
+        raise recording.PurchaseConflict(purchase=purchase.external_id)
+    return Paid(purchase, selectors.settlement(member_id=member_id, purchase_id=purchase_id), True)
+
+
+def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int]:
+    """The hold that a purchase names, and what its points are worth."""
+    if not hold_ref:
+        return None, 0
+    try:
+        held = books.hold_of(member_id=member_id, hold_id=UUID(hold_ref))
+    except (ValueError, books.HoldUnknown) as error:
+        raise HoldNotMembers(hold=hold_ref) from error
+    if held.status == Hold.Status.CAPTURED:
+        raise HoldUsed(hold=hold_ref)
+    pinned = selectors.checkout_hold(member_id=member_id, hold_id=held.id)
+    worth = pinned.worth_cents if pinned else selectors.policy_rules(selectors.burn_policy()).worth(held.points)
+    return held, worth
+
+
+def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
+    """Capture the whole hold; where it has lapsed, spend as many points from what is available, the rest on credit."""
+    if held.status == Hold.Status.OPEN and held.expires_at > now:
+        entry = ledger.capture(member_id=held.member_id, hold_id=held.id, subject=subject, actor=actor, key=f"{subject}/capture", now=now)
+        return entry, [{"code": "spent", "points": entry.points}]
+    entry = ledger.spend(member_id=held.member_id, points=held.points, subject=subject, overdraw=True, actor=actor, key=f"{subject}/spend", now=now)
+    why = [{"code": "hold_lapsed", "points": entry.points}]
+    return entry, [*why, {"code": "owed", "points": entry.debt_change}] if entry.debt_change else why
+
+
+def _why_earned(version: Any, basis_cents: int, grant: granting.Grant, currency: str) -> list[dict[str, Any]]:
+    if version is None:
+        return [{"code": "no_rule"}]
+    why: list[dict[str, Any]] = [{"code": "basis", "cents": basis_cents, "currency": currency}]
+    if grant.screened:
+        return [*why, {"code": "earning_screened"}]
+    why.append({"code": "earned", "points": grant.points, "version": version.number})
+    if grant.entry is not None and grant.entry.pending_change:
+        why.append({"code": "pending"})
+    return why
+
+
+@transaction.atomic(savepoint=False)
+def refund(*, purchase_ref: str, facts: facts_rules.Refund, actor: str, now: datetime) -> Refunded:
+    """Money of a purchase was given back: spent points come back first, then what is no longer earned is taken back.
+
+    A refund of a purchase that nobody has paid yet is kept waiting and applied with it. The same refund again is a replay.
+    Refuses: RefundConflict, RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend.
+    """
+    number = activity.number(external_id=purchase_ref)
+    if number is None or number.purchase_id is None:
+        number = recording.hold_number(external_id=purchase_ref)
+    if number.purchase_id is None:
+        return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, facts=facts, why="", now=now))
+    assert number.member_id is not None
+    ledger.lock(member_id=number.member_id)
+    purchase = activity.purchase_of(member_id=number.member_id, purchase_id=number.purchase_id)
+    return Refunded(_refund(purchase, facts, actor=actor, now=now))
+
+
+def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: datetime) -> RefundSettlement:
+    """Apply a refund to a purchase whose member is locked."""
+    member_id = purchase.member_id
+    digest = facts_rules.digest(facts)
+    before = activity.refunds_of(member_id=member_id, purchase_id=purchase.id)
+    for earlier in before:
+        if earlier.external_id == facts.id:
+            if earlier.digest != digest:
+                raise recording.RefundConflict(refund=facts.id)
+            return selectors.refund_settlement(member_id=member_id, refund_id=earlier.id)
+
+    settlement = selectors.settlement(member_id=member_id, purchase_id=purchase.id)
+    bought = activity.facts_of(purchase)
+    money, left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
+    formula = earning.formula(settlement.rule_version, currency=purchase.currency)
+    keeps = earning_rules.decide(formula, rules.still_earned(bought, left)).points
+    clawback = max(0, settlement.earned - settlement.clawed_back - keeps)
+
+    row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=money, digest=digest, now=now)
+    about = f"purchase/{purchase.external_id}/refund/{facts.id}"
+    common = {"member_id": member_id, "subject": about, "occurred_at": facts.occurred_at, "actor": actor, "now": now}
+    if restore:
+        ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
+    waived = 0
+    if clawback:
+        waived = ledger.clawback(entry_id=settlement.earn_entry_id, points=clawback, key=f"{about}/clawback", **common).waived
+    settlement.restored += restore
+    settlement.clawed_back += clawback
+    settlement.refunded_cents += money
+    settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
+    return RefundSettlement.objects.create(
+        refund=row, member_id=member_id, restored=restore, clawed_back=clawback, waived=waived, debt=books.balance(member_id=member_id, now=now).debt
+    )
+
+
+def _planned(bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund) -> tuple[int, rules.Left, int]:
+    """What a refund comes to: its money, what is left of the order, how many points come back. Refuses what is not possible."""
+    settled = rules.Settled(settlement.spent, settlement.restored, settlement.earned, settlement.clawed_back, settlement.refunded_cents)
+    try:
+        left = rules.left_after(bought, [*before, facts])
+        return rules.money_of(bought, facts), left, rules.to_restore(bought, settled, left, facts)
+    except rules.RefundNotPossible as no:
+        raise _NOT_POSSIBLE[no.code](**no.figures) from no
+
+
+def _apply_waiting(waiting: UnmatchedRefund, purchase: Purchase, *, actor: str, now: datetime) -> None:
+    """A refund that came before its purchase; what is not possible is parked for an operator instead of refusing the purchase."""
+    facts = facts_rules.refund_from_json(waiting.facts)
+    settlement = selectors.settlement(member_id=purchase.member_id, purchase_id=purchase.id)
+    before = [facts_rules.refund_from_json(one.facts) for one in activity.refunds_of(member_id=purchase.member_id, purchase_id=purchase.id)]
+    try:
+        _planned(activity.facts_of(purchase), settlement, before, facts)
+    except BusinessError as refusal:
+        # Nothing was written yet: planning only computes.
+        recording.park(refund=waiting, why=refusal.message, actor=actor, now=now)
+        return
+    _refund(purchase, facts, actor=actor, now=now)
+    recording.mark_applied(refund=waiting, actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def park_refund(*, facts: facts_rules.Refund, member_ref: str = "", actor: str, now: datetime) -> UnmatchedRefund:
+    """Keep a refund that names no purchase for an operator. The same again changes nothing. Refuses: RefundConflict."""
+    return recording.keep_refund(purchase_ref="", member_ref=member_ref, facts=facts, why=str(_("The message named no purchase.")), now=now)
+
+
+@transaction.atomic(savepoint=False)
+def link_refund(*, unmatched_id: UUID, purchase_ref: str, actor: str, reason: str, now: datetime) -> RefundSettlement:
+    """Apply a waiting or parked refund to a purchase, by hand. Refuses: PurchaseUnknown, RefundDecided, and what `refund` refuses."""
+    number = activity.number(external_id=purchase_ref)
+    if number is None or number.purchase_id is None or number.member_id is None:
+        raise activity.PurchaseUnknown(purchase=purchase_ref)
+    ledger.lock(member_id=number.member_id)
+    unmatched = UnmatchedRefund.objects.get(id=unmatched_id)
+    recording.mark_applied(refund=unmatched, actor=actor, reason=reason, now=now)
+    purchase = activity.purchase_of(member_id=number.member_id, purchase_id=number.purchase_id)
+    return _refund(purchase, facts_rules.refund_from_json(unmatched.facts), actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def delivered(*, purchase_ref: str, occurred_at: datetime, actor: str, now: datetime) -> Settlement:
+    """The order was received: what waits for that becomes available. Again: a replay. Refuses: PurchaseUnknown."""
+    number = activity.number(external_id=purchase_ref)
+    if number is None or number.purchase_id is None or number.member_id is None:
+        raise activity.PurchaseUnknown
+    ledger.lock(member_id=number.member_id)
+    settlement = selectors.settlement(member_id=number.member_id, purchase_id=number.purchase_id)
+    if settlement.delivered_at is None:
+        if settlement.earn_entry is not None and books.waits_for_act(member_id=number.member_id, entry_id=settlement.earn_entry_id):
+            ledger.mature(member_id=number.member_id, entry_id=settlement.earn_entry_id, actor=actor, key=f"purchase/{purchase_ref}/mature", now=now)
+        settlement.delivered_at = occurred_at
+        settlement.save(update_fields=["delivered_at"])
+    return settlement
+
+
+@transaction.atomic(savepoint=False)
+def claim(*, purchase_ref: str, member_ref: str, actor: str, now: datetime) -> Paid:
+    """A guest's purchase is claimed by a member: settled as if it had been theirs from the start. Once.
+
+    Refuses: PurchaseUnknown, AlreadyClaimed, and what `pay` refuses.
+    """
+    member = members.ensure(external_id=member_ref, now=now)
+    ledger.lock(member_id=member.id)
+    if activity.guest_purchase(external_id=purchase_ref) is None:
+        raise activity.PurchaseUnknown
+    facts = recording.claim_guest_purchase(external_id=purchase_ref, member_id=member.id, now=now)
+    return pay(member_id=member.id, facts=facts, actor=actor, now=now)
