@@ -1,0 +1,3 @@
+from .screening.models import BlockListEntry
+
+__all__ = ["BlockListEntry"]

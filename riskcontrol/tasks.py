@@ -1,0 +1,3 @@
+from .screening import tasks as screening
+
+__all__ = ["screening"]

@@ -14,7 +14,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from kombu.exceptions import OperationalError
+
+from loyalty.lib.refusals import BusinessError
 
 from .models import AuditEntry, JobRun
 from .rules import Schedule, is_dead
@@ -22,6 +26,14 @@ from .rules import Schedule, is_dead
 # A run asks for no further batch after this long; it leaves the last batch room before the task's soft time limit.
 RUN_SECONDS = 60
 HEARTBEAT_SECONDS = 5
+
+
+class JobUnknown(BusinessError):
+    code, status, title = "job_unknown", 404, _("There is no such job any more. Switch its schedule off.")
+
+
+class BrokerAway(BusinessError):
+    code, status, title = "broker_away", 503, _("The broker does not answer; the job was not started.")
 
 
 def record(*, actor: str, verb: str, subject: str, reason: str = "", figures: dict[str, Any] | None = None, now: datetime) -> AuditEntry:
@@ -127,6 +139,17 @@ def _finish(row: JobRun, run: Run, status: JobRun.Status, *, error: str = "") ->
                 row.delete()
                 return
         JobRun.objects.filter(id=row.id).update(status=status, counts=dict(run.counts), error=error, heartbeat_at=run.clock, finished_at=run.clock)
+
+
+def run_now(*, job: str, actor: str, reason: str, now: datetime) -> None:
+    """Send a job to the workers once, besides its schedule. Refuses: JobUnknown, BrokerAway."""
+    if job not in JOBS:
+        raise JobUnknown
+    try:
+        JOBS[job].task.apply_async()
+    except OperationalError as error:
+        raise BrokerAway from error
+    record(actor=actor, verb="job.run", subject=f"job/{job}", reason=reason, now=now)
 
 
 def prune(*, before: datetime, limit: int) -> int:

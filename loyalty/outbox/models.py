@@ -33,6 +33,7 @@ class OutboxRow(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("outbox")
+        permissions = [("decide_outboxrow", _("Can retry and drop failed events"))]
         indexes = [
             models.Index("subscriber", "member_id", "id", name="outbox_line", condition=Q(status__in=("waiting", "failed"))),
             models.Index("due_at", name="outbox_due", condition=Q(status="waiting")),

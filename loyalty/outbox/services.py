@@ -151,6 +151,16 @@ def drop(*, row_id: int, actor: str, reason: str, now: datetime) -> OutboxRow:
     return _decide(row_id, Status.DROPPED, verb="outbox.drop", actor=actor, reason=reason, now=now)
 
 
+@transaction.atomic(savepoint=False)
+def retry_all(*, limit: int, actor: str, reason: str, now: datetime) -> int:
+    """Let the oldest `limit` dead letters be tried again by the job; how many there were."""
+    ids = list(OutboxRow.objects.select_for_update(skip_locked=True).filter(status=Status.FAILED).order_by("id").values_list("id", flat=True)[:limit])
+    OutboxRow.objects.filter(id__in=ids).update(status=Status.WAITING, attempts=0, due_at=now)
+    if ids:
+        audit.record(actor=actor, verb="outbox.retry_all", subject=f"outbox/{ids[0]}…{ids[-1]}", reason=reason, figures={"rows": len(ids)}, now=now)
+    return len(ids)
+
+
 def _decide(row_id: int, status: Status, *, verb: str, actor: str, reason: str, now: datetime) -> OutboxRow:
     row = OutboxRow.objects.select_for_update().get(id=row_id)
     if row.status not in OutboxRow.OPEN or not row.attempts:

@@ -1,0 +1,2 @@
+MEMBER_BANNED = "riskcontrol.member_banned"
+MEMBER_CLEARED = "riskcontrol.member_cleared"
