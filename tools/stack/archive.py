@@ -75,8 +75,13 @@ class Tools:
         if self._run(tool, url or self.url, *args, stdout=sys.stderr).returncode:
             raise RefusedError(refusal)
 
-    def sql(self, text: str, *, url: str, refusal: str) -> None:
-        self.do("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", text, url=url, refusal=refusal)
+    def sql(self, script: str, *, refusal: str, **names: str) -> None:
+        """Run a script beside the databases it is about; `:"name"` in it stands for a name given."""
+        variables = [word for name, value in names.items() for word in ("-v", f"{name}={value}")]
+        beside = address(self.url, database="postgres")
+        how = {"input": script, "text": True, "stdout": subprocess.DEVNULL}
+        if self._run("psql", beside, "-Xq", "-v", "ON_ERROR_STOP=1", *variables, "-f", "-", **how).returncode:
+            raise RefusedError(refusal)
 
 
 def backup(file: Path, *, url: str, environment: Environment) -> None:
@@ -92,7 +97,7 @@ def backup(file: Path, *, url: str, environment: Environment) -> None:
         beside.rename(file)
     finally:
         beside.unlink(missing_ok=True)
-    say(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    say(f"{file}: {file.stat().st_size:,} bytes")
 
 
 def restore(file: Path, *, env: dict[str, str], environment: Environment, signals: Signals, yes: bool) -> None:
