@@ -1,0 +1,3 @@
+from .screening.admin import BlockListEntryAdmin
+
+__all__ = ["BlockListEntryAdmin"]

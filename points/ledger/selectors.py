@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -163,6 +163,16 @@ def fate(*, member_id: UUID, entry: Entry, lot: rules.Lot) -> Earned:
 def live_lots(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
     """The lots that can be spent at `now`, in the order in which they are."""
     return Lot.objects.filter(Q(expires_at__gt=now) | Q(expires_at=None), member_id=member_id, is_open=True, is_pending=False).order_by(*Lot._meta.ordering)
+
+
+def lots_as_seen(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
+    """All lots with `left`: what remains of each at `now`, nothing once it has expired, swept or not."""
+    gone = When(expires_at__lte=now, is_pending=False, then=0)
+    return Lot.objects.filter(member_id=member_id).select_related("rule_version").annotate(left=Case(gone, default=F("remaining")))
+
+
+def frozen(*, member_id: UUID) -> bool:
+    return Account.objects.filter(member_id=member_id, frozen=True).exists()
 
 
 def balance(*, member_id: UUID, now: datetime) -> Balance:
