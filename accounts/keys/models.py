@@ -24,9 +24,7 @@ class StorefrontKey(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     previous_digest = models.CharField(max_length=64, blank=True, editable=False)
     previous_until = models.DateTimeField(_("old secret works until"), null=True, blank=True, editable=False)
-    scopes = ArrayField(
-        models.CharField(max_length=30, choices=Scope), verbose_name=_("scopes"), help_text=_("What the key may do. Grant what is needed, no more.")
-    )
+    scopes = ArrayField(models.CharField(max_length=30, choices=Scope), verbose_name=_("scopes"), blank=True, help_text=_("What the key may do."))
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty: it works until revoked."))
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False, help_text=_("Exact to the hour."))

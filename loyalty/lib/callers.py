@@ -57,7 +57,7 @@ class ScopeRequired(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         method = "GET" if request.method == "HEAD" else request.method or ""
-        if method not in view.allowed_methods:
+        if method not in view.allowed_methods or method == "OPTIONS":
             raise MethodNotAllowed(method)
         scope = scope_for(view, method)
         if scope is None:

@@ -48,10 +48,10 @@ class JSONRenderer(renderers.JSONRenderer):
     ensure_ascii = False
 
 
-def problem(code: str, status: int, *, title: Any = None, detail: Any = None, **members: Any) -> dict[str, Any]:
-    """The body of a problem. `members` may add to it but not replace what RFC 9457 and this API define."""
+def problem(code: str, status: int, *, title: Any = None, detail: Any = None, members: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The body of a problem. `members` add to it and replace nothing of what RFC 9457 and this API define."""
     title = str(title or TITLES.get(code) or HTTPStatus(status).phrase)
-    body = {**members, "type": f"urn:loyalty:problem:{code}", "title": title, "status": status, "code": code, "detail": str(detail or title)}
+    body = {**(members or {}), "type": f"urn:loyalty:problem:{code}", "title": title, "status": status, "code": code, "detail": str(detail or title)}
     if request_id := structlog.contextvars.get_contextvars().get("request_id"):
         body["request_id"] = request_id
     return body
@@ -60,7 +60,7 @@ def problem(code: str, status: int, *, title: Any = None, detail: Any = None, **
 def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's exception handler. None for what nobody foresaw: Django logs it and `server_error` below answers."""
     if isinstance(exc, BusinessError):
-        body = problem(exc.code, exc.status, title=exc.title, detail=exc.message, **exc.figures)
+        body = problem(exc.code, exc.status, title=exc.title, detail=exc.message, members=exc.figures)
         return _response(body, exc.status, retry_after=getattr(exc, "retry_after", None))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
@@ -76,7 +76,7 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(exc, exceptions.APIException):
         return None
     if isinstance(exc, exceptions.ValidationError):
-        return _response(problem("invalid", 400, errors=list(_flat(exc.detail, []))), 400)
+        return _response(problem("invalid", 400, members={"errors": list(_flat(exc.detail, []))}), 400)
     body = problem(exc.default_code, exc.status_code, detail=exc.detail)
     response = _response(body, exc.status_code, retry_after=getattr(exc, "wait", None))
     if exc.status_code == HTTPStatus.UNAUTHORIZED:

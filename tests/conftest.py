@@ -1,0 +1,92 @@
+"""What every test may ask for. Fixtures are made by the verbs."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.keys import selectors as keys_seen
+from accounts.keys import services as keys
+from accounts.keys.models import Scope
+from accounts.members import services as members
+from accounts.members.models import Member
+from accounts.tokens import services as tokens
+from loyalty.lib.configuration import Configuration
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(settings):
+    """Nothing remembered from the test before; everybody is the same anonymous address, so that one is not limited."""
+    Configuration._held.clear()
+    keys_seen._held.clear()
+    settings.RATE_LIMIT_ANONYMOUS = 10**6
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The time at which the test runs; requests, which read the clock themselves, agree with it to the moment."""
+    return timezone.now()
+
+
+@pytest.fixture
+def client_with(db, now) -> Callable[..., APIClient]:
+    """A storefront's client whose key has the scopes named, and no others."""
+
+    def make(*scopes: str) -> APIClient:
+        _key, text = keys.issue(name="sample shop", scopes=scopes, expires_at=now + timedelta(days=1), actor="tests", now=now)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Api-Key {text}", HTTP_ACCEPT_LANGUAGE="en")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def storefront(client_with) -> APIClient:
+    """A storefront whose key has every scope."""
+    return client_with(*Scope.values)
+
+
+@pytest.fixture
+def key_without_scopes(client_with) -> APIClient:
+    """A storefront whose key is valid and good for nothing."""
+    return client_with()
+
+
+@pytest.fixture
+def member(db, now) -> Member:
+    found, _registered = members.register(external_id="M-1", name="Sample Member", now=now)
+    return found
+
+
+@pytest.fixture
+def other_member(db, now) -> Member:
+    found, _registered = members.register(external_id="M-2", name="Other Sample", now=now)
+    return found
+
+
+def _client_of(member: Member, now: datetime) -> APIClient:
+    token, _expires_at = tokens.issue(member=member, now=now)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}", HTTP_ACCEPT_LANGUAGE="en")
+    return client
+
+
+@pytest.fixture
+def member_client(member, now) -> APIClient:
+    """The app of `member`."""
+    return _client_of(member, now)
+
+
+@pytest.fixture
+def other_member_client(other_member, now) -> APIClient:
+    return _client_of(other_member, now)
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_ACCEPT_LANGUAGE="en")
+    return client
