@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from stack import postgres
-from stack.environment import Environment
-from stack.layout import ROOT
-from stack.processes import RefusedError, Signals, say
+from . import postgres
+from .environment import Environment
+from .layout import ROOT
+from .processes import RefusedError, Signals, say
 
 # What a database address may say that PostgreSQL's own tools understand; the rest is Django's.
 UNDERSTOOD = {"sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "target_session_attrs", "options"}
@@ -28,10 +28,10 @@ ALTER DATABASE :"kept" ALLOW_CONNECTIONS true;
 """
 
 
-def address(url: str, *, database: str | None = None) -> str:
-    """The same address, of another database if one is given."""
+def address(url: str, *, database: str) -> str:
+    """The same server's address, of another database."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"/{database}")) if database else url
+    return f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{parts.query}" if parts.query else "")
 
 
 def for_tools(url: str) -> tuple[str, dict[str, str]]:
@@ -40,8 +40,8 @@ def for_tools(url: str) -> tuple[str, dict[str, str]]:
     user, _, host = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key in UNDERSTOOD])
-    cleaned = urlunsplit(("postgresql", f"{name}@{host}" if name else host, parts.path, query, ""))
-    return cleaned, {"PGPASSWORD": unquote(password)} if password else {}
+    cleaned = f"postgresql://{name}@{host}{parts.path}" if name else f"postgresql://{host}{parts.path}"
+    return f"{cleaned}?{query}" if query else cleaned, {"PGPASSWORD": unquote(password)} if password else {}
 
 
 class Tools:

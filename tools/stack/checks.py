@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from stack.environment import REQUIREMENTS, Environment
-from stack.layout import ROOT
-from stack.session import environment_of
+from .environment import REQUIREMENTS, Environment
+from .layout import ROOT
+from .session import environment_of
 
 # Nobody is asked; a check that did connect would fail at once.
 NOWHERE = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "REDIS_URL": "redis://127.0.0.1:1/0"}

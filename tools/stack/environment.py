@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stack.layout import ROOT
-from stack.processes import RefusedError, say
+from .layout import ROOT
+from .processes import RefusedError, say
 
 REQUIREMENTS = ROOT / "requirements"
 # In this order: each keeps to the versions of the one before it, so that what is tested is what is served.

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from stack.processes import RefusedError, birth
+from .processes import RefusedError, birth
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stack.processes import RefusedError, end, working_in
-from stack.supervisor import Program, tail
+from .processes import RefusedError, end, working_in
+from .supervisor import Program, tail
 
 MAJOR = "18"
 ROLE = "loyalty"

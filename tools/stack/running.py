@@ -7,11 +7,11 @@ import sys
 import urllib.error
 import urllib.request
 
-from stack.environment import Environment, compile_messages
-from stack.layout import ROOT, DataDirectory, data_dir, write_private
-from stack.processes import RefusedError, Signals, say
-from stack.session import Session, free_port
-from stack.supervisor import Program, end_leftovers, tail
+from .environment import Environment, compile_messages
+from .layout import ROOT, DataDirectory, data_dir, write_private
+from .processes import RefusedError, Signals, say
+from .session import Session, free_port
+from .supervisor import Program, end_leftovers, tail
 
 
 def run(signals: Signals) -> None:

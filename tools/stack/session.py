@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stack.environment import Environment
-from stack.layout import ROOT, DataDirectory
-from stack.postgres import DURABLE, Postgres
-from stack.processes import MARK, RefusedError, Signals, say
-from stack.supervisor import Supervisor, end_leftovers
-from stack.valkey import Valkey
+from .environment import Environment
+from .layout import ROOT, DataDirectory
+from .postgres import DURABLE, Postgres
+from .processes import MARK, RefusedError, Signals, say
+from .supervisor import Supervisor, end_leftovers
+from .valkey import Valkey
 
 
 def free_port(wanted: int = 0) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stack.layout import DataDirectory
-from stack.processes import (
+from .layout import DataDirectory
+from .processes import (
     MARK,
     RefusedError,
     Signals,

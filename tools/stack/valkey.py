@@ -3,9 +3,9 @@
 import socket
 from pathlib import Path
 
-from stack.layout import write_private
-from stack.processes import RefusedError
-from stack.supervisor import Program
+from .layout import write_private
+from .processes import RefusedError
+from .supervisor import Program
 
 
 class Valkey:
