@@ -177,6 +177,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "MemberStatus": "accounts.members.models.Member.Status",
+        "HoldStatus": "points.ledger.models.Hold.Status",
+        "RefundStatus": "mall.checkout.api.RefundStatus",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL

@@ -45,9 +45,17 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
     Refuses: PurchaseConflict, where the number has become another member's meanwhile.
     """
     purchase = Purchase(
-        member_id=member_id, external_id=facts.id, occurred_at=facts.occurred_at, currency=facts.currency, paid_cents=facts.paid_cents,
-        shipping_cents=facts.shipping_cents, discounts=list(facts.discounts), hold_ref=facts.hold, digest=digest, recorded_at=now,
-    )  # fmt: skip
+        member_id=member_id,
+        external_id=facts.id,
+        occurred_at=facts.occurred_at,
+        currency=facts.currency,
+        paid_cents=facts.paid_cents,
+        shipping_cents=facts.shipping_cents,
+        discounts=list(facts.discounts),
+        hold_ref=facts.hold,
+        digest=digest,
+        recorded_at=now,
+    )
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, [facts.id, member_id, purchase.id])
         if cursor.fetchone() is None:
@@ -55,11 +63,18 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
     purchase.save(force_insert=True)
     PurchaseLine.objects.bulk_create(
         PurchaseLine(
-            member_id=member_id, purchase_id=purchase.id, position=position, external_id=line.id, sku=line.sku, category=line.category, brand=line.brand,
-            quantity=line.quantity, amount_cents=line.amount_cents,
+            member_id=member_id,
+            purchase_id=purchase.id,
+            position=position,
+            external_id=line.id,
+            sku=line.sku,
+            category=line.category,
+            brand=line.brand,
+            quantity=line.quantity,
+            amount_cents=line.amount_cents,
         )
         for position, line in enumerate(facts.lines)
-    )  # fmt: skip
+    )
     return purchase
 
 
@@ -74,9 +89,16 @@ def hold_number(*, external_id: str) -> PurchaseNumber:
 def record_refund(*, purchase: Purchase, facts: rules.Refund, amount_cents: int, digest: str, now: datetime) -> Refund:
     """Write down a refund that is not known yet. The caller holds the member's lock and has found the amount right."""
     return Refund.objects.create(
-        id=new_id(), member_id=purchase.member_id, purchase=purchase, external_id=facts.id, occurred_at=facts.occurred_at, amount_cents=amount_cents,
-        facts=rules.refund_as_json(facts), digest=digest, recorded_at=now,
-    )  # fmt: skip
+        id=new_id(),
+        member_id=purchase.member_id,
+        purchase=purchase,
+        external_id=facts.id,
+        occurred_at=facts.occurred_at,
+        amount_cents=amount_cents,
+        facts=rules.refund_as_json(facts),
+        digest=digest,
+        recorded_at=now,
+    )
 
 
 @transaction.atomic(savepoint=False)
@@ -87,9 +109,16 @@ def keep_refund(*, purchase_ref: str, member_ref: str = "", facts: rules.Refund,
     """
     digest = rules.digest(facts, purchase=purchase_ref, member=member_ref)
     made = UnmatchedRefund(
-        external_id=facts.id, purchase_ref=purchase_ref, member_ref=member_ref, status=Status.WAITING if purchase_ref else Status.PARKED, why=why,
-        facts=rules.refund_as_json(facts), digest=digest, occurred_at=facts.occurred_at, recorded_at=now,
-    )  # fmt: skip
+        external_id=facts.id,
+        purchase_ref=purchase_ref,
+        member_ref=member_ref,
+        status=Status.WAITING if purchase_ref else Status.PARKED,
+        why=why,
+        facts=rules.refund_as_json(facts),
+        digest=digest,
+        occurred_at=facts.occurred_at,
+        recorded_at=now,
+    )
     UnmatchedRefund.objects.bulk_create([made], ignore_conflicts=True)
     kept = UnmatchedRefund.objects.get(purchase_ref=purchase_ref, external_id=facts.id)
     if kept.digest != digest:

@@ -1,5 +1,4 @@
 from datetime import datetime
-
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import list_currencies
@@ -29,16 +28,23 @@ class Programme(Configuration):
     points_unit_zh = models.CharField(_("unit, Chinese"), max_length=10, default="分", blank=True, help_text=_("Stands after a number: 100 分."))
     points_unit_en = models.CharField(_("unit, English"), max_length=10, default="pts", blank=True)
     currency = models.CharField(
-        _("currency"), max_length=3, blank=True, validators=[validate_currency],
+        _("currency"),
+        max_length=3,
+        blank=True,
+        validators=[validate_currency],
         help_text=_("ISO 4217, like CNY. Left empty, the first purchase decides; after a purchase it cannot change."),
-    )  # fmt: skip
-    zone = models.CharField(_("time zone"), max_length=64, default="Asia/Shanghai", validators=[validate_zone], help_text=_("Decides where a business day begins and ends."))
+    )
+    zone = models.CharField(
+        _("time zone"), max_length=64, default="Asia/Shanghai", validators=[validate_zone], help_text=_("Decides where a business day begins and ends.")
+    )
     previous_zone = models.CharField(max_length=64, blank=True, editable=False)
     zone_from = models.DateTimeField(null=True, editable=False)
     fact_window_days = models.PositiveIntegerField(
-        _("oldest fact, in days"), default=400, validators=[MinValueValidator(1)],
+        _("oldest fact, in days"),
+        default=400,
+        validators=[MinValueValidator(1)],
         help_text=_("Purchases, refunds and events older than this are refused. Replays and imports are not bound by it."),
-    )  # fmt: skip
+    )
     history = HistoricalRecords(app="loyalty")
 
     class Meta:
@@ -62,4 +68,3 @@ class Programme(Configuration):
 
     def clean(self) -> None:
         self.currency = self.currency.upper()
-

@@ -12,15 +12,21 @@ def member() -> models.ForeignKey:
 class BurnPolicy(models.Model):
     number = models.PositiveIntegerField(_("version"), unique=True)
     points_per_unit = models.PositiveIntegerField(
-        _("points for one unit of money"), default=100, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        _("points for one unit of money"),
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text=_("100: a hundred points pay one yuan, dollar … This is what points are worth, wherever worth is shown."),
-    )  # fmt: skip
+    )
     threshold = models.PositiveIntegerField(_("from"), default=0, help_text=_("The fewest points that an order may use. 0: no threshold."))
-    step = models.PositiveIntegerField(_("in steps of"), default=1, validators=[MinValueValidator(1)], help_text=_("100: only 100, 200, 300 … points can be used."))
+    step = models.PositiveIntegerField(
+        _("in steps of"), default=1, validators=[MinValueValidator(1)], help_text=_("100: only 100, 200, 300 … points can be used.")
+    )
     max_share_bps = models.PositiveIntegerField(
-        _("up to a share of the order (1/100 %)"), default=10_000, validators=[MaxValueValidator(10_000)],
+        _("up to a share of the order (1/100 %)"),
+        default=10_000,
+        validators=[MaxValueValidator(10_000)],
         help_text=_("How much of an order points may pay: 5000 is half of it, 10000 all, 0 nothing."),
-    )  # fmt: skip
+    )
     published_at = models.DateTimeField(_("published"))
     published_by = models.CharField(_("published by"), max_length=150)
 
@@ -56,7 +62,9 @@ class Settlement(models.Model):
     member = member()
     spend_entry = models.ForeignKey("points.Entry", verbose_name=_("spent with"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     earn_entry = models.ForeignKey("points.Entry", verbose_name=_("earned with"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    rule_version = models.ForeignKey("points.RuleVersion", verbose_name=_("rule version"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule_version = models.ForeignKey(
+        "points.RuleVersion", verbose_name=_("rule version"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     paid_cents = models.BigIntegerField(_("paid in money"))
     basis_cents = models.BigIntegerField(_("basis"), help_text=_("What was paid in money for goods: what points are earned on."))
     worth_cents = models.BigIntegerField(_("paid with points"), default=0)

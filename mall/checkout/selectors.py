@@ -13,7 +13,7 @@ from loyalty.programme import selectors as programme
 from points.earning import rules as earning
 from points.earning import selectors as earning_rules
 from points.ledger import selectors as ledger
-from points.ledger.models import Account
+from points.ledger.models import Hold
 from riskcontrol.screening import services as screening
 
 from . import rules
@@ -60,7 +60,13 @@ def policy_rules(policy: BurnPolicy | None) -> rules.Policy:
 
 
 def quote(
-    *, member_id: UUID | None, lines: Sequence[Line], shipping_cents: int = 0, discounts: Sequence[dict[str, Any]] = (), points: int | None = None, now: datetime
+    *,
+    member_id: UUID | None,
+    lines: Sequence[Line],
+    shipping_cents: int = 0,
+    discounts: Sequence[dict[str, Any]] = (),
+    points: int | None = None,
+    now: datetime,
 ) -> Quote:
     """What a cart would earn, and the points it may use. Without a member: what a new one would get. Writes nothing.
 
@@ -76,7 +82,7 @@ def quote(
     available, frozen = 0, False
     if member_id is not None:
         available = ledger.balance(member_id=member_id, now=now).available
-        frozen = Account.objects.filter(member_id=member_id, frozen=True).exists()
+        frozen = ledger.frozen(member_id=member_id)
     usable = available
     if frozen:
         usable, why = 0, [{"code": "account_frozen"}]
@@ -133,3 +139,8 @@ def settlement(*, member_id: UUID, purchase_id: UUID) -> Settlement:
 
 def refund_settlement(*, member_id: UUID, refund_id: UUID) -> RefundSettlement:
     return RefundSettlement.objects.get(member_id=member_id, refund_id=refund_id)
+
+
+def status_at(hold: Hold, *, now: datetime) -> str:
+    """A hold past its deadline has lapsed, booked or not."""
+    return Hold.Status.LAPSED if hold.status == Hold.Status.OPEN and hold.expires_at <= now else hold.status

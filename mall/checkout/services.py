@@ -97,9 +97,7 @@ def hold(
 
     Refuses: Screened, QuoteInvalid, PointsExceedPolicy, and what `ledger.hold` refuses.
     """
-    verdict = screening.assess(member_id=member_id, action="hold", points=points, now=now)
-    if not verdict.allowed:
-        raise screening.Screened(verdict=verdict.code)
+    screening.demand(member_id=member_id, action="hold", points=points, now=now)
     promised = selectors.quoted(token=quote, member_id=member_id) if quote else None
     row = promised.policy if promised else selectors.burn_policy()
     policy = selectors.policy_rules(row)
@@ -107,10 +105,23 @@ def hold(
         raise PointsExceedPolicy(threshold=policy.threshold, step=policy.step)
     if promised and points > (most := policy.most(total_cents=promised.total_cents, available=points)):
         raise PointsExceedPolicy(max_points=most, total_cents=promised.total_cents)
-    held = ledger.hold(member_id=member_id, points=points, expires_at=now + expires_in, subject=f"purchase/{purchase_ref}" if purchase_ref else "", actor=actor, key=key, now=now)
+    held = ledger.hold(
+        member_id=member_id,
+        points=points,
+        expires_at=now + expires_in,
+        subject=f"purchase/{purchase_ref}" if purchase_ref else "",
+        actor=actor,
+        key=key,
+        now=now,
+    )
     made = selectors.checkout_hold(member_id=member_id, hold_id=held.id)
     return made or CheckoutHold.objects.create(
-        hold=held, member_id=member_id, burn_policy=row, total_cents=promised.total_cents if promised else None, worth_cents=policy.worth(points), purchase_ref=purchase_ref
+        hold=held,
+        member_id=member_id,
+        burn_policy=row,
+        total_cents=promised.total_cents if promised else None,
+        worth_cents=policy.worth(points),
+        purchase_ref=purchase_ref,
     )
 
 
@@ -139,14 +150,31 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     basis = rules.basis(facts.lines, paid_cents=facts.paid_cents, shipping_cents=facts.shipping_cents)
     award = earning_rules.decide(earning.formula(version, currency=facts.currency), basis)
     grant = granting.grant_purchase(
-        member_id=member_id, award=award, rule_version_id=version.id if version else None, cost_centre=version.cost_centre if version else "", subject=subject, policy=policy,
-        occurred_at=facts.occurred_at, actor=actor, key=f"{subject}/earn", now=now,
-    )  # fmt: skip
+        member_id=member_id,
+        award=award,
+        rule_version_id=version.id if version else None,
+        cost_centre=version.cost_centre if version else "",
+        subject=subject,
+        policy=policy,
+        occurred_at=facts.occurred_at,
+        actor=actor,
+        key=f"{subject}/earn",
+        now=now,
+    )
     basis_cents = sum(part.cents for part in basis)
     settlement = Settlement(
-        purchase=purchase, member_id=member_id, spend_entry=spend, earn_entry=grant.entry, rule_version=version, paid_cents=facts.paid_cents, basis_cents=basis_cents,
-        worth_cents=worth, spent=spend.points if spend else 0, earned=grant.points, explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency)],
-    )  # fmt: skip
+        purchase=purchase,
+        member_id=member_id,
+        spend_entry=spend,
+        earn_entry=grant.entry,
+        rule_version=version,
+        paid_cents=facts.paid_cents,
+        basis_cents=basis_cents,
+        worth_cents=worth,
+        spent=spend.points if spend else 0,
+        earned=grant.points,
+        explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency)],
+    )
     settlement.save(force_insert=True)
     for waiting in activity.waiting_for(purchase_ref=facts.id):
         _apply_waiting(waiting, purchase, actor=actor, now=now)
@@ -252,7 +280,9 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     )
 
 
-def _planned(bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund) -> tuple[int, rules.Left, int]:
+def _planned(
+    bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund
+) -> tuple[int, rules.Left, int]:
     """What a refund comes to: its money, what is left of the order, how many points come back. Refuses what is not possible."""
     settled = rules.Settled(settlement.spent, settlement.restored, settlement.earned, settlement.clawed_back, settlement.refunded_cents)
     try:

@@ -32,9 +32,18 @@ class Grant(NamedTuple):
 
 
 def grant_purchase(
-    *, member_id: UUID, award: Award, rule_version_id: int | None, cost_centre: str, subject: str, policy: ExpiryPolicy | None = None, occurred_at: datetime, actor: str, key: str,
+    *,
+    member_id: UUID,
+    award: Award,
+    rule_version_id: int | None,
+    cost_centre: str,
+    subject: str,
+    policy: ExpiryPolicy | None = None,
+    occurred_at: datetime,
+    actor: str,
+    key: str,
     now: datetime,
-) -> Grant:  # fmt: skip
+) -> Grant:
     """Grant what a purchase earned, pending as the programme's terms say. Nothing earned leaves no lot."""
     if not award.points:
         return Grant(None, 0)
@@ -44,9 +53,20 @@ def grant_purchase(
     term = terms.terms()
     matures_at = occurred_at + timedelta(days=term.pending_days) if term.pending == Terms.Pending.DAYS else None
     entry = ledger.earn(
-        member_id=member_id, points=award.points, source=Source.PURCHASE, subject=subject, policy=policy, matures_at=matures_at,
-        waits=term.pending == Terms.Pending.DELIVERED, rule_version_id=rule_version_id, cost_centre=cost_centre, occurred_at=occurred_at, actor=actor, key=key, now=now,
-    )  # fmt: skip
+        member_id=member_id,
+        points=award.points,
+        source=Source.PURCHASE,
+        subject=subject,
+        policy=policy,
+        matures_at=matures_at,
+        waits=term.pending == Terms.Pending.DELIVERED,
+        rule_version_id=rule_version_id,
+        cost_centre=cost_centre,
+        occurred_at=occurred_at,
+        actor=actor,
+        key=key,
+        now=now,
+    )
     return Grant(entry, award.points)
 
 

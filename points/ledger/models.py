@@ -124,7 +124,9 @@ class Lot(models.Model):
     available_at = models.DateTimeField(_("available since"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("The first instant at which the points are gone. Empty: never."))
     terms = models.CharField(_("terms"), max_length=100)
-    rule_version = models.ForeignKey("points.RuleVersion", verbose_name=_("rule version"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule_version = models.ForeignKey(
+        "points.RuleVersion", verbose_name=_("rule version"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     cost_centre = models.CharField(_("cost centre"), max_length=50, blank=True)
 
     class Meta:
@@ -132,7 +134,9 @@ class Lot(models.Model):
         verbose_name_plural = _("lots")
         ordering = [F("expires_at").asc(nulls_last=True), "earned_at", "id"]
         constraints = [
-            models.CheckConstraint(name="lot_keeps_within_its_original", condition=Q(original__gt=0, remaining__gte=0, held__gte=0, original__gte=F("remaining") + F("held"))),
+            models.CheckConstraint(
+                name="lot_keeps_within_its_original", condition=Q(original__gt=0, remaining__gte=0, held__gte=0, original__gte=F("remaining") + F("held"))
+            ),
             # A column of its own, so that a partial spend changes no indexed column.
             models.CheckConstraint(name="lot_open_says_remaining", condition=Q(is_open=True, remaining__gt=0) | Q(is_open=False, remaining=0)),
             models.CheckConstraint(

@@ -126,9 +126,21 @@ class Book:
         return sorted((lot for lot in self.lots.values() if lot.remaining and not lot.is_pending and not lot.due(self.now)), key=fifo)
 
     def enter(
-        self, kind: str, points: int, *, occurred_at: datetime, available: int = 0, held: int = 0, pending: int = 0, debt: int = 0, takes: Sequence[Take] = (),
-        waived: int = 0, expires_at: datetime | None = None, refers_to: UUID | None = None, main: bool = True,
-    ) -> Draft:  # fmt: skip
+        self,
+        kind: str,
+        points: int,
+        *,
+        occurred_at: datetime,
+        available: int = 0,
+        held: int = 0,
+        pending: int = 0,
+        debt: int = 0,
+        takes: Sequence[Take] = (),
+        waived: int = 0,
+        expires_at: datetime | None = None,
+        refers_to: UUID | None = None,
+        main: bool = True,
+    ) -> Draft:
         """Append an entry and apply it to buckets and lots."""
         for take in takes:
             lot = self.lots[take.lot]
@@ -161,6 +173,10 @@ class Book:
             gone = sum(lot.remaining for lot in lots)
             self.enter("expire", gone, occurred_at=instant, available=-gone, takes=[Take(lot.id, lot.remaining) for lot in lots], main=False)
 
+    def just_expired(self, lot: UUID) -> int:
+        """What of a lot this act has booked as expired."""
+        return sum(take.points for draft in self.journal if draft.kind == "expire" for take in draft.takes if take.lot == lot)
+
     def settle(self, *, occurred_at: datetime) -> None:
         """What has just come in pays what is owed."""
         if self.debt and self.available:
@@ -188,7 +204,11 @@ class Book:
         self.bring(lots)
         pending = sum(lot.original for lot in lots if lot.is_pending)
         available = sum(lot.original for lot in lots) - pending
-        draft = self.enter(kind, available + pending, occurred_at=occurred_at, available=available, pending=pending, refers_to=refers_to)
+        # A lot's expiry can move later; what it began with stands on the entry that made it.
+        expires_at = lots[0].expires_at if len(lots) == 1 else None
+        draft = self.enter(
+            kind, available + pending, occurred_at=occurred_at, available=available, pending=pending, expires_at=expires_at, refers_to=refers_to
+        )
         self.came_in(occurred_at=occurred_at)
         return draft
 
@@ -196,9 +216,15 @@ class Book:
         """A pending lot becomes available; from now on its term runs."""
         lot.is_pending, lot.available_at, lot.expires_at = False, available_at, expires_at
         draft = self.enter(
-            "mature", lot.remaining, occurred_at=available_at, available=lot.remaining, pending=-lot.remaining, takes=[Take(lot.id, 0)],
-            expires_at=expires_at, refers_to=refers_to,
-        )  # fmt: skip
+            "mature",
+            lot.remaining,
+            occurred_at=available_at,
+            available=lot.remaining,
+            pending=-lot.remaining,
+            takes=[Take(lot.id, 0)],
+            expires_at=expires_at,
+            refers_to=refers_to,
+        )
         self.came_in(occurred_at=available_at)
         return draft
 
@@ -247,13 +273,22 @@ class Book:
             self.bring([fresh])
         was_over = [lot for lot, _ in back if self.lots[lot].expires_at is not None and self.lots[lot].expires_at <= self.now]  # type: ignore[operator]
         draft = self.enter(
-            "restore", points, occurred_at=occurred_at, available=points - forgiven, debt=-forgiven, takes=[Take(lot, -n) for lot, n in back], refers_to=refers_to
+            "restore",
+            points,
+            occurred_at=occurred_at,
+            available=points - forgiven,
+            debt=-forgiven,
+            takes=[Take(lot, -n) for lot, n in back],
+            expires_at=fresh.expires_at if fresh is not None and credit > forgiven else None,
+            refers_to=refers_to,
         )
         if grace:
             for lot_id in was_over:
                 lot = self.lots[lot_id]
                 lot.expires_at = self.now + grace
-                self.enter("postpone", lot.remaining, occurred_at=occurred_at, takes=[Take(lot_id, 0)], expires_at=lot.expires_at, refers_to=refers_to, main=False)
+                self.enter(
+                    "postpone", lot.remaining, occurred_at=occurred_at, takes=[Take(lot_id, 0)], expires_at=lot.expires_at, refers_to=refers_to, main=False
+                )
         self.came_in(occurred_at=occurred_at)
         return draft
 
@@ -268,6 +303,13 @@ class Book:
         takes += [Take(lot, n) for lot, n in pick(((lot.id, lot.remaining) for lot in self.live() if lot.id != own.id), others)]
         assert sum(take.points for take in takes) == split.own + others, "available points without lots"
         return self.enter(
-            "clawback", points, occurred_at=occurred_at, available=-from_available - others, pending=-from_pending, debt=split.owed - others, takes=takes,
-            waived=split.waived, refers_to=refers_to,
-        )  # fmt: skip
+            "clawback",
+            points,
+            occurred_at=occurred_at,
+            available=-from_available - others,
+            pending=-from_pending,
+            debt=split.owed - others,
+            takes=takes,
+            waived=split.waived,
+            refers_to=refers_to,
+        )

@@ -112,6 +112,14 @@ def hold_of(*, member_id: UUID, hold_id: UUID) -> Hold:
     return hold
 
 
+def hold_by_id(*, hold_id: UUID) -> Hold:
+    """A hold whose member is not known: for a storefront that names only the hold."""
+    hold = Hold.objects.select_related("member").filter(id=hold_id).first()
+    if hold is None:
+        raise HoldUnknown
+    return hold
+
+
 def overdue_holds(*, member_id: UUID, now: datetime) -> list[Hold]:
     return list(Hold.objects.filter(member_id=member_id, status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "id"))
 
@@ -135,8 +143,11 @@ def unrestored(*, member_id: UUID, entry: Entry) -> Spent:
     restored = restores.aggregate(n=Sum("points"))["n"] or 0
     parts = (
         Allocation.objects.filter(Q(entry=entry) | Q(entry__in=restores), member_id=member_id)
-        .values("lot_id").annotate(lacks=Sum("points")).filter(lacks__gt=0).values_list("lot_id", "lacks")
-    )  # fmt: skip
+        .values("lot_id")
+        .annotate(lacks=Sum("points"))
+        .filter(lacks__gt=0)
+        .values_list("lot_id", "lacks")
+    )
     lots = list(parts)
     left = entry.points - restored
     return Spent(left, left - sum(lacks for _lot, lacks in lots), lots)
@@ -150,13 +161,14 @@ class Earned(NamedTuple):
     charged: int
 
 
-def fate(*, member_id: UUID, entry: Entry, lot: rules.Lot) -> Earned:
+def fate(*, member_id: UUID, entry: Entry, lot: rules.Lot, remaining: int, just_expired: int) -> Earned:
+    """`lot` is the earning's, as stored; `remaining` and `just_expired` say what the act that asks has done to it so far."""
     clawbacks = Entry.objects.filter(member_id=member_id, refers_to=entry, kind=Entry.Kind.CLAWBACK)
     clawed, waived = clawbacks.aggregate(p=Sum("points"), w=Sum("waived")).values()
     from_lot = Allocation.objects.filter(member_id=member_id, lot_id=lot.id)
     own = from_lot.filter(entry__in=clawbacks).aggregate(n=Sum("points"))["n"] or 0
     expired = from_lot.filter(entry__kind__in=[Entry.Kind.EXPIRE, Entry.Kind.FORFEIT]).aggregate(n=Sum("points"))["n"] or 0
-    used = lot.original - lot.remaining - expired - own
+    used = lot.original - remaining - expired - just_expired - own
     return Earned(lot.original - (clawed or 0), used, (clawed or 0) - (waived or 0) - own)
 
 
@@ -181,10 +193,9 @@ def balance(*, member_id: UUID, now: datetime) -> Balance:
     if account is None:
         return Balance(0, 0, 0, 0)
     due = Lot.objects.filter(member_id=member_id, is_open=True, is_pending=False, expires_at__lte=now).aggregate(n=Sum("remaining"))["n"] or 0
-    lapsed = (
-        Allocation.objects.filter(member_id=member_id, entry__in=Hold.objects.filter(member_id=member_id, status="open", expires_at__lte=now).values("entry"))
-        .aggregate(all=Sum("held"), good=Sum("held", filter=Q(lot__expires_at__gt=now) | Q(lot__expires_at=None)))
-    )  # fmt: skip
+    lapsed = Allocation.objects.filter(
+        member_id=member_id, entry__in=Hold.objects.filter(member_id=member_id, status="open", expires_at__lte=now).values("entry")
+    ).aggregate(all=Sum("held"), good=Sum("held", filter=Q(lot__expires_at__gt=now) | Q(lot__expires_at=None)))
     back = lapsed["good"] or 0
     settles = min(back, account.debt)
     return Balance(account.available - due + back - settles, account.held - (lapsed["all"] or 0), account.pending, account.debt - settles)

@@ -1,6 +1,7 @@
 """The verbs: the only writers of the books. See the package's essay for how each of them goes."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from points.terms import selectors as terms
 from points.terms.rules import ExpiryPolicy
 
 from . import events, rules, selectors
-from .models import Account, Entry, Hold, Lot, Source
+from .models import Account, Allocation, Entry, Hold, Lot, Source
 from .rules import Shortage
 
 
@@ -73,13 +74,20 @@ class SelfTransfer(BusinessError):
     code, status, title = "self_transfer", 422, _("Points cannot be transferred to oneself.")
 
 
+_UPDATE_LOT = """
+UPDATE points_lot SET remaining = %s, held = %s, is_open = %s, is_pending = %s, available_at = coalesce(%s, available_at), expires_at = %s
+ WHERE id = %s AND member_id = %s"""
+
+
 class _Act:
     """One act on one member's locked books: opened, decided on by the verb, then written with one round trip."""
 
-    def __init__(self, member_id: UUID, *, key: str, content: tuple[Any, ...] = (), need: int = 0, subject: str = "", actor: str, reason: str = "", now: datetime):
+    def __init__(
+        self, member_id: UUID, *, key: str, content: tuple[Any, ...] = (), need: int = 0, subject: str = "", actor: str, reason: str = "", now: datetime
+    ):
         assert not key.startswith("#"), "keys with # are the ledger's own"
         self.member_id, self.key, self.subject, self.actor, self.reason, self.now = member_id, key, subject, actor, reason, now
-        self.digest = hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest() if key else ""
+        self.digest = hashlib.blake2b(json.dumps(content, default=str).encode(), digest_size=16).hexdigest() if key else ""
         seen = selectors.look(member_id=member_id, key=key, need=need, now=now)
         if seen is None:
             lock(member_id=member_id)
@@ -130,11 +138,27 @@ class _Act:
         entries, own = [], None
         for draft in book.journal:
             entry = Entry(
-                id=new_id(), member_id=member, seq=draft.seq, kind=draft.kind, points=draft.points, available_change=draft.available, held_change=draft.held,
-                pending_change=draft.pending, debt_change=draft.debt, balance_after=draft.balance_after, waived=draft.waived, expires_at=draft.expires_at,
-                key=self.key if draft.main else f"#{draft.seq}", digest=self.digest if draft.main else "", subject=self.subject, refers_to_id=draft.refers_to,
-                actor=self.actor, reason=self.reason, occurred_at=draft.occurred_at, recorded_at=self.now,
-            )  # fmt: skip
+                id=new_id(),
+                member_id=member,
+                seq=draft.seq,
+                kind=draft.kind,
+                points=draft.points,
+                available_change=draft.available,
+                held_change=draft.held,
+                pending_change=draft.pending,
+                debt_change=draft.debt,
+                balance_after=draft.balance_after,
+                waived=draft.waived,
+                expires_at=draft.expires_at,
+                key=self.key if draft.main else f"#{draft.seq}",
+                digest=self.digest if draft.main else "",
+                subject=self.subject,
+                refers_to_id=draft.refers_to,
+                actor=self.actor,
+                reason=self.reason,
+                occurred_at=draft.occurred_at,
+                recorded_at=self.now,
+            )
             entry._state.adding = False
             entries.append(entry)
             own = entry if draft.main else own
@@ -149,18 +173,28 @@ class _Act:
             sql.append(_insert(Lot, columns, len(fresh)))
             for lot in fresh:
                 row = {
-                    **lot.fresh, "id": lot.id, "member_id": member, "entry_id": own.id, "original": lot.original, "remaining": lot.remaining, "held": lot.held,
-                    "is_open": lot.remaining > 0, "is_pending": lot.is_pending, "earned_at": lot.earned_at, "available_at": lot.available_at, "expires_at": lot.expires_at,
-                }  # fmt: skip
+                    **lot.fresh,
+                    "id": lot.id,
+                    "member_id": member,
+                    "entry_id": own.id,
+                    "original": lot.original,
+                    "remaining": lot.remaining,
+                    "held": lot.held,
+                    "is_open": lot.remaining > 0,
+                    "is_pending": lot.is_pending,
+                    "earned_at": lot.earned_at,
+                    "available_at": lot.available_at,
+                    "expires_at": lot.expires_at,
+                }
                 values += [row[column] for column in columns]
         for lot in book.lots.values():
             if lot.fresh is None and lot.state() != lot.before:
-                sql.append("UPDATE points_lot SET remaining = %s, held = %s, is_open = %s, is_pending = %s, available_at = coalesce(%s, available_at), expires_at = %s WHERE id = %s AND member_id = %s")
+                sql.append(_UPDATE_LOT)
                 values += [lot.remaining, lot.held, lot.remaining > 0, lot.is_pending, lot.available_at, lot.expires_at, lot.id, member]
 
         takes = [(entry, take) for entry, draft in zip(entries, book.journal, strict=True) for take in draft.takes]
         if takes:
-            sql.append("INSERT INTO points_allocation (member_id, entry_id, lot_id, points, held) VALUES " + ", ".join(["(%s, %s, %s, %s, %s)"] * len(takes)))
+            sql.append(_insert(Allocation, ["member_id", "entry_id", "lot_id", "points", "held"], len(takes)))
             for entry, take in takes:
                 values += [member, entry.id, take.lot, take.points, take.held]
 
@@ -175,12 +209,14 @@ class _Act:
 
         told = [
             outbox.Event(
-                topic=events.TOPICS[entry.kind], member_id=member, now=self.now,
+                topic=events.TOPICS[entry.kind],
+                member_id=member,
+                now=self.now,
                 payload=_payload(entry.id, entry.points, entry.subject, entry.occurred_at),
             )
             for entry in entries
             if entry.kind in events.TOPICS and outbox.heard(events.TOPICS[entry.kind])
-        ]  # fmt: skip
+        ]
         if told:
             insertion, more = outbox.insertion(told)
             sql.append(insertion)
@@ -204,9 +240,19 @@ def _positive(points: int) -> None:
 
 
 def _fresh_lot(
-    points: int, *, source: str, policy: ExpiryPolicy, available_at: datetime | None, matures_at: datetime | None, expires_at: datetime | None = None, dated: bool = False,
-    rule_version_id: int | None, cost_centre: str, occurred_at: datetime, now: datetime,
-) -> rules.Lot:  # fmt: skip
+    points: int,
+    *,
+    source: str,
+    policy: ExpiryPolicy,
+    available_at: datetime | None,
+    matures_at: datetime | None,
+    expires_at: datetime | None = None,
+    dated: bool = False,
+    rule_version_id: int | None,
+    cost_centre: str,
+    occurred_at: datetime,
+    now: datetime,
+) -> rules.Lot:
     """A lot to be made. Without `available_at` it waits; `dated` ones keep the given `expires_at` whatever the policy says."""
     if available_at is not None and not dated:
         expires_at = policy.expires_at(available_at, programme.zone(now=now))
@@ -223,9 +269,22 @@ def lock(*, member_id: UUID) -> None:
 
 @transaction.atomic(savepoint=False)
 def earn(
-    *, member_id: UUID, points: int, source: str, subject: str = "", policy: ExpiryPolicy | None = None, matures_at: datetime | None = None, waits: bool = False,
-    rule_version_id: int | None = None, cost_centre: str = "", occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime,
-) -> Entry:  # fmt: skip
+    *,
+    member_id: UUID,
+    points: int,
+    source: str,
+    subject: str = "",
+    policy: ExpiryPolicy | None = None,
+    matures_at: datetime | None = None,
+    waits: bool = False,
+    rule_version_id: int | None = None,
+    cost_centre: str = "",
+    occurred_at: datetime | None = None,
+    actor: str,
+    reason: str = "",
+    key: str,
+    now: datetime,
+) -> Entry:
     """Grant `points` as one lot. They can be spent at once, or from `matures_at` on, or, where the grant `waits`, after `mature`.
 
     `policy` (default: the programme's) is pinned to the lot; its term runs from when the points become available, else from
@@ -239,9 +298,16 @@ def earn(
         return act.answer
     pending = waits or (matures_at is not None and matures_at > now)
     lot = _fresh_lot(
-        points, source=source, policy=policy or terms.terms().policy, available_at=None if pending else matures_at or occurred_at, matures_at=matures_at,
-        rule_version_id=rule_version_id, cost_centre=cost_centre, occurred_at=occurred_at, now=now,
-    )  # fmt: skip
+        points,
+        source=source,
+        policy=policy or terms.terms().policy,
+        available_at=None if pending else matures_at or occurred_at,
+        matures_at=matures_at,
+        rule_version_id=rule_version_id,
+        cost_centre=cost_centre,
+        occurred_at=occurred_at,
+        now=now,
+    )
     act.book.give("earn", [lot], occurred_at=occurred_at)
     return act.write()
 
@@ -272,7 +338,16 @@ def mature(*, member_id: UUID, entry_id: UUID, actor: str, reason: str = "", key
 
 @transaction.atomic(savepoint=False)
 def spend(
-    *, member_id: UUID, points: int, subject: str = "", overdraw: bool = False, occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime
+    *,
+    member_id: UUID,
+    points: int,
+    subject: str = "",
+    overdraw: bool = False,
+    occurred_at: datetime | None = None,
+    actor: str,
+    reason: str = "",
+    key: str,
+    now: datetime,
 ) -> Entry:
     """Take `points` for good, from the lots that expire first.
 
@@ -366,9 +441,18 @@ def release(*, member_id: UUID, hold_id: UUID, actor: str, reason: str = "", key
 
 @transaction.atomic(savepoint=False)
 def restore(
-    *, member_id: UUID, entry_id: UUID, points: int, subject: str = "", grace: timedelta | None = None, occurred_at: datetime | None = None, actor: str, reason: str = "",
-    key: str, now: datetime,
-) -> Entry:  # fmt: skip
+    *,
+    member_id: UUID,
+    entry_id: UUID,
+    points: int,
+    subject: str = "",
+    grace: timedelta | None = None,
+    occurred_at: datetime | None = None,
+    actor: str,
+    reason: str = "",
+    key: str,
+    now: datetime,
+) -> Entry:
     """Give back `points` of the spend or capture `entry_id`, to the very lots, latest-expiring first.
 
     A lot that has expired meanwhile expires again at once, or lives on for `grace` (default: the programme's). What the spend had
@@ -388,7 +472,15 @@ def restore(
     act.book.bring(selectors.lots_for_booking(member_id=member_id, ids=[lot for lot, _ in spent.lots]))
     occurred_at = occurred_at or now
     fresh = _fresh_lot(
-        0, source=Source.RESTORED, policy=terms.terms().policy, available_at=occurred_at, matures_at=None, rule_version_id=None, cost_centre="", occurred_at=occurred_at, now=now
+        0,
+        source=Source.RESTORED,
+        policy=terms.terms().policy,
+        available_at=occurred_at,
+        matures_at=None,
+        rule_version_id=None,
+        cost_centre="",
+        occurred_at=occurred_at,
+        now=now,
     )
     grace = terms.restore_grace() if grace is None else grace
     act.book.restore(points, spent=spent.lots, owed=spent.owed, grace=grace, occurred_at=occurred_at, refers_to=entry_id, fresh=fresh)
@@ -397,7 +489,16 @@ def restore(
 
 @transaction.atomic(savepoint=False)
 def clawback(
-    *, member_id: UUID, entry_id: UUID, points: int, subject: str = "", occurred_at: datetime | None = None, actor: str, reason: str = "", key: str, now: datetime
+    *,
+    member_id: UUID,
+    entry_id: UUID,
+    points: int,
+    subject: str = "",
+    occurred_at: datetime | None = None,
+    actor: str,
+    reason: str = "",
+    key: str,
+    now: datetime,
 ) -> Entry:
     """Take back `points` of the earning `entry_id`: from its lot; what of it is held or was spent, from other lots, then as debt.
 
@@ -409,11 +510,12 @@ def clawback(
         return act.answer
     entry = selectors.entry_of(member_id=member_id, entry_id=entry_id)
     lot = selectors.lot_of(member_id=member_id, entry_id=entry_id)
-    earned = selectors.fate(member_id=member_id, entry=entry, lot=lot)
+    act.book.bring([lot])
+    own = act.book.lots[lot.id]
+    earned = selectors.fate(member_id=member_id, entry=entry, lot=lot, remaining=own.remaining, just_expired=act.book.just_expired(lot.id))
     if points > earned.left:
         raise ClawbackExceedsEarning(left=earned.left)
-    act.book.bring([lot])
-    act.book.clawback(points, own=act.book.lots[lot.id], used=earned.used, charged=earned.charged, occurred_at=occurred_at or now, refers_to=entry_id)
+    act.book.clawback(points, own=own, used=earned.used, charged=earned.charged, occurred_at=occurred_at or now, refers_to=entry_id)
     return act.write()
 
 
@@ -425,9 +527,18 @@ def expire(*, member_id: UUID, actor: str, now: datetime) -> None:
 
 @transaction.atomic(savepoint=False)
 def adjust(
-    *, member_id: UUID, points: int, policy: ExpiryPolicy | None = None, source: str = Source.ADJUSTMENT, subject: str = "", cost_centre: str = "", actor: str, reason: str,
-    key: str, now: datetime,
-) -> Entry:  # fmt: skip
+    *,
+    member_id: UUID,
+    points: int,
+    policy: ExpiryPolicy | None = None,
+    source: str = Source.ADJUSTMENT,
+    subject: str = "",
+    cost_centre: str = "",
+    actor: str,
+    reason: str,
+    key: str,
+    now: datetime,
+) -> Entry:
     """Correct by hand: above zero a new lot, below zero points from the lots that expire first.
 
     Refuses: PointsNotPositive (zero), InsufficientPoints, KeyConflict. Who may do so, and how much, is `points.adjustments`.
@@ -438,7 +549,15 @@ def adjust(
         return act.answer
     if points > 0:
         lot = _fresh_lot(
-            points, source=source, policy=policy or terms.terms().policy, available_at=now, matures_at=None, rule_version_id=None, cost_centre=cost_centre, occurred_at=now, now=now
+            points,
+            source=source,
+            policy=policy or terms.terms().policy,
+            available_at=now,
+            matures_at=None,
+            rule_version_id=None,
+            cost_centre=cost_centre,
+            occurred_at=now,
+            now=now,
         )
         act.book.give("adjust", [lot], occurred_at=now)
     else:
@@ -461,7 +580,9 @@ def forfeit(*, member_id: UUID, points: int, subject: str = "", actor: str, reas
 
 
 @transaction.atomic(savepoint=False)
-def transfer(*, member_id: UUID, to_member_id: UUID, points: int, subject: str = "", actor: str, reason: str = "", key: str, now: datetime) -> tuple[Entry, Entry]:
+def transfer(
+    *, member_id: UUID, to_member_id: UUID, points: int, subject: str = "", actor: str, reason: str = "", key: str, now: datetime
+) -> tuple[Entry, Entry]:
     """Move `points` to another member. Each part keeps the expiry of the lot that it comes from: a transfer refreshes nothing.
 
     Gives the two entries, away and received. Refuses: PointsNotPositive, SelfTransfer, InsufficientPoints, AccountFrozen, KeyConflict.
@@ -481,11 +602,20 @@ def transfer(*, member_id: UUID, to_member_id: UUID, points: int, subject: str =
     draft = _take(away, "transfer_out", points, occurred_at=now)
     lots = [
         _fresh_lot(
-            take.points, source=Source.TRANSFER, policy=ExpiryPolicy("never"), available_at=now, matures_at=None, expires_at=away.book.lots[take.lot].expires_at, dated=True,
-            rule_version_id=None, cost_centre="", occurred_at=now, now=now,
+            take.points,
+            source=Source.TRANSFER,
+            policy=ExpiryPolicy("never"),
+            available_at=now,
+            matures_at=None,
+            expires_at=away.book.lots[take.lot].expires_at,
+            dated=True,
+            rule_version_id=None,
+            cost_centre="",
+            occurred_at=now,
+            now=now,
         )
         for take in draft.takes
-    ]  # fmt: skip
+    ]
     received.book.give("transfer_in", lots, occurred_at=now)
     return away.write(), received.write()
 
@@ -541,8 +671,8 @@ d AS MATERIALIZED (
      WHERE l.is_open AND NOT l.is_pending),
 lots AS (UPDATE points_lot l SET remaining = 0, is_open = false FROM d WHERE l.id = d.id AND l.member_id = d.member_id),
 entries AS (
-    INSERT INTO points_entry (id, member_id, seq, kind, points, available_change, held_change, pending_change, debt_change, balance_after, waived, key, digest, subject, actor,
-                              reason, occurred_at, recorded_at)
+    INSERT INTO points_entry (id, member_id, seq, kind, points, available_change, held_change, pending_change, debt_change, balance_after,
+                              waived, key, digest, subject, actor, reason, occurred_at, recorded_at)
     SELECT id, member_id, seq, 'expire', points, -points, 0, 0, 0, balance, 0, '#' || seq, '', '', %(actor)s, '', instant, %(now)s FROM e),
 allocations AS (INSERT INTO points_allocation (member_id, entry_id, lot_id, points, held) SELECT member_id, entry_id, id, remaining, 0 FROM d),
 accounts AS (
@@ -572,9 +702,15 @@ def expire_due(*, members: int = 1000, actor: str, now: datetime) -> Swept | Non
             seqs.append(seq + 1)
         ids = [str(new_id()) for _ in groups]
         values = {
-            "ids": ids, "members": [g[0] for g in groups], "instants": [g[1] for g in groups], "points": [g[2] for g in groups], "seqs": seqs, "balances": balances,
-            "actor": actor, "now": now,
-        }  # fmt: skip
+            "ids": ids,
+            "members": [g[0] for g in groups],
+            "instants": [g[1] for g in groups],
+            "points": [g[2] for g in groups],
+            "seqs": seqs,
+            "balances": balances,
+            "actor": actor,
+            "now": now,
+        }
         cursor.execute(_BOOK_EXPIRED, values)
         lots = cursor.fetchone()[0]
         if outbox.heard(events.EXPIRED):

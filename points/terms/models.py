@@ -24,18 +24,27 @@ class Terms(Configuration):
 
     expiry = models.CharField(_("points expire"), max_length=20, choices=Expiry, default=Expiry.MONTHS)
     length = models.PositiveIntegerField(
-        _("after"), default=12, validators=[MaxValueValidator(36_500)],
+        _("after"),
+        default=12,
+        validators=[MaxValueValidator(36_500)],
         help_text=_("Months or days; for calendar and fiscal years, how many years after the current one (0: at its end)."),
-    )  # fmt: skip
+    )
     first_month = models.PositiveSmallIntegerField(
-        _("first month of the fiscal year"), default=1, validators=[MinValueValidator(1), MaxValueValidator(12)], help_text=_("Only for fiscal years: 4 is April.")
+        _("first month of the fiscal year"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(12)],
+        help_text=_("Only for fiscal years: 4 is April."),
     )
     restore_grace_days = models.PositiveIntegerField(
-        _("grace for returned points, in days"), default=0, validators=[MaxValueValidator(3650)],
+        _("grace for returned points, in days"),
+        default=0,
+        validators=[MaxValueValidator(3650)],
         help_text=_("Points given back to a lot that has expired meanwhile stay good for so long. 0: they expire at once."),
-    )  # fmt: skip
+    )
     pending = models.CharField(_("points of a purchase can be spent"), max_length=10, choices=Pending, default=Pending.NONE)
-    pending_days = models.PositiveIntegerField(_("days pending"), default=7, validators=[MaxValueValidator(3650)], help_text=_("Only where points wait a number of days after payment."))
+    pending_days = models.PositiveIntegerField(
+        _("days pending"), default=7, validators=[MaxValueValidator(3650)], help_text=_("Only where points wait a number of days after payment.")
+    )
     history = HistoricalRecords(app="points")
 
     class Meta:

@@ -1,0 +1,679 @@
+"""The till for a storefront: quote, hold, pay, refund, delivered; and what anyone may know of the programme."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.activity import rules as facts
+from accounts.activity import selectors as activity
+from accounts.activity import services as recording
+from accounts.members import selectors as members
+from accounts.members import services as member_verbs
+from loyalty.idempotency.api import idempotent
+from loyalty.lib import money
+from loyalty.lib.fields import CentsField, CurrencyField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField, id_in_address
+from loyalty.programme import selectors as programme
+from points.earning import selectors as earning
+from points.ledger import selectors as books
+from points.ledger import services as ledger
+from points.ledger.models import Entry, Hold
+from points.terms import selectors as terms
+
+from . import selectors, services
+
+SENTENCES = {
+    "account_frozen": gettext_lazy("The account is frozen: no points can be used now."),
+    "basis": gettext_lazy("Points are earned on %(amount)s, what is paid in money for goods."),
+    "below_threshold": gettext_lazy("Points can be used from %(threshold)s on."),
+    "earned": gettext_lazy("%(points)s points earned, by version %(version)s of the earning rule."),
+    "earning_screened": gettext_lazy("Risk control lets this member earn nothing now."),
+    "fewer_points": gettext_lazy("%(used)s points can be used instead of %(wanted)s."),
+    "hold_lapsed": gettext_lazy("The hold had lapsed, so %(points)s points were spent from the balance."),
+    "no_rule": gettext_lazy("No earning rule is published, so nothing is earned."),
+    "owed": gettext_lazy("%(points)s of them were missing and are owed; the next points that come in settle them."),
+    "pending": gettext_lazy("The points can be spent later, as the terms say."),
+    "screened": gettext_lazy("Risk control lets this member use no points now."),
+    "share_of_order": gettext_lazy("Points may pay at most %(percent)s %% of the order."),
+    "spent": gettext_lazy("%(points)s held points were spent."),
+    "waiting": gettext_lazy("The purchase is not known yet. The refund is kept and applied with it."),
+    "parked": gettext_lazy("The refund names no purchase. It is kept for an operator."),
+    "guest": gettext_lazy("The purchase names no member. It is kept until somebody claims it."),
+}
+
+
+class Why(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    text = serializers.CharField(help_text="For people, in the request's language.")
+
+
+def sentences(why: Any, language: str) -> list[dict[str, str]]:
+    """Codes with their figures as sentences in the request's language."""
+    told = []
+    for one in why:
+        figures = {**one, "amount": money.show(one["cents"], one["currency"], language)} if "cents" in one else one
+        told.append({"code": one["code"], "text": str(SENTENCES[one["code"]]) % figures})
+    return told
+
+
+def _language(request: Request) -> str:
+    return getattr(request, "LANGUAGE_CODE", "en")
+
+
+class LineGiven(StrictSerializer):
+    id = IdField(required=False, help_text="Yours, unique within the order; by default its number, from 1. Refunds by line name it.")
+    sku = TextField(max_length=64, required=False, allow_blank=True)
+    category = TextField(max_length=200, required=False, allow_blank=True, help_text="A path, from wide to narrow: COSMETICS/FRAGRANCES.")
+    brand = TextField(max_length=100, required=False, allow_blank=True)
+    quantity = WholeNumberField(min_value=0, max_value=10**9, required=False)
+    amount_cents = CentsField(signed=True, help_text="For all of the quantity. May be below zero, for a deposit that is returned.")
+
+
+class CouponGiven(StrictSerializer):
+    code = TextField(max_length=64, required=False)
+    kind = TextField(max_length=30)
+    discount_cents = CentsField()
+
+
+class _Cart(StrictSerializer):
+    lines = LineGiven(many=True, max_length=500)
+    shipping_cents = CentsField(required=False)
+    coupons = CouponGiven(many=True, required=False, max_length=50, help_text="Your own discounts.")
+
+    def validate_lines(self, lines: list[dict[str, Any]]) -> list[facts.Line]:
+        made = [facts.Line(**{"id": str(number), **line}) for number, line in enumerate(lines, 1)]
+        if len({line.id for line in made}) != len(made):
+            raise serializers.ValidationError(_("Two lines have the same id."))
+        return made
+
+
+class QuoteAsked(_Cart):
+    member = IdField(required=False, help_text="Left out: what a new member would get.")
+    points = PointsField(required=False, help_text="How many points the member would like to use.")
+
+
+class Burn(serializers.Serializer[Any]):
+    max_points = serializers.IntegerField(help_text="The most points that this order may use.")
+    worth_cents = serializers.IntegerField(help_text="What those are worth.")
+    points = serializers.IntegerField(help_text="How many of the points asked for are used here; 0 where none were.")
+    points_worth_cents = serializers.IntegerField()
+    threshold = serializers.IntegerField()
+    step = serializers.IntegerField()
+
+
+class QuotedLine(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    basis_cents = serializers.IntegerField(help_text="What of the line is paid in money.")
+    earn = serializers.IntegerField(help_text="Its share of the points earned; the shares add up.")
+
+
+class QuoteShown(serializers.Serializer[Any]):
+    earn = serializers.IntegerField(help_text="What the order earns when it is paid like this.")
+    burn = Burn()
+    lines = QuotedLine(many=True)
+    why = Why(many=True)
+    quote = serializers.CharField(allow_blank=True, help_text="To make a hold from; good for an hour. Empty without a member.")
+
+
+_LINES = [{"id": "1", "sku": "MUG-01", "category": "HOME/KITCHEN", "quantity": 2, "amount_cents": 12800}]
+
+
+class QuoteView(APIView):
+    scopes = {"POST": "points:read"}
+
+    @extend_schema(
+        summary="What a cart earns, and the points it may use",
+        description="Decided by the same code as the payment; nothing is written.",
+        request=QuoteAsked,
+        responses=QuoteShown,
+        examples=[
+            OpenApiExample("A cart", {"member": "M-1001", "lines": _LINES, "points": 500}, request_only=True),
+            OpenApiExample(
+                "A quote",
+                {
+                    "earn": 123,
+                    "burn": {"max_points": 1280, "worth_cents": 1280, "points": 500, "points_worth_cents": 500, "threshold": 0, "step": 1},
+                    "lines": [{"id": "1", "basis_cents": 12300, "earn": 123}],
+                    "why": [{"code": "basis", "text": "…"}],
+                    "quote": "eyJ…",
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        asked = QuoteAsked(data=request.data)
+        asked.is_valid(raise_exception=True)
+        cart = asked.validated_data
+        member_id = members.get(cart["member"]).id if "member" in cart else None
+        quote = selectors.quote(
+            member_id=member_id,
+            lines=cart["lines"],
+            shipping_cents=cart.get("shipping_cents", 0),
+            discounts=cart.get("coupons", []),
+            points=cart.get("points"),
+            now=timezone.now(),
+        )
+        shown = {
+            "earn": quote.earn,
+            "burn": {
+                "max_points": quote.max_points,
+                "worth_cents": quote.max_worth_cents,
+                "points": quote.points,
+                "points_worth_cents": quote.worth_cents,
+                "threshold": quote.policy.threshold,
+                "step": quote.policy.step,
+            },
+            "lines": [{"id": line.id, "basis_cents": cents, "earn": points} for line, cents, points in quote.parts],
+            "why": sentences(quote.why, _language(request)),
+            "quote": quote.token,
+        }
+        return Response(QuoteShown(shown).data)
+
+
+class HoldAsked(StrictSerializer):
+    member = IdField()
+    points = PointsField()
+    quote = TextField(max_length=400, required=False, help_text="From a quote: the hold carries its total, and more points than it allows are refused.")
+    purchase = IdField(required=False, help_text="The id that the order will have.")
+    expires_in = WholeNumberField(min_value=60, max_value=7 * 86400, required=False, help_text="Seconds until the hold lapses by itself; 1800 by default.")
+
+
+class HoldShown(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    member = serializers.CharField()
+    points = serializers.IntegerField()
+    worth_cents = serializers.IntegerField(help_text="What the points pay of the order: subtract it from what is to be paid.")
+    status = serializers.ChoiceField(choices=Hold.Status.choices)
+    captured = serializers.IntegerField()
+    expires_at = MomentField()
+
+
+_HOLD = {
+    "id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02",
+    "member": "M-1001",
+    "points": 500,
+    "worth_cents": 500,
+    "status": "open",
+    "captured": 0,
+    "expires_at": "2026-03-01T04:30:00Z",
+}
+
+
+def _shown_hold(hold: Hold) -> dict[str, Any]:
+    pinned = selectors.checkout_hold(member_id=hold.member_id, hold_id=hold.id)
+    shown = {
+        "id": hold.id,
+        "member": hold.member.external_id,
+        "points": hold.points,
+        "worth_cents": pinned.worth_cents if pinned else 0,
+        "status": selectors.status_at(hold, now=timezone.now()),
+        "captured": hold.captured,
+        "expires_at": hold.expires_at,
+    }
+    return dict(HoldShown(shown).data)
+
+
+class HoldsView(APIView):
+    scopes = {"POST": "points:spend"}
+
+    @extend_schema(
+        summary="Set points aside for an order",
+        request=HoldAsked,
+        responses={201: HoldShown},
+        examples=[
+            OpenApiExample("From a quote", {"member": "M-1001", "points": 500, "quote": "eyJ…", "purchase": "1001"}, request_only=True),
+            OpenApiExample("Held", _HOLD, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked = HoldAsked(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        made = services.hold(
+            member_id=members.get(given["member"]).id,
+            points=given["points"],
+            quote=given.get("quote", ""),
+            purchase_ref=given.get("purchase", ""),
+            expires_in=timedelta(seconds=given.get("expires_in", 1800)),
+            actor=request.auth.identity,
+            key=f"{request.auth.identity}/{request.idempotency_key}",
+            now=timezone.now(),
+        )
+        return Response(_shown_hold(made.hold), status=201)
+
+
+class HoldView(APIView):
+    scopes = {"GET": "points:read"}
+
+    @extend_schema(summary="A hold", responses=HoldShown, examples=[OpenApiExample("Held", _HOLD, response_only=True)])
+    def get(self, request: Request, hold: UUID) -> Response:
+        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+
+
+class CaptureAsked(StrictSerializer):
+    points = PointsField(required=False, help_text="How many of them; all by default. The rest is released.")
+
+
+class CaptureView(APIView):
+    scopes = {"POST": "points:spend"}
+
+    @extend_schema(
+        summary="Spend held points without an order",
+        description="For an order, name the hold in the purchase instead: it is captured with it.",
+        request=CaptureAsked,
+        responses=HoldShown,
+        examples=[
+            OpenApiExample("All", {}, request_only=True),
+            OpenApiExample("Captured", {**_HOLD, "status": "captured", "captured": 500}, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, hold: UUID) -> Response:
+        asked = CaptureAsked(data=request.data)
+        asked.is_valid(raise_exception=True)
+        held = books.hold_by_id(hold_id=hold)
+        key = f"{request.auth.identity}/{request.idempotency_key}"
+        ledger.capture(
+            member_id=held.member_id,
+            hold_id=hold,
+            points=asked.validated_data.get("points"),
+            subject=held.subject,
+            actor=request.auth.identity,
+            key=key,
+            now=timezone.now(),
+        )
+        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+
+
+class ReleaseView(APIView):
+    scopes = {"POST": "points:spend"}
+
+    @extend_schema(
+        summary="Give up a hold",
+        description="Its points are available again at once. A hold that nobody releases lapses at its deadline.",
+        request=None,
+        responses=HoldShown,
+        examples=[OpenApiExample("Released", {**_HOLD, "status": "released"}, response_only=True)],
+    )
+    @idempotent
+    def post(self, request: Request, hold: UUID) -> Response:
+        held = books.hold_by_id(hold_id=hold)
+        key = f"{request.auth.identity}/{request.idempotency_key}"
+        ledger.release(member_id=held.member_id, hold_id=hold, actor=request.auth.identity, key=key, now=timezone.now())
+        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+
+
+class PurchaseGiven(_Cart):
+    id = IdField(help_text="Your order number.")
+    member = IdField(required=False, help_text="Left out for a guest: the purchase is kept until somebody claims it.")
+    occurred_at = MomentField(help_text="When it was paid.")
+    currency = CurrencyField(help_text="The programme's; the first purchase fixes it.")
+    paid_cents = CentsField(help_text="What was paid in money, shipping included.")
+    hold = serializers.UUIDField(required=False, help_text="The hold of the points that paid a part; the whole of it is spent.")
+
+    def facts(self) -> facts.Purchase:
+        given = self.validated_data
+        return facts.Purchase(
+            given["id"],
+            given["occurred_at"],
+            given["currency"],
+            given["paid_cents"],
+            tuple(given["lines"]),
+            given.get("shipping_cents", 0),
+            tuple(dict(coupon) for coupon in given.get("coupons", [])),
+            str(given.get("hold", "")),
+        )
+
+
+class EntryNamed(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=Entry.Kind.choices)
+    points = serializers.IntegerField()
+
+
+class PaidShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    member = serializers.CharField(allow_null=True, help_text="Null for a guest's purchase.")
+    earned = serializers.IntegerField()
+    spent = serializers.IntegerField()
+    entries = EntryNamed(many=True)
+    explanation = Why(many=True)
+
+
+_PAID = {
+    "id": "1001",
+    "member": "M-1001",
+    "earned": 123,
+    "spent": 500,
+    "entries": [
+        {"id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f03", "kind": "capture", "points": 500},
+        {"id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f04", "kind": "earn", "points": 123},
+    ],
+    "explanation": [{"code": "basis", "text": "…"}, {"code": "earned", "text": "…"}],
+}
+
+
+def _shown_payment(paid: services.Paid, member_ref: str, language: str) -> dict[str, Any]:
+    settled = paid.settlement
+    entries = [entry for entry in (settled.spend_entry, settled.earn_entry) if entry is not None]
+    shown = {
+        "id": paid.purchase.external_id,
+        "member": member_ref,
+        "earned": settled.earned,
+        "spent": settled.spent,
+        "entries": entries,
+        "explanation": sentences(settled.explanation, language),
+    }
+    return dict(PaidShown(shown).data)
+
+
+class PurchasesView(APIView):
+    scopes = {"POST": "purchases:write"}
+
+    @extend_schema(
+        summary="An order was paid",
+        description="Spends the held points, records the purchase and grants what it earns, in one transaction. Never refused for its points: if the hold has "
+        "lapsed, they are spent from the balance, and what is missing is owed. Σ lines + shipping − coupons − worth of the hold must be what was paid.",
+        request=PurchaseGiven,
+        responses={
+            201: PaidShown,
+            200: OpenApiResponse(PaidShown, description="This purchase was recorded before: the first answer again."),
+            202: OpenApiResponse(PaidShown, description="A guest's purchase: kept until it is claimed."),
+        },
+        examples=[
+            OpenApiExample(
+                "A paid order",
+                {
+                    "id": "1001",
+                    "member": "M-1001",
+                    "occurred_at": "2026-03-01T12:00:00+08:00",
+                    "currency": "CNY",
+                    "lines": _LINES,
+                    "paid_cents": 12300,
+                    "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02",
+                },
+                request_only=True,
+            ),
+            OpenApiExample("Earned and spent", _PAID, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked, now = PurchaseGiven(data=request.data), timezone.now()
+        asked.is_valid(raise_exception=True)
+        purchase = asked.facts()
+        activity.refuse_untimely(purchase.occurred_at, now=now)
+        if "member" not in asked.validated_data:
+            recording.keep_guest_purchase(facts=purchase, now=now)
+            kept = {
+                "id": purchase.id,
+                "member": None,
+                "earned": 0,
+                "spent": 0,
+                "entries": [],
+                "explanation": sentences([{"code": "guest"}], _language(request)),
+            }
+            return Response(PaidShown(kept).data, status=202)
+        member = member_verbs.ensure(external_id=asked.validated_data["member"], now=now)
+        paid = services.pay(member_id=member.id, facts=purchase, actor=request.auth.identity, now=now)
+        return Response(_shown_payment(paid, member.external_id, _language(request)), status=200 if paid.replayed else 201)
+
+
+class RefundLineGiven(StrictSerializer):
+    id = IdField()
+    quantity = WholeNumberField(min_value=0, max_value=10**9, required=False, help_text="How many of it came back; the whole line by default.")
+    amount_cents = CentsField(required=False, help_text="Money given back for it; by default the line's share of what was paid.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        return facts.RefundLine(**super().to_internal_value(data))
+
+
+class RefundGiven(StrictSerializer):
+    id = IdField(help_text="Your refund number, unique within the purchase.")
+    occurred_at = MomentField()
+    amount_cents = CentsField(required=False, help_text="Money given back, in all. Left out: what the lines say.")
+    lines = RefundLineGiven(many=True, required=False, max_length=500, help_text="What came back.")
+    points = WholeNumberField(required=False, help_text="How many spent points come back; by default as the order's share says.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "amount_cents" not in given and not given.get("lines"):
+            raise serializers.ValidationError(_("Give amount_cents, or the lines that came back."))
+        if len({line.id for line in given.get("lines", [])}) != len(given.get("lines", [])):
+            raise serializers.ValidationError({"lines": _("Two lines have the same id.")})
+        return given
+
+    def facts(self) -> facts.Refund:
+        given = self.validated_data
+        return facts.Refund(given["id"], given["occurred_at"], given.get("amount_cents"), tuple(given.get("lines", ())), given.get("points"))
+
+
+class RefundStatus(models.TextChoices):
+    APPLIED = "applied"
+    WAITING = "waiting"
+    PARKED = "parked"
+
+
+class RefundedShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=RefundStatus.choices)
+    clawed_back = serializers.IntegerField(help_text="Earned points taken back.")
+    restored = serializers.IntegerField(help_text="Spent points given back.")
+    waived = serializers.IntegerField(help_text="Of the points taken back, those that had expired and are not claimed.")
+    debt = serializers.IntegerField(help_text="What the member owes after it.")
+    explanation = Why(many=True)
+
+
+_REFUNDED = {"id": "R-1", "status": "applied", "clawed_back": 61, "restored": 250, "waived": 0, "debt": 0, "explanation": []}
+_KEPT = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0}
+
+
+class RefundsView(APIView):
+    scopes = {"POST": "purchases:write"}
+
+    @extend_schema(
+        summary="Money of an order was given back",
+        description="Spent points come back to their own lots, then what is no longer earned is taken back. Any number of times, by amount or by line.",
+        request=RefundGiven,
+        responses={201: RefundedShown, 202: OpenApiResponse(RefundedShown, description="The purchase is not known yet: the refund waits for it.")},
+        examples=[
+            OpenApiExample("Half of it", {"id": "R-1", "occurred_at": "2026-03-05T12:00:00+08:00", "amount_cents": 6150}, request_only=True),
+            OpenApiExample(
+                "A line",
+                {"id": "R-2", "occurred_at": "2026-03-05T12:00:00+08:00", "lines": [{"id": "1", "quantity": 1, "amount_cents": 6150}]},
+                request_only=True,
+            ),
+            OpenApiExample("Refunded", _REFUNDED, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, purchase: str) -> Response:
+        asked, now = RefundGiven(data=request.data), timezone.now()
+        asked.is_valid(raise_exception=True)
+        refund = asked.facts()
+        activity.refuse_untimely(refund.occurred_at, now=now)
+        done = services.refund(purchase_ref=id_in_address("purchase", purchase), facts=refund, actor=request.auth.identity, now=now)
+        if done.settlement is None:
+            kept = {"id": refund.id, "status": "waiting", **_KEPT, "explanation": sentences([{"code": "waiting"}], _language(request))}
+            return Response(RefundedShown(kept).data, status=202)
+        settled = done.settlement
+        shown = {
+            "id": refund.id,
+            "status": "applied",
+            "clawed_back": settled.clawed_back,
+            "restored": settled.restored,
+            "waived": settled.waived,
+            "debt": settled.debt,
+            "explanation": [],
+        }
+        return Response(RefundedShown(shown).data, status=201)
+
+
+class ParkedRefundGiven(RefundGiven):
+    member = IdField(required=False, help_text="Whose it may be, for the operator.")
+
+
+class ParkedRefundsView(APIView):
+    scopes = {"POST": "purchases:write"}
+
+    @extend_schema(
+        summary="A refund without a reference",
+        description="Kept until an operator links it to its purchase or closes it.",
+        request=ParkedRefundGiven,
+        responses={202: RefundedShown},
+        examples=[
+            OpenApiExample("A refund", {"id": "R-9", "occurred_at": "2026-03-05T12:00:00+08:00", "amount_cents": 6150, "member": "M-1001"}, request_only=True),
+            OpenApiExample("Parked", {**_REFUNDED, "id": "R-9", "status": "parked", "clawed_back": 0, "restored": 0}, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked, now = ParkedRefundGiven(data=request.data), timezone.now()
+        asked.is_valid(raise_exception=True)
+        refund = asked.facts()
+        activity.refuse_untimely(refund.occurred_at, now=now)
+        services.park_refund(facts=refund, member_ref=asked.validated_data.get("member", ""), actor=request.auth.identity, now=now)
+        kept = {"id": refund.id, "status": "parked", **_KEPT, "explanation": sentences([{"code": "parked"}], _language(request))}
+        return Response(RefundedShown(kept).data, status=202)
+
+
+class DeliveredGiven(StrictSerializer):
+    occurred_at = MomentField()
+
+
+class DeliveredShown(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    delivered_at = MomentField()
+
+
+class DeliveredView(APIView):
+    scopes = {"POST": "purchases:write"}
+
+    @extend_schema(
+        summary="An order was received",
+        description="Points that wait for it can be spent from now on, where the programme lets them wait.",
+        request=DeliveredGiven,
+        responses=DeliveredShown,
+        examples=[
+            OpenApiExample("Received", {"occurred_at": "2026-03-04T12:00:00+08:00"}, request_only=True),
+            OpenApiExample("Noted", {"id": "1001", "delivered_at": "2026-03-04T04:00:00Z"}, response_only=True),
+        ],
+    )
+    @idempotent
+    def post(self, request: Request, purchase: str) -> Response:
+        asked, now = DeliveredGiven(data=request.data), timezone.now()
+        asked.is_valid(raise_exception=True)
+        occurred_at: datetime = asked.validated_data["occurred_at"]
+        activity.refuse_untimely(occurred_at, now=now)
+        named = id_in_address("purchase", purchase)
+        settled = services.delivered(purchase_ref=named, occurred_at=occurred_at, actor=request.auth.identity, now=now)
+        return Response(DeliveredShown({"id": named, "delivered_at": settled.delivered_at}).data)
+
+
+class ClaimGiven(StrictSerializer):
+    member = IdField()
+
+
+class ClaimView(APIView):
+    scopes = {"POST": "purchases:write"}
+
+    @extend_schema(
+        summary="A guest's purchase is claimed by a member",
+        description="Once. Settled as if it had been the member's from the start.",
+        request=ClaimGiven,
+        responses=PaidShown,
+        examples=[OpenApiExample("Claimed", {"member": "M-1001"}, request_only=True), OpenApiExample("Earned", {**_PAID, "spent": 0}, response_only=True)],
+    )
+    @idempotent
+    def post(self, request: Request, purchase: str) -> Response:
+        asked = ClaimGiven(data=request.data)
+        asked.is_valid(raise_exception=True)
+        member_ref = asked.validated_data["member"]
+        paid = services.claim(purchase_ref=id_in_address("purchase", purchase), member_ref=member_ref, actor=request.auth.identity, now=timezone.now())
+        return Response(_shown_payment(paid, member_ref, _language(request)))
+
+
+class WayToEarn(serializers.Serializer[Any]):
+    fact = serializers.CharField()
+    points_per_unit = serializers.DecimalField(max_digits=8, decimal_places=4, help_text="For one unit of money, one floor per order.")
+    categories = serializers.DictField(child=serializers.CharField(), help_text="Other rates, by category.")
+
+
+class ProgrammeShown(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="What the points are called, in the request's language.")
+    unit = serializers.CharField()
+    currency = serializers.CharField(allow_blank=True)
+    zone = serializers.CharField(help_text="IANA time zone of the business days.")
+    worth = serializers.DictField(child=serializers.IntegerField(), help_text="`points` are worth `cents`.")
+    use = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How an order may use points: threshold, step, and the share of it that they may pay."
+    )
+    earn = WayToEarn(many=True)
+    expiry = serializers.CharField(help_text="months:12, days:90, calendar_year:0, fiscal_year:0:4 (years after, first month) or never.")
+    pending = serializers.CharField(help_text="When points of a purchase can be spent: none (at once), days:7, delivered.")
+
+
+class ProgrammeView(APIView):
+    scopes = None
+
+    @extend_schema(
+        summary="The programme, for anyone",
+        responses=ProgrammeShown,
+        examples=[
+            OpenApiExample(
+                "A programme",
+                {
+                    "name": "积分",
+                    "unit": "分",
+                    "currency": "CNY",
+                    "zone": "Asia/Shanghai",
+                    "worth": {"points": 100, "cents": 100},
+                    "use": {"threshold": 0, "step": 1, "max_share_percent": 100},
+                    "earn": [{"fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
+                    "expiry": "months:12",
+                    "pending": "none",
+                },
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        now, settings, term = timezone.now(), programme.programme(), terms.terms()
+        version, policy = earning.current(), selectors.policy_rules(selectors.burn_policy())
+        shown = {
+            "name": settings.points_name,
+            "unit": settings.points_unit,
+            "currency": settings.currency,
+            "zone": settings.zone_at(now).key,
+            "worth": {"points": policy.points_per_unit, "cents": 10**policy.minor_digits},
+            "use": {"threshold": policy.threshold, "step": policy.step, "max_share_percent": policy.max_share_bps // 100},
+            "earn": [version] if version else [],
+            "expiry": str(term.policy),
+            "pending": f"days:{term.pending_days}" if term.pending == "days" else term.pending,
+        }
+        return Response(ProgrammeShown(shown).data)
+
+
+__all__ = [
+    "CaptureView",
+    "ClaimView",
+    "DeliveredView",
+    "HoldView",
+    "HoldsView",
+    "ParkedRefundsView",
+    "ProgrammeView",
+    "PurchasesView",
+    "QuoteView",
+    "RefundsView",
+    "ReleaseView",
+]
