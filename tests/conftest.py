@@ -1,9 +1,12 @@
 """What every test may ask for. Fixtures are made by the verbs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -22,6 +25,18 @@ def fresh_process(settings):
     Configuration._held.clear()
     keys_seen._held.clear()
     settings.RATE_LIMIT_ANONYMOUS = 10**6
+
+
+@pytest.fixture
+def refuses(db) -> Callable[..., AbstractContextManager[Any]]:
+    """`with refuses(Refusal) as refused:` like `pytest.raises`, with what was written inside rolled back, as a request would."""
+
+    @contextmanager
+    def inside(refusal: type[BaseException]) -> Iterator[Any]:
+        with pytest.raises(refusal) as refused, transaction.atomic():
+            yield refused
+
+    return inside
 
 
 @pytest.fixture

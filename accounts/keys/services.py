@@ -24,7 +24,7 @@ def _secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def issue(*, name: str, scopes: Sequence[str], expires_at: datetime | None = None, actor: str, now: datetime) -> tuple[StorefrontKey, str]:
     """A new key and, this once, its text for the storefront's configuration."""
     secret = _secret()
@@ -36,7 +36,7 @@ def issue(*, name: str, scopes: Sequence[str], expires_at: datetime | None = Non
     return key, rules.write(key.prefix, secret)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def change(*, key_id: UUID, name: str, scopes: Sequence[str], expires_at: datetime | None, actor: str, now: datetime) -> StorefrontKey:
     """Other scopes, another end, another name. The secret stays."""
     key = _locked(key_id)
@@ -47,7 +47,7 @@ def change(*, key_id: UUID, name: str, scopes: Sequence[str], expires_at: dateti
     return key
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def rotate(*, key_id: UUID, grace: timedelta, actor: str, reason: str = "", now: datetime) -> tuple[StorefrontKey, str]:
     """A new secret for the same key. The old one works for `grace` more; one rotated out earlier stops at once."""
     key = _locked(key_id)
@@ -59,7 +59,7 @@ def rotate(*, key_id: UUID, grace: timedelta, actor: str, reason: str = "", now:
     return key, rules.write(key.prefix, secret)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def revoke(*, key_id: UUID, actor: str, reason: str = "", now: datetime) -> StorefrontKey:
     """The key stops working, for good: here at once, in other processes within CONFIGURATION_SECONDS."""
     key = _locked(key_id)

@@ -1,5 +1,6 @@
 """Facts that the storefront tells: a member's registration."""
 
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -73,6 +74,7 @@ class MemberProfile(MemberView):
     def put(self, request: Request) -> Response:
         given = ProfileGiven(data=request.data)
         given.is_valid(raise_exception=True)
-        member, registered = members.register(external_id=self.named, now=timezone.now(), **given.validated_data)
+        with transaction.atomic():
+            member, registered = members.register(external_id=self.named, now=timezone.now(), **given.validated_data)
         member.registered = registered  # type: ignore[attr-defined]
         return Response(ProfileWritten(member).data)
