@@ -1,3 +1,4 @@
+from .ledger import tasks as ledger
 from .totals import tasks as totals
 
-__all__ = ["totals"]
+__all__ = ["ledger", "totals"]

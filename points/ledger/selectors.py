@@ -124,6 +124,11 @@ def overdue_holds(*, member_id: UUID, now: datetime) -> list[Hold]:
     return list(Hold.objects.filter(member_id=member_id, status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "id"))
 
 
+def unbooked_since(deadline: datetime) -> datetime | None:
+    """The earliest deadline before `deadline` of a hold that is still open; None where there is none."""
+    return Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=deadline).order_by("expires_at").values_list("expires_at", flat=True).first()
+
+
 def held_by(*, member_id: UUID, entry_id: UUID) -> list[tuple[UUID, int]]:
     """What a hold's entry set aside in which lots, in the order in which lots are spent."""
     parts = Allocation.objects.filter(member_id=member_id, entry_id=entry_id).order_by(F("lot__expires_at").asc(nulls_last=True), "lot__earned_at", "lot_id")

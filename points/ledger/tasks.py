@@ -1,0 +1,38 @@
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from loyalty.audit.services import Run, job
+from loyalty.lib.readiness import NotReady, readiness
+
+from . import selectors, services
+
+ACTOR = "job"
+
+
+@job("points.expire_due", title=gettext_lazy("Expire points that are due"), daily_at="00:02")
+def expire_due(run: Run) -> None:
+    while run.has_time and (swept := services.expire_due(actor=ACTOR, now=run.now)):
+        run.add(swept._asdict())
+
+
+@job("points.mature_due", title=gettext_lazy("Make pending points available"), every=timedelta(minutes=5))
+def mature_due(run: Run) -> None:
+    while run.has_time and run.add(lots=services.mature_due(actor=ACTOR, now=run.now)):
+        pass
+
+
+@job("points.release_overdue", title=gettext_lazy("Release holds past their deadline"), every=timedelta(minutes=1))
+def release_overdue(run: Run) -> None:
+    while run.has_time and run.add(holds=services.release_overdue(actor=ACTOR, now=run.now)):
+        pass
+
+
+@readiness("holds")
+def holds(*, now: datetime) -> str:
+    """Holds past their deadline are booked within five minutes; later than that, the job is not running."""
+    late = selectors.unbooked_since(now - timedelta(minutes=5))
+    if late:
+        raise NotReady(_("Holds are past their deadline since %(since)s and not booked: is the job that releases them running?") % {"since": late.isoformat()})
+    return _("No hold is overdue.")
