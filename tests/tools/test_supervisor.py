@@ -40,7 +40,7 @@ def installation(data):
     )
     assert process.stdout.readline() == "Ready\n"
     yield process
-    process.kill()
+    process.terminate()
     process.communicate()
 
 
