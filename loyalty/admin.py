@@ -1,4 +1,5 @@
 from .audit.admin import AuditEntryAdmin, JobRunAdmin, ScheduleAdmin
+from .console.admin import LockedLoginAdmin, MemberAdmin, OperatorAdmin, RoleAdmin
 from .outbox.admin import OutboxRowAdmin
 
-__all__ = ["AuditEntryAdmin", "JobRunAdmin", "OutboxRowAdmin", "ScheduleAdmin"]
+__all__ = ["AuditEntryAdmin", "JobRunAdmin", "LockedLoginAdmin", "MemberAdmin", "OperatorAdmin", "OutboxRowAdmin", "RoleAdmin", "ScheduleAdmin"]

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
@@ -12,3 +13,10 @@ class LoyaltyConfig(AppConfig):
         from . import celery  # noqa: F401
 
         autodiscover_modules("subscribers", "tasks")
+
+
+class ConsoleConfig(AdminConfig):
+    """Django's admin, with our site in place of its own."""
+
+    default = False
+    default_site = "loyalty.console.api.ConsoleSite"

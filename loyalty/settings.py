@@ -10,6 +10,8 @@ from pathlib import Path
 import environ
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.console.rules import UNFOLD  # noqa: F401
+
 from loyalty.logs import logging_config
 
 env = environ.Env()
@@ -22,13 +24,15 @@ PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+# Shown in the header of every page of the admin, to tell installations apart.
+ENVIRONMENT_NAME = env("ENVIRONMENT_NAME", default="")
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "loyalty.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,7 +52,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "rest_framework",
     "simple_history",
-    "loyalty",
+    "loyalty.apps.LoyaltyConfig",
     "accounts",
     "riskcontrol",
     "tiers",
@@ -125,6 +129,8 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "loyalty.console.api.locked_out"
+AXES_ENABLE_ADMIN = False
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if TRUSTED_PROXIES else ["REMOTE_ADDR"]
 

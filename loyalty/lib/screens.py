@@ -41,15 +41,6 @@ class ReadOnlyAdmin(ModelAdmin):
 class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
     """Settings in one row: its list *is* the form, and what was set before is under “History”."""
 
-    object_history_list_template = "admin/configuration_history.html"
-    history_list_display = ["changed"]
-
-    def changed(self, record: Any) -> str:
-        before = record.prev_record
-        return ", ".join(str(record.instance._meta.get_field(name).verbose_name) for name in record.diff_against(before).changed_fields) if before else ""
-
-    changed.short_description = _("Changed fields")  # type: ignore[attr-defined]
-
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(self.form_url(request))
 

@@ -137,6 +137,11 @@ def settlement(*, member_id: UUID, purchase_id: UUID) -> Settlement:
     return Settlement.objects.select_related("spend_entry", "earn_entry").get(member_id=member_id, purchase_id=purchase_id)
 
 
+def settlements(*, member_id: UUID, purchase_ids: Sequence[UUID]) -> dict[UUID, Settlement]:
+    """What points did with each of these purchases."""
+    return {row.purchase_id: row for row in Settlement.objects.filter(member_id=member_id, purchase_id__in=purchase_ids)}
+
+
 def refund_settlement(*, member_id: UUID, refund_id: UUID) -> RefundSettlement:
     return RefundSettlement.objects.get(member_id=member_id, refund_id=refund_id)
 

@@ -1,0 +1,201 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from axes.models import AccessAttempt
+from axes.utils import reset
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
+from django.contrib.auth.admin import UserAdmin as StockUserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.members.models import Member
+from accounts.tokens import services as tokens
+from loyalty.audit import services as audit
+from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from points.ledger import services as ledger
+
+from . import selectors
+
+
+@admin.register(Member)
+class MemberAdmin(ReadOnlyAdmin):
+    """One page with all that is known of a member. The storefront writes the profile; here it is read, and points are steered."""
+
+    list_display = ["external_id", "name", "masked_phone", "email", "state", "registered_at", "created_at"]
+    search_fields = ["external_id"]
+    search_help_text = _("The storefront's id (or its beginning), a whole phone number or a whole e-mail address")
+    ordering = ["-id"]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Member], search_term: str) -> tuple[QuerySet[Member], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(external_id__startswith=term) | Q(phone=term)
+        if "@" in term:
+            queryset = queryset.alias(lower_email=Lower("email"))
+            found |= Q(lower_email=term.lower())
+        return queryset.filter(found), False
+
+    @display(description=_("phone"), ordering=None)
+    def masked_phone(self, member: Member) -> str:
+        return f"{member.phone[:3]}****{member.phone[-4:]}" if len(member.phone) > 7 else member.phone
+
+    @display(description=_("status"), label={Member.Status.ACTIVE: "success", Member.Status.CLOSED: "danger"})
+    def state(self, member: Member) -> tuple[str, str]:
+        return member.status, member.get_status_display()
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = {"freeze": self.freeze, "unfreeze": self.unfreeze, "end-tokens": self.end_tokens}
+        own = [path(f"<uuid:member_id>/{name}/", self.admin_site.admin_view(view), name=f"accounts_member_{view.__name__}") for name, view in pages.items()]
+        return own + super().get_urls()
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        member = self.get_object(request, object_id)
+        if member is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_view_permission(request, member):
+            raise PermissionDenied
+        page = {
+            **self.admin_site.each_context(request),
+            **selectors.member_page(member, user=request.user, now=timezone.now()),
+            "opts": self.opts, "object": member, "original": member, "title": str(member), "member": member,
+        }  # fmt: skip
+        return TemplateResponse(request, "console/member.html", page)
+
+    def freeze(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            ledger.freeze(member_id=member.id, actor=operator_name(request), reason=asked["reason"], key=f"freeze/{uuid4()}", now=timezone.now())
+            return _("The points of %(member)s are frozen.") % {"member": member}
+
+        consequence = _("The member can no longer use points: no hold, no spending, no transfer. Points still come in, expire and are taken back.")
+        return self._ask(request, member_id, "points.change_account", act, title=_("Freeze points"), consequence=consequence, danger=True)
+
+    def unfreeze(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            ledger.unfreeze(member_id=member.id, actor=operator_name(request), reason=asked["reason"], key=f"unfreeze/{uuid4()}", now=timezone.now())
+            return _("%(member)s can use points again.") % {"member": member}
+
+        return self._ask(
+            request, member_id, "points.change_account", act, title=_("Unfreeze points"), consequence=_("The member can use points again at once.")
+        )
+
+    def end_tokens(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            tokens.revoke(member_id=member.id)
+            audit.record(
+                actor=operator_name(request), verb="member.tokens_ended", subject=f"member/{member.external_id}", reason=asked["reason"], now=timezone.now()
+            )
+            return _("All tokens of %(member)s have ended.") % {"member": member}
+
+        consequence = _("Every app that acts for this member now must ask the storefront for a new token. For a lost phone or a token that leaked.")
+        return self._ask(request, member_id, "accounts.change_member", act, title=_("End tokens"), consequence=consequence, danger=True)
+
+    def _ask(self, request: HttpRequest, member_id: UUID, permission: str, act: Callable[[Member, Mapping[str, Any]], Any], **page: Any) -> HttpResponse:
+        member = self.get_object(request, str(member_id))
+        if member is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(member_id))
+        if not (self.has_view_permission(request, member) and request.user.has_perm(permission)):
+            raise PermissionDenied
+        back = reverse("admin:accounts_member_change", args=[member.id])
+        context = {"opts": self.opts, "object": member, "original": member}
+        return confirm(
+            request, site=self.admin_site, form=ReasonForm(request.POST or None), act=lambda asked: act(member, asked), back=back, context=context, **page
+        )
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class OperatorAdmin(StockUserAdmin, ModelAdmin):
+    """Operators and their roles. Only a superuser touches superusers or grants single permissions."""
+
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ["username", "first_name", "last_name", "roles", "is_active", "is_superuser", "last_login"]
+    list_filter = ["is_active", "groups"]
+    for_superusers = ("is_superuser", "user_permissions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @display(description=_("roles"))
+    def roles(self, user: User) -> str:
+        return ", ".join(gettext(group.name) for group in user.groups.all())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if request.user.is_superuser else self.for_superusers
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (request.user.is_superuser or not (obj and obj.is_superuser))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        self._note(request, "operator.added", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        self._note(request, "operator.changed", obj, message)
+        return super().log_change(request, obj, message)
+
+    def _note(self, request: HttpRequest, verb: str, user: User, message: Any) -> None:
+        figures = {"changed": message if isinstance(message, list) else str(message), "roles": sorted(group.name for group in user.groups.all())}
+        audit.record(actor=operator_name(request), verb=verb, subject=f"operator/{user.username}"[:200], figures=figures, now=timezone.now())
+
+
+@admin.register(Group)
+class RoleAdmin(StockGroupAdmin, ModelAdmin):
+    """The six roles are set by `load_roles`; other groups are the superuser's."""
+
+    list_display = ["name", "members"]
+
+    @display(description=_("operators"))
+    def members(self, group: Group) -> str:
+        count = group.user_set.count()
+        return ngettext("%(count)s operator", "%(count)s operators", count) % {"count": count}
+
+
+@admin.register(AccessAttempt)
+class LockedLoginAdmin(ReadOnlyAdmin):
+    """Logins that failed. Five in a row lock that name at that address for a quarter of an hour."""
+
+    list_display = ["username", "ip_address", "failures_since_start", "attempt_time", "locked"]
+    search_fields = ["username", "ip_address"]
+    fields = ["username", "ip_address", "failures_since_start", "attempt_time", "user_agent"]
+    actions_detail = ["unlock"]
+
+    @display(description=_("locked"), boolean=True)
+    def locked(self, attempt: AccessAttempt) -> bool:
+        return attempt.failures_since_start >= settings.AXES_FAILURE_LIMIT and attempt.attempt_time > timezone.now() - settings.AXES_COOLOFF_TIME
+
+    def has_unlock_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("axes.delete_accessattempt")
+
+    @action(description=_("Unlock"), permissions=["unlock"], icon="lock_open")
+    def unlock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            reset(username=attempt.username, ip=attempt.ip_address)
+            audit.record(
+                actor=operator_name(request), verb="operator.unlocked", subject=f"operator/{attempt.username}"[:200], reason=asked["reason"], now=timezone.now()
+            )
+            return _("%(name)s can try again.") % {"name": attempt.username}
+
+        attempt = AccessAttempt.objects.get(pk=object_id)
+        back = reverse("admin:axes_accessattempt_changelist")
+        consequence = _("The failed attempts of this name at this address are forgotten.")
+        return confirm(request, site=self.admin_site, title=_("Unlock"), consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)

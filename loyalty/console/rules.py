@@ -1,0 +1,182 @@
+"""Tables: who may do what, what stands where, how it looks. And the chart's arithmetic."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+VIEW = ("accounts.view_*", "points.view_*", "mall.view_*", "tiers.view_*", "riskcontrol.view_*", "loyalty.view_programme")
+NOT_FOR_EVERYBODY = ("accounts.view_storefrontkey",)
+STEER_MEMBERS = ("accounts.change_member", "points.change_account")
+
+# Role → permissions, as patterns. `points.change_account` is freezing, `accounts.change_member` ending tokens: those pages edit nothing.
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "viewer": VIEW,
+    "service": (*VIEW, *STEER_MEMBERS, "points.add_adjustment", "accounts.change_unmatchedrefund"),
+    "marketer": (*VIEW, "points.add_ruleversion", "mall.add_burnpolicy"),
+    "risk": (*VIEW, *STEER_MEMBERS, "riskcontrol.*"),
+    "finance": (*VIEW, "points.export_entry", "points.add_adjustment", "points.decide_adjustment", "loyalty.view_auditentry"),
+    "administrator": (
+        "accounts.*",
+        "points.*",
+        "mall.*",
+        "tiers.*",
+        "riskcontrol.*",
+        "loyalty.*",
+        "django_celery_beat.*",
+        "auth.*_user",
+        "auth.view_group",
+        "axes.*",
+    ),
+}
+
+
+def granted(role: str, permissions: Iterable[str]) -> set[str]:
+    """Which of these permissions (`app.codename`) the role has."""
+    kept_back = () if role == "administrator" else NOT_FOR_EVERYBODY
+    return {name for name in permissions if _any(name, ROLES[role]) and not _any(name, kept_back)}
+
+
+def _any(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+# Group of the navigation → title and the apps whose pages stand there unless PLACES says otherwise.
+GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
+    "members": (_("Members"), ("accounts",)),
+    "points": (_("Points"), ("points",)),
+    "mall": (_("Mall"), ("mall",)),
+    "tiers": (_("Tiers"), ("tiers",)),
+    "risk": (_("Risk"), ("riskcontrol",)),
+    "programme": (_("Programme"), ()),
+    "operations": (_("Operations"), ("loyalty", "django_celery_beat")),
+    "operators": (_("Operators"), ("auth", "axes", "otp_static", "otp_totp")),
+}
+
+# Model → group and icon, in the order in which they stand. What is not listed comes after these, in its app's group.
+PLACES: Mapping[str, tuple[str, str]] = {
+    "accounts.member": ("members", "person"),
+    "accounts.purchase": ("members", "shopping_bag"),
+    "accounts.refund": ("members", "assignment_return"),
+    "accounts.unmatchedrefund": ("members", "help_center"),
+    "accounts.guestpurchase": ("members", "no_accounts"),
+    "points.adjustment": ("points", "tune"),
+    "points.entry": ("points", "receipt_long"),
+    "points.lot": ("points", "inventory_2"),
+    "points.hold": ("points", "lock_clock"),
+    "points.account": ("points", "account_balance_wallet"),
+    "loyalty.programme": ("programme", "settings"),
+    "points.terms": ("programme", "event_busy"),
+    "points.ruleversion": ("programme", "add_shopping_cart"),
+    "mall.burnpolicy": ("programme", "shopping_cart_checkout"),
+    "points.adjustmentlimit": ("programme", "rule"),
+    "accounts.storefrontkey": ("programme", "key"),
+    "loyalty.outboxrow": ("operations", "outbox"),
+    "loyalty.jobrun": ("operations", "history"),
+    "django_celery_beat.periodictask": ("operations", "schedule"),
+    "django_celery_beat.intervalschedule": ("", ""),
+    "django_celery_beat.crontabschedule": ("", ""),
+    "loyalty.auditentry": ("operations", "fact_check"),
+    "auth.user": ("operators", "badge"),
+    "auth.group": ("operators", "groups"),
+    "axes.accessattempt": ("operators", "lock"),
+}
+
+
+class Place(NamedTuple):
+    group: str
+    order: int
+    icon: str
+
+
+def place(model: str) -> Place | None:
+    """Where a model's page (`app.model`) stands in the navigation; None if it has no place there."""
+    group, icon = PLACES.get(model, (_group_of(model.partition(".")[0]), "chevron_right"))
+    order = list(PLACES).index(model) if model in PLACES else len(PLACES)
+    return Place(group, order, icon) if group else None
+
+
+def _group_of(app: str) -> str:
+    return next((group for group, (_title, apps) in GROUPS.items() if app in apps), "")
+
+
+class Bar(NamedTuple):
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    value: int
+
+
+class Chart(NamedTuple):
+    """Bars in groups, for an SVG of `width` × `height`: one list of bars a series, marks on the axis, and where each group's name stands."""
+
+    width: int
+    height: int
+    series: list[list[Bar]]
+    marks: list[tuple[float, int]]
+    names: list[tuple[float, str]]
+
+
+LEFT, TOP, BOTTOM, PLOT_WIDTH, PLOT_HEIGHT = 64, 8, 22, 720, 190
+
+
+def chart(groups: Sequence[str], series: Sequence[Sequence[int]]) -> Chart:
+    """Place one bar for each series in each group; the tallest bar fills the plot up to a round mark."""
+    top = round_up(max((value for values in series for value in values), default=0))
+    slot = PLOT_WIDTH / max(len(groups), 1)
+    bar = slot * 0.8 / max(len(series), 1)
+    drawn = [
+        [
+            Bar(
+                round(LEFT + slot * i + slot * 0.1 + bar * s, 1),
+                round(TOP + PLOT_HEIGHT * (1 - value / top), 1),
+                round(bar * 0.9, 1),
+                round(PLOT_HEIGHT * value / top, 1),
+                name,
+                value,
+            )
+            for i, (name, value) in enumerate(zip(groups, values, strict=True))
+        ]
+        for s, values in enumerate(series)
+    ]
+    marks = [(round(TOP + PLOT_HEIGHT * (1 - part / 4), 1), top * part // 4) for part in range(5)]
+    names = [(round(LEFT + slot * (i + 0.5), 1), name) for i, name in enumerate(groups)]
+    return Chart(LEFT + PLOT_WIDTH, TOP + PLOT_HEIGHT + BOTTOM, drawn, marks, names)
+
+
+def round_up(value: int) -> int:
+    """The next 4, 8, 12, 20, 40, 80 … at or above: a quarter of it is a whole number that reads well."""
+    step = 1
+    while True:
+        for unit in (4, 8, 12, 20):
+            if unit * step >= value:
+                return unit * step
+        step *= 10
+
+
+UNFOLD = {
+    "SITE_TITLE": _("Loyalty"),
+    "SITE_HEADER": _("Loyalty"),
+    "SITE_SUBHEADER": _("Members, points, mall"),
+    "SITE_SYMBOL": "loyalty",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "loyalty.console.selectors.favicon"}],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "loyalty.console.selectors.environment",
+    "DASHBOARD_CALLBACK": "loyalty.console.api.dashboard",
+    "STYLES": ["loyalty.console.selectors.stylesheet"],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "loyalty.console.selectors.navigation"},
+    "ACCOUNT": {"navigation": "loyalty.console.selectors.account_links"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98.4% .014 180.7)", "100": "oklch(95.3% .051 180.8)", "200": "oklch(91% .096 180.4)", "300": "oklch(85.5% .138 181.1)",
+            "400": "oklch(77.7% .152 181.9)", "500": "oklch(60% .118 184.7)", "600": "oklch(51.1% .096 186.4)", "700": "oklch(43.7% .078 188.2)",
+            "800": "oklch(38.6% .063 188.4)", "900": "oklch(33% .055 190)", "950": "oklch(27.7% .046 192.5)",
+        }
+    },
+}  # fmt: skip
