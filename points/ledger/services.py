@@ -152,7 +152,7 @@ class _Act:
                 expires_at=draft.expires_at,
                 key=self.key if draft.main else f"#{draft.seq}",
                 digest=self.digest if draft.main else "",
-                subject=self.subject,
+                subject="" if draft.kind == "expire" else self.subject,
                 refers_to_id=draft.refers_to,
                 actor=self.actor,
                 reason=self.reason,
@@ -243,20 +243,20 @@ def _fresh_lot(
     points: int,
     *,
     source: str,
-    policy: ExpiryPolicy,
+    policy: ExpiryPolicy | None,
     available_at: datetime | None,
-    matures_at: datetime | None,
+    matures_at: datetime | None = None,
     expires_at: datetime | None = None,
-    dated: bool = False,
-    rule_version_id: int | None,
-    cost_centre: str,
+    rule_version_id: int | None = None,
+    cost_centre: str = "",
     occurred_at: datetime,
     now: datetime,
 ) -> rules.Lot:
-    """A lot to be made. Without `available_at` it waits; `dated` ones keep the given `expires_at` whatever the policy says."""
-    if available_at is not None and not dated:
+    """A lot to be made. Without `available_at` it waits. Without a policy it keeps the `expires_at` that it is given."""
+    if policy is not None and available_at is not None:
         expires_at = policy.expires_at(available_at, programme.zone(now=now))
-    row = {"source": source, "matures_at": matures_at, "terms": str(policy), "rule_version_id": rule_version_id, "cost_centre": cost_centre}
+    terms_kept = str(policy) if policy else "as_received"
+    row = {"source": source, "matures_at": matures_at, "terms": terms_kept, "rule_version_id": rule_version_id, "cost_centre": cost_centre}
     return rules.Lot(new_id(), points, 0, expires_at, occurred_at, points, available_at is None, available_at, row)
 
 
@@ -604,13 +604,9 @@ def transfer(
         _fresh_lot(
             take.points,
             source=Source.TRANSFER,
-            policy=ExpiryPolicy("never"),
+            policy=None,
             available_at=now,
-            matures_at=None,
             expires_at=away.book.lots[take.lot].expires_at,
-            dated=True,
-            rule_version_id=None,
-            cost_centre="",
             occurred_at=now,
             now=now,
         )
