@@ -1,10 +1,11 @@
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -12,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.screens import ReasonForm, confirm, operator_name
 
 from . import services
 from .models import Scope, StorefrontKey
@@ -22,16 +23,12 @@ from .models import Scope, StorefrontKey
 
 class KeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=_("What the key may do. Grant what is needed, no more.")
+        label=_("scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=_("Grant what is needed, no more.")
     )
 
     class Meta:
         model = StorefrontKey
         fields = ["name", "scopes", "expires_at"]
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=300, widget=UnfoldAdminTextInputWidget, help_text=_("Kept in the audit trail."))
 
 
 class RotateForm(ReasonForm):
@@ -48,7 +45,6 @@ class StorefrontKeyAdmin(ModelAdmin):
     list_display = ["name", "shown_prefix", "state", "scope_list", "expires_at", "last_used_at"]
     search_fields = ["name", "prefix"]
     search_help_text = _("Name or prefix")
-    readonly_fields = ["shown_prefix", "state", "created_at", "last_used_at", "previous_until", "revoked_at"]
     actions_detail = ["rotate_secret", "revoke_key"]
 
     def get_fields(self, request: HttpRequest, obj: StorefrontKey | None = None) -> list[str]:
@@ -78,7 +74,7 @@ class StorefrontKeyAdmin(ModelAdmin):
         return ", ".join(key.scopes)
 
     def save_model(self, request: HttpRequest, obj: StorefrontKey, form: KeyForm, change: bool) -> None:
-        given = {"name": obj.name, "scopes": obj.scopes, "expires_at": obj.expires_at, "actor": request.user.get_username(), "now": timezone.now()}
+        given = {"name": obj.name, "scopes": obj.scopes, "expires_at": obj.expires_at, "actor": operator_name(request), "now": timezone.now()}
         if change:
             services.change(key_id=obj.id, **given)
             return
@@ -89,42 +85,32 @@ class StorefrontKeyAdmin(ModelAdmin):
     def response_add(self, request: HttpRequest, obj: StorefrontKey, post_url_continue: str | None = None) -> HttpResponse:
         return self._show_once(request, obj, obj.shown_once)  # type: ignore[attr-defined]
 
-    @action(description=_("Rotate secret"), url_path="rotate", permissions=["change"])
-    def rotate_secret(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        form = RotateForm(request.POST or None)
-        if form.is_valid():
-            grace = timedelta(hours=form.cleaned_data["grace"])
-            actor, reason = request.user.get_username(), form.cleaned_data["reason"]
-            try:
-                key, secret = services.rotate(key_id=object_id, grace=grace, actor=actor, reason=reason, now=timezone.now())
-            except BusinessError as refusal:
-                return self._refused(request, refusal)
-            return self._show_once(request, key, secret)
-        return self._confirm(request, object_id, form, _("Rotate secret"), _("The key gets a new secret, which works at once and is shown on the next page."))
+    @action(description=_("Rotate secret"), url_path="rotate", permissions=["change"], icon="autorenew")
+    def rotate_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        shown: list[HttpResponse] = []
 
-    @action(description=_("Revoke"), url_path="revoke", permissions=["change"])
-    def revoke_key(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        form = ReasonForm(request.POST or None)
-        if form.is_valid():
-            try:
-                key = services.revoke(key_id=object_id, actor=request.user.get_username(), reason=form.cleaned_data["reason"], now=timezone.now())
-            except BusinessError as refusal:
-                return self._refused(request, refusal)
-            messages.success(request, _("%(key)s is revoked.") % {"key": key})
-            return HttpResponseRedirect(reverse("admin:accounts_storefrontkey_changelist"))
-        return self._confirm(request, object_id, form, _("Revoke"), _("The storefront can call no more with this key. This cannot be undone."))
+        def act(asked: Mapping[str, Any]) -> Any:
+            grace = timedelta(hours=asked["grace"])
+            key, text = services.rotate(key_id=UUID(object_id), grace=grace, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            shown.append(self._show_once(request, key, text))
+            return _("The secret was changed.")
 
-    def _confirm(self, request: HttpRequest, key_id: UUID, form: forms.Form, title: Any, consequence: Any) -> HttpResponse:
-        key = self.get_object(request, str(key_id))
-        if key is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(key_id))
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "key": key, "form": form, "consequence": consequence}
-        return TemplateResponse(request, "admin/accounts/storefrontkey/confirm.html", context)
+        consequence = _("The key gets a new secret, which works at once and is shown on the next page.")
+        answer = self._ask(request, object_id, title=_("Rotate secret"), consequence=consequence, form=RotateForm(request.POST or None), act=act)
+        return shown[0] if shown else answer
+
+    @action(description=_("Revoke"), url_path="revoke", permissions=["change"], icon="block")
+    def revoke_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            key = services.revoke(key_id=UUID(object_id), actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            return _("%(key)s is revoked.") % {"key": key}
+
+        consequence = _("The storefront can call no more with this key. This cannot be undone.")
+        return self._ask(request, object_id, title=_("Revoke"), consequence=consequence, form=ReasonForm(request.POST or None), act=act, danger=True)
+
+    def _ask(self, request: HttpRequest, object_id: str, **question: Any) -> HttpResponse:
+        return confirm(request, site=self.admin_site, back=reverse("admin:accounts_storefrontkey_change", args=[object_id]), **question)
 
     def _show_once(self, request: HttpRequest, key: StorefrontKey, secret: str) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("The storefront's key"), "key": key, "secret": secret}
         return never_cache(lambda request: TemplateResponse(request, "admin/accounts/storefrontkey/secret.html", context))(request)
-
-    def _refused(self, request: HttpRequest, refusal: BusinessError) -> HttpResponse:
-        messages.error(request, refusal.message)
-        return HttpResponseRedirect(reverse("admin:accounts_storefrontkey_changelist"))

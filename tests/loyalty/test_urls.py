@@ -43,11 +43,12 @@ def test_every_operation_has_a_summary_and_its_problems(operations):
 
 
 def test_every_operation_shows_an_example(operations):
-    for where, operation in operations.items():
-        bodies = [operation["requestBody"]] if "requestBody" in operation else []
-        bodies += [response for status, response in operation["responses"].items() if status < "300" and response.get("content")]
-        for body in bodies:
-            assert all(content.get("examples") for content in body["content"].values()), where
+    bare = []
+    for (path, method), operation in operations.items():
+        bodies = {"request": operation["requestBody"]} if "requestBody" in operation else {}
+        bodies |= {status: response for status, response in operation["responses"].items() if status < "300" and response.get("content")}
+        bare += [f"{method} {path} {which}" for which, body in bodies.items() for content in body["content"].values() if not content.get("examples")]
+    assert bare == []
 
 
 def test_every_body_is_read_strictly(schema, operations):

@@ -50,7 +50,9 @@ def test_a_key_without_scopes_is_not_made_by_accident(operator):
 
 def test_scopes_can_change_and_nothing_else_of_the_key(operator, key):
     digest = key.digest
-    operator.post(page("change", key.id), {"name": "shop", "scopes": ["members:read"], "expires_at_0": "", "expires_at_1": "", "digest": "0" * 64, "prefix": "x"})
+    operator.post(
+        page("change", key.id), {"name": "shop", "scopes": ["members:read"], "expires_at_0": "", "expires_at_1": "", "digest": "0" * 64, "prefix": "x"}
+    )
     key.refresh_from_db()
     assert (key.scopes, key.digest) == (["members:read"], digest)
 

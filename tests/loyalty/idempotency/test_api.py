@@ -110,7 +110,16 @@ def test_the_same_key_with_another_request_is_refused(storefront, other):
 
 @pytest.mark.parametrize(
     ("key", "code"),
-    [(None, "key_missing"), ("", "key_invalid"), ("a b", "key_invalid"), ("a" * 256, "key_invalid"), ("é", "key_invalid"), ("a\tb", "key_invalid"), ("a" * 255, None), ("!~", None)],
+    [
+        (None, "key_missing"),
+        ("", "key_invalid"),
+        ("a b", "key_invalid"),
+        ("a" * 256, "key_invalid"),
+        ("é", "key_invalid"),
+        ("a\tb", "key_invalid"),
+        ("a" * 255, None),
+        ("!~", None),
+    ],
 )
 def test_a_key_is_1_to_255_visible_ascii_characters(storefront, key, code):
     response = send(storefront, key)
@@ -138,7 +147,9 @@ def test_a_body_that_cannot_be_read_takes_no_key(storefront):
 
 def test_it_costs_one_statement_before_and_one_after(storefront):
     send(storefront, "warm")
-    with CaptureQueriesContext(connection, ) as seen:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
         send(storefront, "k-2")
     own = [query["sql"] for query in seen if "loyalty_answeredrequest" in query["sql"]]
     assert len(own) == 2

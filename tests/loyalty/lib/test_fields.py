@@ -112,7 +112,30 @@ def test_ids_are_visible_characters(value):
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", " a", "a ", "a\n", "a\tb", "\x00", "a\x7f", "a\x85b", "a/b", ".", "..", "a" * 65, "a\u200bb", "a\u2028", "a\u00a0b", "a\u202eb", 7, True, None, ["a"], 1.5],
+    [
+        "",
+        " ",
+        " a",
+        "a ",
+        "a\n",
+        "a\tb",
+        "\x00",
+        "a\x7f",
+        "a\x85b",
+        "a/b",
+        ".",
+        "..",
+        "a" * 65,
+        "a\u200bb",
+        "a\u2028",
+        "a\u00a0b",
+        "a\u202eb",
+        7,
+        True,
+        None,
+        ["a"],
+        1.5,
+    ],
 )
 def test_other_ids_are_refused(value):
     with pytest.raises(ValidationError):
@@ -168,7 +191,9 @@ def test_days(value, day):
             DayField().run_validation(value)
 
 
-@pytest.mark.parametrize(("tag", "kept"), [("zh-CN", "zh-hans"), ("zh-Hans", "zh-hans"), ("en", "en"), ("en-GB", "en"), ("fr", None), ("", None), ("x" * 30, None), (1, None)])
+@pytest.mark.parametrize(
+    ("tag", "kept"), [("zh-CN", "zh-hans"), ("zh-Hans", "zh-hans"), ("en", "en"), ("en-GB", "en"), ("fr", None), ("", None), ("x" * 30, None), (1, None)]
+)
 def test_a_language_is_kept_as_ours(tag, kept):
     if kept:
         assert LanguageField().run_validation(tag) == kept
