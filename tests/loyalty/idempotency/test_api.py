@@ -110,16 +110,7 @@ def test_the_same_key_with_another_request_is_refused(storefront, other):
 
 @pytest.mark.parametrize(
     ("key", "code"),
-    [
-        (None, "key_missing"),
-        ("", "key_invalid"),
-        ("a b", "key_invalid"),
-        ("a" * 256, "key_invalid"),
-        ("é", "key_invalid"),
-        ("a\tb", "key_invalid"),
-        ("a" * 255, None),
-        ("!~", None),
-    ],
+    [(None, "key_missing"), *((key, "key_invalid") for key in ("", "a b", "a" * 256, "é", "a\tb")), ("a" * 255, None), ("!~", None)],
 )
 def test_a_key_is_1_to_255_visible_ascii_characters(storefront, key, code):
     response = send(storefront, key)
@@ -198,7 +189,7 @@ def at_once(client, times, threads, key="k-1"):
             connections.close_all()
 
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(work, [times // threads] * threads), [])
+        return [answer for answers in pool.map(work, [times // threads] * threads) for answer in answers]
 
 
 @pytest.mark.django_db(transaction=True)

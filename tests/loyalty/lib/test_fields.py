@@ -168,7 +168,8 @@ def test_moments_are_read_with_their_offset(value, moment):
     [
         "2026-03-01T12:00:00", "2026-03-01", "2026-03-01 12:00:00Z", "20260301T120000Z", "2026-W09-7T12:00:00Z", "2026-02-30T12:00:00Z",
         "2026-03-01T24:00:01Z", "2026-03-01T12:00:00+24:00", "２０２６-03-01T12:00:00Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+00:01",
-        "9998-12-31T23:59:59-00:01", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-03-01T12:00:00Z\n", "", 1767225600, None, True,
+        "9998-12-31T23:59:59-00:01", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-03-01T12:00:00Z\n", 
+        "", 1767225600, None, True,
     ],
 )  # fmt: skip
 def test_other_moments_are_refused(value):
@@ -192,7 +193,7 @@ def test_days(value, day):
 
 
 @pytest.mark.parametrize(
-    ("tag", "kept"), [("zh-CN", "zh-hans"), ("zh-Hans", "zh-hans"), ("en", "en"), ("en-GB", "en"), ("fr", None), ("", None), ("x" * 30, None), (1, None)]
+    ("tag", "kept"), [("zh-CN", "zh-hans"), ("zh-Hans", "zh-hans"), ("en", "en"), ("en-GB", "en"), *((tag, None) for tag in ("fr", "", "x" * 30, 1))]
 )
 def test_a_language_is_kept_as_ours(tag, kept):
     if kept:

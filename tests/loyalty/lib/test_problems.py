@@ -80,9 +80,8 @@ def test_a_refusal_says_why_with_its_figures_which_replace_nothing(anonymous):
 
 
 def test_each_wrong_field_is_listed_by_its_path(anonymous):
-    body = is_problem(
-        anonymous.post("/api/v1/open", {"lines": [{"id": "1", "amount_cents": 1}, {"id": "a/b", "amount_cents": "1"}], "x": 1}, format="json"), 400, "invalid"
-    )
+    wrong = {"lines": [{"id": "1", "amount_cents": 1}, {"id": "a/b", "amount_cents": "1"}], "x": 1}
+    body = is_problem(anonymous.post("/api/v1/open", wrong, format="json"), 400, "invalid")
     assert [(line["field"], line["code"]) for line in body["errors"]] == [
         ("x", "unknown"),
         ("id", "required"),
