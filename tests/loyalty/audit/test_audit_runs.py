@@ -113,7 +113,9 @@ def test_runs_are_kept_for_so_many_days(days, left, now, settings):
     settings.JOB_RUN_DAYS = days
     for name, ago, finished in [("old", 100, True), ("new", 80, True), ("running", 200, False)]:
         at = now - timedelta(days=ago)
-        JobRun.objects.create(job=name, started_at=at, heartbeat_at=at, finished_at=at if finished else None, status=Status.DONE if finished else Status.RUNNING)
+        JobRun.objects.create(
+            job=name, started_at=at, heartbeat_at=at, finished_at=at if finished else None, status=Status.DONE if finished else Status.RUNNING
+        )
     tasks.prune()
     assert set(JobRun.objects.exclude(job="audit.prune").values_list("job", flat=True)) == left
 
