@@ -1,2 +1,1 @@
-"""Who belongs to which tier. Begins with the tier ladder.
-"""
+"""Who belongs to which tier. Begins with the tier ladder."""

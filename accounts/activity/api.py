@@ -54,7 +54,7 @@ _PURCHASE = {
 
 
 class PurchasesView(MemberView, GenericAPIView):
-    scopes = {"GET": "points:read"}
+    scopes = {"GET": "purchases:read"}
     members_may = {"GET"}
     pagination_class = NewestFirst
     serializer_class = PurchaseShown

@@ -405,7 +405,8 @@ class PurchasesView(APIView):
                 },
                 request_only=True,
             ),
-            OpenApiExample("Earned and spent", _PAID, response_only=True),
+            OpenApiExample("Earned and spent", _PAID, response_only=True, status_codes=["201", "200"]),
+            OpenApiExample("Kept for a guest", {**_PAID, "member": None, "earned": 0, "spent": 0, "entries": []}, response_only=True, status_codes=["202"]),
         ],
     )
     @idempotent
@@ -493,7 +494,8 @@ class RefundsView(APIView):
                 {"id": "R-2", "occurred_at": "2026-03-05T12:00:00+08:00", "lines": [{"id": "1", "quantity": 1, "amount_cents": 6150}]},
                 request_only=True,
             ),
-            OpenApiExample("Refunded", _REFUNDED, response_only=True),
+            OpenApiExample("Refunded", _REFUNDED, response_only=True, status_codes=["201"]),
+            OpenApiExample("Waiting", {**_REFUNDED, "status": "waiting", "clawed_back": 0, "restored": 0}, response_only=True, status_codes=["202"]),
         ],
     )
     @idempotent
@@ -533,7 +535,7 @@ class ParkedRefundsView(APIView):
         responses={202: RefundedShown},
         examples=[
             OpenApiExample("A refund", {"id": "R-9", "occurred_at": "2026-03-05T12:00:00+08:00", "amount_cents": 6150, "member": "M-1001"}, request_only=True),
-            OpenApiExample("Parked", {**_REFUNDED, "id": "R-9", "status": "parked", "clawed_back": 0, "restored": 0}, response_only=True),
+            OpenApiExample("Parked", {**_REFUNDED, "id": "R-9", "status": "parked", "clawed_back": 0, "restored": 0}, response_only=True, status_codes=["202"]),
         ],
     )
     @idempotent
