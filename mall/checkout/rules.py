@@ -21,7 +21,7 @@ class Policy:
 
     def worth(self, points: int) -> int:
         """What so many points pay, in minor units, rounded down."""
-        return points * 10**self.minor_digits // self.points_per_unit
+        return points * int(10**self.minor_digits) // self.points_per_unit
 
     def most(self, *, total_cents: int, available: int) -> int:
         """The most points that an order of that total may use: a multiple of the step that is never worth more than its share."""

@@ -481,17 +481,17 @@ class _Replay:
                 continue
             values = (lot.remaining, lot.held, lot.remaining > 0, lot.pending, lot.available_at, lot.expires_at)
             stored = (row.remaining, row.held, row.is_open, row.is_pending, row.available_at, row.expires_at)
-            for name, expected, found in zip(("remaining", "held", "is_open", "is_pending", "available_at", "expires_at"), values, stored, strict=True):
-                if expected != found:
-                    self.breach(7 if name == "expires_at" and lot.returned else 9, f"lot {row.id}, {name}", expected, found)
-        for row in self.books.holds:
-            hold = self.holds.get(row.entry_id)
-            if hold is None or hold.row is not row:
-                self.breach(9, f"hold {row.id}, the entry that made it", "one of its own", row.entry_id)
+            for name, right, kept in zip(("remaining", "held", "is_open", "is_pending", "available_at", "expires_at"), values, stored, strict=True):
+                if right != kept:
+                    self.breach(7 if name == "expires_at" and lot.returned else 9, f"lot {row.id}, {name}", right, kept)
+        for held in self.books.holds:
+            hold = self.holds.get(held.entry_id)
+            if hold is None or hold.row is not held:
+                self.breach(9, f"hold {held.id}, the entry that made it", "one of its own", held.entry_id)
                 continue
-            found = (row.status, row.captured, row.settled_at)
-            if found != (hold.status, hold.captured, hold.settled_at):
-                self.breach(8, f"hold {row.id}, status, captured, settled at", (hold.status, hold.captured, hold.settled_at), found)
+            settled = (held.status, held.captured, held.settled_at)
+            if settled != (hold.status, hold.captured, hold.settled_at):
+                self.breach(8, f"hold {held.id}, status, captured, settled at", (hold.status, hold.captured, hold.settled_at), settled)
 
 
 _KINDS: dict[str, Callable[[_Replay, EntryRow, Sequence[AllocationRow]], None]] = {

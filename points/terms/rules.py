@@ -45,7 +45,7 @@ class ExpiryPolicy:
 
     def __str__(self) -> str:
         """As lots keep it: `months:12`, `calendar_year:0`, `fiscal_year:1:4`, `days:90@Asia/Shanghai`, `never`."""
-        parts = [self.kind] if self.kind == "never" else [self.kind, str(self.length)]
+        parts: list[str] = [self.kind] if self.kind == "never" else [self.kind, str(self.length)]
         if self.kind == "fiscal_year":
             parts.append(str(self.first_month))
         return ":".join(parts) + (f"@{self.zone}" if self.zone else "")
