@@ -12,7 +12,6 @@ from . import postgres
 from .environment import Environment
 from .layout import ROOT
 from .processes import RefusedError, Signals, say
-from .session import UP_TO_DATE
 
 # What a database address may say that PostgreSQL's own tools understand; the rest is Django's.
 UNDERSTOOD = {"sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "target_session_attrs", "options"}
@@ -119,10 +118,10 @@ def restore(file: Path, *, env: dict[str, str], environment: Environment, signal
             refusal="The backup could not be restored. The live database is as it was.",
         )
         beside = {**env, "DATABASE_URL": address(url, database=copy)}
-        for command in (*UP_TO_DATE, ("audit_ledger",)):
-            say(f"manage.py {command[0]} on the copy")
-            if signals.call([str(environment.python), "manage.py", *command], env=beside, cwd=ROOT):
-                raise RefusedError(f"The copy did not pass `{command[0]}`, so it is not put in place. The live database is as it was.")
+        for command in ("upgrade", "audit_ledger"):
+            say(f"manage.py {command} on the copy")
+            if signals.call([str(environment.python), "manage.py", command], env=beside, cwd=ROOT):
+                raise RefusedError(f"The copy did not pass `{command}`, so it is not put in place. The live database is as it was.")
         if not yes and not confirmed(live):
             raise RefusedError("Not confirmed. The live database is as it was.")
         signals.check()

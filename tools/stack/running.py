@@ -10,7 +10,7 @@ import urllib.request
 from .environment import Environment, compile_messages
 from .layout import ROOT, DataDirectory, data_dir, write_private
 from .processes import RefusedError, Signals, say
-from .session import UP_TO_DATE, Session, free_port
+from .session import Session, free_port
 from .supervisor import Program, end_leftovers, tail
 
 
@@ -55,9 +55,7 @@ def prepare(session: Session, *, url: str) -> None:
     """Bring the database up to date and, the first time, load the demo programme."""
     data = session.data
     log = data.log / "setup.log"
-    for command in UP_TO_DATE:
-        if session.manage(*command, output=log) == 0:
-            continue
+    if session.manage("upgrade", output=log):
         session.signals.check()
         raise RefusedError(f"The database could not be brought up to date.\n{tail(log)}")
     if data.demo.exists():

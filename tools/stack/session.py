@@ -13,9 +13,6 @@ from .processes import MARK, RefusedError, Signals, say
 from .supervisor import Supervisor, end_leftovers
 from .valkey import Valkey
 
-# What brings a database up to this release; each may be run again at any time.
-UP_TO_DATE = (("migrate", "--noinput"), ("load_roles",), ("schedule_jobs",))
-
 
 def free_port(wanted: int = 0) -> int:
     """The wanted port on 127.0.0.1, or any for 0; refuses when somebody listens there."""

@@ -1,0 +1,13 @@
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Brings the database up to this release: migrations, the roles' permissions, the jobs' schedules. Running it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=options["verbosity"], stdout=self.stdout)
+        call_command("load_roles", stdout=self.stdout)
+        call_command("schedule_jobs", stdout=self.stdout)
