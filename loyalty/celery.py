@@ -20,7 +20,9 @@ def keep_our_logging(**_: object) -> None:
     """Celery sets up logging of its own unless somebody listens here; Django has set up ours."""
 
 
-@bind_extra_task_metadata.connect
 def name_the_task(task: Task, **_: object) -> None:
     """Each line of a task says which task it is."""
     structlog.contextvars.bind_contextvars(task=task.name)
+
+
+bind_extra_task_metadata.connect(name_the_task)

@@ -53,6 +53,7 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
             "celery.app.trace": {"level": "CRITICAL"},
             "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
         },
     }

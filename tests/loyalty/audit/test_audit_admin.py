@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def heartbeat_schedule(declare):
-    declare(lambda run: None)
+    declare(lambda _run: None)
     return PeriodicTask.objects.create(name="tests.job", task="tests.job", interval=IntervalSchedule.objects.create(every=1, period="minutes"))
 
 

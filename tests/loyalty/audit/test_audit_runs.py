@@ -50,7 +50,7 @@ def test_a_run_shows_how_far_it_is_while_it_goes_on(declare, monkeypatch):
 
 def test_the_id_of_the_request_that_sent_a_job_stands_on_its_run(declare):
     with bound_contextvars(request_id="R-1"):
-        declare(lambda run: None)()
+        declare(lambda _run: None)()
     assert JobRun.objects.get().request_id == "R-1"
 
 
@@ -144,7 +144,7 @@ def test_a_job_works_until_there_is_nothing_left(declare):
 def sent(monkeypatch):
     """How often the task was sent to the workers."""
     times = []
-    monkeypatch.setattr("celery.app.task.Task.apply_async", lambda task, *args, **options: times.append(task.name))
+    monkeypatch.setattr("celery.app.task.Task.apply_async", lambda task, *_args, **_options: times.append(task.name))
     return times
 
 

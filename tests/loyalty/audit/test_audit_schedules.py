@@ -22,14 +22,14 @@ def schedule_jobs() -> str:
 
 @pytest.fixture
 def nightly(declare):
-    declare(lambda run: None, "tests.nightly", daily_at="00:05")
+    declare(lambda _run: None, "tests.nightly", daily_at="00:05")
     schedule_jobs()
     return PeriodicTask.objects.get(task="tests.nightly")
 
 
 def test_every_job_gets_the_schedule_it_declares(declare):
-    declare(lambda run: None, "tests.often", every=timedelta(seconds=90))
-    declare(lambda run: None, "tests.nightly", daily_at="00:05")
+    declare(lambda _run: None, "tests.often", every=timedelta(seconds=90))
+    declare(lambda _run: None, "tests.nightly", daily_at="00:05")
     assert "tests.often: scheduled\n" in schedule_jobs()
     assert set(PeriodicTask.objects.values_list("task", flat=True)) == set(audit.JOBS)
     often = PeriodicTask.objects.get(task="tests.often")

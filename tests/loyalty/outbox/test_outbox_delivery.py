@@ -150,7 +150,7 @@ def test_what_a_subscriber_wrote_before_it_failed_is_undone(happen, subscribers,
 
 @pytest.mark.django_db(transaction=True)
 def test_a_subscriber_refused_by_the_database_at_the_very_end_has_failed_too(happen, left_to_the_job, subscribers, now):
-    subscribers["ear"] = lambda event: Permission.objects.create(name="x", codename="x", content_type_id=0)
+    subscribers["ear"] = lambda _event: Permission.objects.create(name="x", codename="x", content_type_id=0)
     happen(1)
     assert outbox.deliver_due(limit=10, now=now) == {"failed": 1}
     assert OutboxRow.objects.get().last_error.startswith("IntegrityError: ")

@@ -53,13 +53,13 @@ def test_a_second_deliverer_touches_neither_the_row_in_hand_nor_the_ones_behind_
 
 
 def test_control_without_the_lock_a_row_is_delivered_twice(while_the_first_is_being_delivered, monkeypatch, now):
-    monkeypatch.setattr(outbox, "_claim", lambda *line: selectors.claimable(now=now).order_by("id").first())
+    monkeypatch.setattr(outbox, "_claim", lambda *_line: selectors.claimable(now=now).order_by("id").first())
     begun, _done = while_the_first_is_being_delivered(lambda: outbox.deliver_due(limit=10, now=now))
     assert begun.count(1) == 2
 
 
 def test_control_a_lock_that_only_skips_delivers_out_of_order(while_the_first_is_being_delivered, monkeypatch, now):
-    def any_due(*line):
+    def any_due(*_line):
         return OutboxRow.objects.filter(status="waiting").select_for_update(skip_locked=True).order_by("id").first()
 
     monkeypatch.setattr(outbox, "_claim", any_due)
@@ -113,7 +113,7 @@ def test_a_deliverer_that_dies_in_the_middle_loses_nothing_and_doubles_nothing(h
     aside(deliver).join()
     row = OutboxRow.objects.get()
     assert (row.status, row.attempts, AuditEntry.objects.count()) == ("waiting", 0, 0)
-    subscribers["ear"] = lambda event: audit.record(actor="ear", verb="heard", subject="", now=now)
+    subscribers["ear"] = lambda _event: audit.record(actor="ear", verb="heard", subject="", now=now)
     assert outbox.deliver_due(limit=10, now=now) == {"delivered": 1}
     assert AuditEntry.objects.count() == 1
 

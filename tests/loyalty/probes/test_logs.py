@@ -7,7 +7,7 @@ import threading
 import pytest
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from loyalty.audit import tasks
@@ -59,10 +59,17 @@ def test_only_our_own_proxy_may_name_a_request(trusted, taken, client, settings)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_id_of_a_request_reaches_the_task_it_sent():
+def test_the_id_of_a_request_reaches_the_task_it_sent_and_its_log_line(lines):
     queue = f"tests-{new_id()}"
     ended = threading.Event()
-    task_postrun.connect(lambda **_: ended.set(), weak=False, dispatch_uid=queue)
+    said = []
+
+    def end(**_):
+        context = get_contextvars()
+        said.append({name: context.get(name) for name in ("request_id", "task")})
+        ended.set()
+
+    task_postrun.connect(end, dispatch_uid=queue)
     try:
         with start_worker(app, perform_ping_check=False, queues=[queue], pool="solo", shutdown_timeout=30), bound_contextvars(request_id="R-1"):
             tasks.heartbeat.apply_async(queue=queue)
@@ -70,6 +77,8 @@ def test_the_id_of_a_request_reaches_the_task_it_sent():
     finally:
         task_postrun.disconnect(dispatch_uid=queue)
     assert JobRun.objects.get().request_id == "R-1"
+    assert "task_succeeded" in [line["event"] for line in lines]
+    assert said == [{"request_id": "R-1", "task": "loyalty.heartbeat"}]
 
 
 def test_json_has_one_object_a_line_with_the_traceback_but_no_local_variables():
