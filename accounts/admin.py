@@ -1,3 +1,4 @@
+from .activity.admin import PurchaseAdmin
 from .keys.admin import StorefrontKeyAdmin
 
-__all__ = ["StorefrontKeyAdmin"]
+__all__ = ["PurchaseAdmin", "StorefrontKeyAdmin"]

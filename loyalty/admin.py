@@ -1,5 +1,16 @@
 from .audit.admin import AuditEntryAdmin, JobRunAdmin, ScheduleAdmin
 from .console.admin import LockedLoginAdmin, MemberAdmin, OperatorAdmin, RoleAdmin
 from .outbox.admin import OutboxRowAdmin
+from .programme.admin import ProgrammeAdmin
 
-__all__ = ["AuditEntryAdmin", "JobRunAdmin", "LockedLoginAdmin", "MemberAdmin", "OperatorAdmin", "OutboxRowAdmin", "RoleAdmin", "ScheduleAdmin"]
+__all__ = [
+    "AuditEntryAdmin",
+    "JobRunAdmin",
+    "LockedLoginAdmin",
+    "MemberAdmin",
+    "OperatorAdmin",
+    "OutboxRowAdmin",
+    "ProgrammeAdmin",
+    "RoleAdmin",
+    "ScheduleAdmin",
+]

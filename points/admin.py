@@ -1,0 +1,6 @@
+from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
+from .earning.admin import RuleVersionAdmin
+from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
+from .terms.admin import TermsAdmin
+
+__all__ = ["AccountAdmin", "AdjustmentAdmin", "AdjustmentLimitAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "RuleVersionAdmin", "TermsAdmin"]

@@ -21,3 +21,8 @@ def get(external_id: str) -> Member:
 
 def active_by_id(member_id: UUID) -> Member | None:
     return Member.objects.filter(id=member_id, status=Member.Status.ACTIVE).first()
+
+
+def id_of(*, external_id: str) -> UUID | None:
+    """Our id of the member whom the storefront calls so; None for an unknown one."""
+    return Member.objects.filter(external_id=external_id).values_list("id", flat=True).first()

@@ -13,11 +13,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -117,7 +120,7 @@ class MemberAdmin(ReadOnlyAdmin):
         )
 
 
-admin.site.unregister([User, Group])
+admin.site.unregister([User, Group, TOTPDevice, StaticDevice])
 
 
 @admin.register(User)
@@ -128,6 +131,7 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
     list_display = ["username", "first_name", "last_name", "roles", "is_active", "is_superuser", "last_login"]
     list_filter = ["is_active", "groups"]
     for_superusers = ("is_superuser", "user_permissions")
+    actions_detail = ["reset_second_factor"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -144,6 +148,27 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @action(description=_("Reset second factor"), permissions=["change"], icon="phonelink_erase")
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.drop_second_factor(user=user)
+            audit.record(
+                actor=operator_name(request),
+                verb="operator.second_factor_reset",
+                subject=f"operator/{user.username}"[:200],
+                reason=asked["reason"],
+                now=timezone.now(),
+            )
+            return _("%(name)s logs in with the password and sets up a new device.") % {"name": user.username}
+
+        user = get_object_or_404(User, pk=object_id)
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        back = reverse("admin:auth_user_change", args=[user.pk])
+        consequence = _("For a lost phone: the device and the backup codes of this operator stop working. Make sure that it is really they who ask.")
+        form = ReasonForm(request.POST or None)
+        return confirm(request, site=self.admin_site, title=_("Reset second factor"), consequence=consequence, form=form, act=act, back=back, danger=True)
 
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
         self._note(request, "operator.added", obj, message)
@@ -195,7 +220,7 @@ class LockedLoginAdmin(ReadOnlyAdmin):
             )
             return _("%(name)s can try again.") % {"name": attempt.username}
 
-        attempt = AccessAttempt.objects.get(pk=object_id)
+        attempt = get_object_or_404(AccessAttempt, pk=object_id)
         back = reverse("admin:axes_accessattempt_changelist")
         consequence = _("The failed attempts of this name at this address are forgotten.")
         return confirm(request, site=self.admin_site, title=_("Unlock"), consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)

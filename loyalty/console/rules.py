@@ -51,7 +51,7 @@ GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
     "risk": (_("Risk"), ("riskcontrol",)),
     "programme": (_("Programme"), ()),
     "operations": (_("Operations"), ("loyalty", "django_celery_beat")),
-    "operators": (_("Operators"), ("auth", "axes", "otp_static", "otp_totp")),
+    "operators": (_("Operators"), ("auth", "axes")),
 }
 
 # Model → group and icon, in the order in which they stand. What is not listed comes after these, in its app's group.

@@ -1,11 +1,13 @@
 """What operators' screens share: pages that only show, lists that never count, one form for one row, a question before what stays."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -72,6 +74,65 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"), max_length=300, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text=_("Kept for good, and shown to whoever asks later.")
     )
+
+
+class PublishForm(forms.Form):
+    """What a new version is made of. Subclasses add fields; those named in `tried` are only for trying it out."""
+
+    tried: tuple[str, ...] = ()
+
+    def mark(self) -> str:
+        """Tells whether what is published is what was previewed."""
+        said = repr(sorted((name, str(value)) for name, value in self.cleaned_data.items() if name not in self.tried))
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
+class PublishedAdmin(ReadOnlyAdmin):
+    """Versions: a published one never changes, adding one publishes it. Nothing is published that was not previewed as it stands."""
+
+    publish_form: type[PublishForm]
+    publish_template = "admin/publish.html"
+    consequence: Any = ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
+
+    def initial(self) -> dict[str, Any]:
+        """What the form begins with: the version in force."""
+        raise NotImplementedError
+
+    def preview(self, form: PublishForm) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+        """A table, its headings and rows: what the version in force and the new one make of the example."""
+        raise NotImplementedError
+
+    def publish(self, form: PublishForm, *, actor: str) -> Any:
+        """Publish it; gives the sentence that reports it."""
+        raise NotImplementedError
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.publish_form(request.POST or None, initial=self.initial())
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        page = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Publish a new version"),
+            "form": form,
+            "back": back,
+            "consequence": self.consequence,
+        }
+        if "more" not in request.POST and form.is_valid():
+            if "publish" in request.POST and request.POST.get("mark") == form.mark():
+                try:
+                    messages.success(request, self.publish(form, actor=operator_name(request)))
+                    return HttpResponseRedirect(back)
+                except BusinessError as refusal:
+                    form.add_error(None, refusal.message)
+            else:
+                page["headings"], page["rows"] = self.preview(form)
+                page["mark"] = form.mark()
+        return TemplateResponse(request, self.publish_template, page)
 
 
 class NoQuestion(forms.Form):

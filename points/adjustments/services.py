@@ -49,7 +49,7 @@ def request(*, member_id: UUID, points: int, reason: str, cost_centre: str = "",
         raise NothingToAdjust
     if not reason.strip():
         raise ReasonMissing
-    _lock(member_id, now)
+    ledger.lock(member_id=member_id)
     earlier = Adjustment.objects.filter(id=key).first()
     if earlier:
         if (earlier.member_id, earlier.points, earlier.requested_by_id) != (member_id, points, operator_id):
@@ -71,7 +71,7 @@ def request(*, member_id: UUID, points: int, reason: str, cost_centre: str = "",
 @transaction.atomic(savepoint=False)
 def approve(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustment:
     """Book it, as the second person. Refuses: AdjustmentUnknown, AdjustmentDecided, OwnAdjustment, InsufficientPoints."""
-    adjustment = _waiting(adjustment_id, now)
+    adjustment = _waiting(adjustment_id)
     if adjustment.requested_by_id == operator_id:
         raise OwnAdjustment
     _apply(adjustment, decided_by=operator_id, now=now)
@@ -81,7 +81,7 @@ def approve(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustme
 @transaction.atomic(savepoint=False)
 def refuse(*, adjustment_id: UUID, operator_id: int, reason: str, now: datetime) -> Adjustment:
     """Decline it, as the second person. Refuses: AdjustmentUnknown, AdjustmentDecided, OwnAdjustment, ReasonMissing."""
-    adjustment = _waiting(adjustment_id, now)
+    adjustment = _waiting(adjustment_id)
     if adjustment.requested_by_id == operator_id:
         raise OwnAdjustment
     if not reason.strip():
@@ -95,7 +95,7 @@ def refuse(*, adjustment_id: UUID, operator_id: int, reason: str, now: datetime)
 @transaction.atomic(savepoint=False)
 def withdraw(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustment:
     """Take one's own request back. Refuses: AdjustmentUnknown, AdjustmentDecided, NotYours."""
-    adjustment = _waiting(adjustment_id, now)
+    adjustment = _waiting(adjustment_id)
     if adjustment.requested_by_id != operator_id:
         raise NotYours
     _decide(adjustment, Status.WITHDRAWN, decided_by=None, now=now)
@@ -103,13 +103,8 @@ def withdraw(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustm
     return adjustment
 
 
-def _lock(member_id: UUID, now: datetime) -> None:
-    # A member without an account yet has nothing to be locked: the ledger makes the account at its own first lock.
-    books.look(member_id=member_id, key="", need=0, now=now)
-
-
-def _waiting(adjustment_id: UUID, now: datetime) -> Adjustment:
-    _lock(selectors.get(adjustment_id).member_id, now)
+def _waiting(adjustment_id: UUID) -> Adjustment:
+    ledger.lock(member_id=selectors.get(adjustment_id).member_id)
     adjustment = Adjustment.objects.select_for_update().get(id=adjustment_id)
     if adjustment.status != Status.WAITING:
         raise AdjustmentDecided(status=adjustment.status)
