@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
@@ -13,6 +14,11 @@ def claimable(*, now: datetime) -> QuerySet[OutboxRow]:
     """The rows that may be delivered at `now`: due, and the first open one of their line."""
     earlier = OutboxRow.objects.filter(subscriber=OuterRef("subscriber"), member_id=OuterRef("member_id"), id__lt=OuterRef("id"), status__in=OutboxRow.OPEN)
     return OutboxRow.objects.filter(~Exists(earlier), status=OutboxRow.Status.WAITING, due_at__lte=now)
+
+
+def line(*, subscriber: str, member_id: UUID) -> QuerySet[OutboxRow]:
+    """The open rows of one line, the first one first."""
+    return OutboxRow.objects.filter(subscriber=subscriber, member_id=member_id, status__in=OutboxRow.OPEN).order_by("id")
 
 
 def open_rows_by_status() -> dict[str, int]:

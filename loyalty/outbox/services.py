@@ -125,8 +125,11 @@ def _deliver_first(subscriber: str, member_id: UUID | None, now: datetime) -> st
 
 
 def _claim(subscriber: str, member_id: UUID | None, now: datetime) -> OutboxRow | None:
-    line = selectors.claimable(now=now).filter(subscriber=subscriber, member_id=member_id)
-    return line.select_for_update(skip_locked=True).order_by("id").first()
+    due = OutboxRow.objects.filter(subscriber=subscriber, member_id=member_id, status=Status.WAITING, due_at__lte=now)
+    if member_id is not None:
+        # The first open row or none: whoever finds it locked must not take the one behind it.
+        due = due.filter(id=selectors.line(subscriber=subscriber, member_id=member_id).values("id")[:1])
+    return due.select_for_update(skip_locked=True).order_by("id").first()
 
 
 def _put_off(row: OutboxRow, error: Exception, now: datetime) -> str:
