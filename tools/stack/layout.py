@@ -33,14 +33,15 @@ class DataDirectory:
         self.valkey = path / "valkey"
         self.log = path / "log"
         self.metrics = path / "metrics"
+        self.static = path / "static"
         self.demo = path / "demo.json"
         self._lock: int | None = None
 
     def make(self) -> None:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.log.mkdir(exist_ok=True)
-            self.metrics.mkdir(exist_ok=True)
+            for folder in (self.log, self.metrics, self.static):
+                folder.mkdir(exist_ok=True)
             os.close(os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600))
         except PermissionError as error:
             raise RefusedError(f"{self.path} belongs to another user ({error.strerror}). Choose another with DATA_DIR=…") from None

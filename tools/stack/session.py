@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from .environment import Environment
 from .layout import ROOT, DataDirectory
@@ -74,7 +75,7 @@ class Session:
             )
             self.supervisor.start_and_wait(valkey.program)
             redis_url = valkey.url
-        self.settings = settings(database_url, redis_url, secret_key=secrets["secret_key"], url=f"http://127.0.0.1:{port}")
+        self.settings = settings(database_url, redis_url, secret_key=secrets["secret_key"], url=f"http://127.0.0.1:{port}", static=self.data.static)
         self.supervisor.note(settings=self.settings)
 
     def manage(self, *args: str, **how: object) -> int:
@@ -85,12 +86,13 @@ class Session:
         self.supervisor.stop()
 
 
-def settings(database_url: str, redis_url: str, *, secret_key: str, url: str) -> dict[str, str]:
+def settings(database_url: str, redis_url: str, *, secret_key: str, url: str, static: Path) -> dict[str, str]:
     """What `loyalty/settings.py` reads, for this machine: no https, logs for people. What the user has set goes first."""
     defaults = {
         "SECRET_KEY": secret_key,
         "SECURE": "false",
         "SERVE_STATIC_FROM_SOURCE": "true",
+        "STATIC_ROOT": str(static),  # stays empty
         "LOG_FORMAT": "console",
         "PUBLIC_URL": url,
     }
