@@ -1,10 +1,13 @@
 """Settings that operators edit: one row each, read on every request, so held in the process for a moment."""
 
 import time
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class Configuration(models.Model):
@@ -22,12 +25,22 @@ class Configuration(models.Model):
 
     @classmethod
     def current(cls) -> Self:
-        read_at, row = Configuration._held.get(cls, (0.0, None))
-        if row is None or time.monotonic() - read_at >= settings.CONFIGURATION_SECONDS:
-            row = cls._default_manager.order_by("id").first() or cls()
-            Configuration._held[cls] = (time.monotonic(), row)
-        return row
+        return held(cls, lambda: cls._default_manager.order_by("id").first() or cls())  # type: ignore[return-value]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
-        Configuration._held.pop(type(self), None)
+        forget(type(self))
+
+
+def held(model: type[Row], read: Callable[[], Row | None]) -> Row | None:
+    """What `read` gave at most `CONFIGURATION_SECONDS` ago; asked again each time as long as there is nothing."""
+    read_at, row = Configuration._held.get(model, (0.0, None))
+    if row is None or time.monotonic() - read_at >= settings.CONFIGURATION_SECONDS:
+        row = read()
+        Configuration._held[model] = (time.monotonic(), row)
+    return row
+
+
+def forget(model: type[models.Model]) -> None:
+    """This process reads it anew the next time."""
+    Configuration._held.pop(model, None)

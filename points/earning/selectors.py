@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.lib.configuration import held
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 
@@ -14,8 +15,11 @@ class NoRule(BusinessError):
 
 
 def current() -> RuleVersion | None:
-    """The rule version that decides now; None where none was published: nothing is earned."""
-    return RuleVersion.objects.order_by("-number").first()
+    """The rule version that decides now; None where none was published: nothing is earned.
+
+    Like the programme's settings, a version published elsewhere is in force here within CONFIGURATION_SECONDS.
+    """
+    return held(RuleVersion, lambda: RuleVersion.objects.order_by("-number").first())
 
 
 def version(number: int) -> RuleVersion:

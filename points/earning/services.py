@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 from points.ledger import services as ledger
 from points.ledger.models import Entry, Source
@@ -77,6 +78,7 @@ def publish(*, points_per_unit: Decimal, categories: Mapping[str, str], cost_cen
         if not 0 <= rate <= 9999 or rate != rate.quantize(Decimal("0.0001")):
             raise RateInvalid(rate=str(rate))
     newest = RuleVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    forget(RuleVersion)
     return RuleVersion.objects.create(
         number=newest + 1, points_per_unit=points_per_unit, categories=dict(categories), cost_centre=cost_centre, published_at=now, published_by=actor
     )
