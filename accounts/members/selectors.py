@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,11 @@ def get(external_id: str) -> Member:
     if member is None:
         raise MemberUnknown
     return member
+
+
+def ids_of(external_ids: Collection[str]) -> dict[str, UUID]:
+    """Our ids of those of them who are known."""
+    return dict(Member.objects.filter(external_id__in=external_ids).values_list("external_id", "id"))
 
 
 def active_by_id(member_id: UUID) -> Member | None:

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from loyalty.lib.refusals import BusinessError
 from loyalty.outbox import services as outbox
 
+from . import selectors
 from .events import MEMBER_REGISTERED
 from .models import Member
 from .selectors import MemberUnknown
@@ -49,6 +51,16 @@ def ensure(*, external_id: str, now: datetime) -> Member:
         Member.objects.bulk_create([Member(external_id=external_id, created_at=now)], ignore_conflicts=True)
         member = Member.objects.get(external_id=external_id)
     return member
+
+
+def ensure_all(*, external_ids: Collection[str], now: datetime) -> dict[str, UUID]:
+    """Like `ensure`, for many at once: our id of each."""
+    there = selectors.ids_of(external_ids)
+    new = sorted(set(external_ids) - there.keys())
+    if new:
+        Member.objects.bulk_create([Member(external_id=external_id, created_at=now) for external_id in new], ignore_conflicts=True)
+        there |= selectors.ids_of(new)
+    return there
 
 
 @transaction.atomic(savepoint=False)

@@ -1,6 +1,6 @@
 """Questions to the books. Reads treat as gone what is due, swept or not; `look` is what the verbs begin with and holds the lock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -65,6 +65,13 @@ def locked(*, member_id: UUID) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"member": member_id})
         return cursor.fetchone() is not None
+
+
+def locked_of(*, member_ids: Sequence[UUID]) -> set[UUID]:
+    """Lock those of the accounts that exist, by member id; which they are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT member_id FROM points_account WHERE member_id = ANY(%s::uuid[]) ORDER BY member_id FOR NO KEY UPDATE", [list(member_ids)])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def look(*, member_id: UUID, key: str, need: int, now: datetime) -> Seen | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -265,6 +265,14 @@ def lock(*, member_id: UUID) -> None:
     if not selectors.locked(member_id=member_id):
         Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
         assert selectors.locked(member_id=member_id)
+
+
+def lock_all(*, member_ids: Iterable[UUID]) -> None:
+    """Take the locks of many members, in the one order, for a transaction that will write to all of them."""
+    wanted = sorted(set(member_ids))
+    if missing := sorted(set(wanted) - selectors.locked_of(member_ids=wanted)):
+        Account.objects.bulk_create([Account(member_id=member_id) for member_id in missing], ignore_conflicts=True)
+        selectors.locked_of(member_ids=missing)
 
 
 @transaction.atomic(savepoint=False)
