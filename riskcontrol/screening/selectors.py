@@ -8,7 +8,7 @@ from .models import BlockListEntry
 
 def blocking(*, now: datetime) -> QuerySet[BlockListEntry]:
     """The entries that count at `now`."""
-    return BlockListEntry.objects.filter(Q(until=None) | Q(until__gte=now), lifted_at=None)
+    return BlockListEntry.objects.filter(Q(until=None) | Q(until__gt=now), lifted_at=None)
 
 
 def is_blocked(*, member_id: UUID, now: datetime) -> bool:
