@@ -11,7 +11,6 @@ import environ
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.console.rules import UNFOLD  # noqa: F401
-
 from loyalty.logs import logging_config
 
 env = environ.Env()
@@ -108,6 +107,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "loyalty" / "locale"]
+FORMAT_MODULE_PATH = "loyalty.formats"
 TIME_ZONE = "UTC"
 USE_I18N = USE_TZ = True
 

@@ -31,7 +31,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from points.ledger import services as ledger
 
-from . import selectors
+from . import selectors, services
 
 
 @admin.register(Member)
@@ -178,9 +178,10 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
         self._note(request, "operator.changed", obj, message)
         return super().log_change(request, obj, message)
 
-    def _note(self, request: HttpRequest, verb: str, user: User, message: Any) -> None:
+    def _note(self, request: HttpRequest, verb: str, user: User, message: Any = "", reason: str = "") -> None:
         figures = {"changed": message if isinstance(message, list) else str(message), "roles": sorted(group.name for group in user.groups.all())}
-        audit.record(actor=operator_name(request), verb=verb, subject=f"operator/{user.username}"[:200], figures=figures, now=timezone.now())
+        subject = f"operator/{user.username}"[:200]
+        audit.record(actor=operator_name(request), verb=verb, subject=subject, reason=reason, figures=figures, now=timezone.now())
 
 
 @admin.register(Group)

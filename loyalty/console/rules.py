@@ -66,6 +66,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.lot": ("points", "inventory_2"),
     "points.hold": ("points", "lock_clock"),
     "points.account": ("points", "account_balance_wallet"),
+    "riskcontrol.blocklistentry": ("risk", "block"),
     "loyalty.programme": ("programme", "settings"),
     "points.terms": ("programme", "event_busy"),
     "points.ruleversion": ("programme", "add_shopping_cart"),

@@ -30,6 +30,10 @@ class ReadOnlyAdmin(ModelAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
 
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
+        # Nothing is changed here, so Django's history of changes has nothing to tell.
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "show_history": False})
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -140,9 +144,19 @@ class NoQuestion(forms.Form):
 
 
 def confirm(
-    request: HttpRequest, *, site: AdminSite, title: Any, consequence: Any, form: forms.Form, act: Callable[[Mapping[str, Any]], Any], back: str, done: str = "",
-    effect: Sequence[tuple[Any, Any, Any]] = (), danger: bool = False, context: Mapping[str, Any] | None = None,
-) -> HttpResponse:  # fmt: skip
+    request: HttpRequest,
+    *,
+    site: AdminSite,
+    title: Any,
+    consequence: Any,
+    form: forms.Form,
+    act: Callable[[Mapping[str, Any]], Any],
+    back: str,
+    done: str = "",
+    effect: Sequence[tuple[Any, Any, Any]] = (),
+    danger: bool = False,
+    context: Mapping[str, Any] | None = None,
+) -> HttpResponse:
     """Ask before something is done, then do it. `act` gets what the form asked for and gives the sentence that reports what it did.
 
     `effect` are rows of (what, before, after). A refusal is shown on the page and nothing happens. GET never acts.

@@ -42,8 +42,8 @@ class OutboxRowAdmin(ReadOnlyAdmin):
     search_fields = ["id"]
     search_help_text = _("The number of an event, or the id of a member")
     ordering = ["-id"]
-    fields = ["topic", "subscriber", "member_id", "state", "content", "created_at", "attempts", "due_at", "last_error", "settled_at"]
-    readonly_fields = ["state", "content"]
+    fields = ["topic", "subscriber", "member_id", "status", "content", "created_at", "attempts", "due_at", "last_error", "settled_at"]
+    readonly_fields = ["content"]
     actions_list = ["retry_all"]
     actions_detail = ["retry", "drop"]
 

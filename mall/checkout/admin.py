@@ -150,9 +150,12 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
     @display(
         description=_("status"),
         label={
-            UnmatchedRefund.Status.WAITING: "info", UnmatchedRefund.Status.PARKED: "warning", UnmatchedRefund.Status.APPLIED: "success", UnmatchedRefund.Status.CLOSED: "danger",
+            UnmatchedRefund.Status.WAITING: "info",
+            UnmatchedRefund.Status.PARKED: "warning",
+            UnmatchedRefund.Status.APPLIED: "success",
+            UnmatchedRefund.Status.CLOSED: "danger",
         },
-    )  # fmt: skip
+    )
     def state(self, refund: UnmatchedRefund) -> tuple[str, str]:
         return refund.status, refund.get_status_display()
 
@@ -170,9 +173,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
 
         refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
         form = LinkForm(request.POST or None, initial={"purchase": refund.purchase_ref})
-        consequence = _(
-            "The refund is applied to that purchase as if it had come with it: spent points are given back, earned points are taken back. This cannot be undone."
-        )
+        consequence = _("The refund is applied to that purchase: spent points are given back, earned points are taken back. This cannot be undone.")
         return self._ask(request, refund, form, act, title=_("Apply refund to a purchase"), consequence=consequence)
 
     @action(description=_("Close"), permissions=["accounts.change_unmatchedrefund"], icon="block")

@@ -94,11 +94,11 @@ class AdjustmentAdmin(ReadOnlyAdmin):
     search_fields = ["member"]
     search_help_text = _("A member's storefront id")
     fieldsets = [
-        (None, {"fields": ["state", "whose", "signed", "reason", "cost_centre"]}),
+        (None, {"fields": ["status", "whose", "signed", "reason", "cost_centre"]}),
         (_("Who and when"), {"fields": ["requested_by", "requested_at", "decided_by", "decided_at", "decision_reason"]}),
         (_("In the books"), {"fields": ["booked"]}),
     ]
-    readonly_fields = ["state", "whose", "signed", "booked"]
+    readonly_fields = ["whose", "signed", "booked"]
     actions_detail = ["approve", "refuse", "withdraw"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -155,7 +155,11 @@ class AdjustmentAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:points_adjustment_change", args=[adjustment.id]))
         waits = selectors.would_wait(operator_id=request.user.pk, points=asked["points"], now=now)
         page |= {
-            "effect": effect(member_id=asked["member"], points=asked["points"]), "asked": asked, "member": request.POST["member"], "waits": waits, "signed": f"{asked['points']:+,}",
+            "effect": effect(member_id=asked["member"], points=asked["points"]),
+            "asked": asked,
+            "member": request.POST["member"],
+            "waits": waits,
+            "signed": f"{asked['points']:+,}",
         }  # fmt: skip
         return TemplateResponse(request, "admin/points/adjustment/preview.html", page)
 

@@ -21,7 +21,7 @@ class Adjustment(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     points = models.BigIntegerField(_("points"), help_text=_("Above zero gives points, below zero takes them: 500 or -500."))
-    reason = models.CharField(_("reason"), max_length=300, help_text=_("Why it is right. Kept for good; the member's statement names it to whoever asks."))
+    reason = models.CharField(_("reason"), max_length=300, help_text=_("Why it is right. Kept for good with the entry."))
     cost_centre = models.CharField(_("cost centre"), max_length=50, blank=True, help_text=_("Who pays for these points in the books, if your books need it."))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=_("requested by"), on_delete=models.PROTECT, related_name="+", db_index=False)

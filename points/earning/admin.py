@@ -24,9 +24,11 @@ MONEY = {"min_value": 0, "max_digits": 12, "decimal_places": 2}
 
 class RuleForm(PublishForm):
     points_per_unit = forms.DecimalField(
-        label=_("Points per unit of money"), widget=UnfoldAdminDecimalFieldWidget, help_text=_("For every category without a rate of its own. 1: one point for each whole yuan, dollar …"),
+        label=_("Points per unit of money"),
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=_("For every category without a rate of its own. 1: one point for each whole yuan, dollar …"),
         **RATE,
-    )  # fmt: skip
+    )
     cost_centre = forms.CharField(
         label=_("Cost centre"),
         required=False,

@@ -107,11 +107,28 @@ class ExportForm(forms.Form):
 
 
 EXPORTED = (
-    ("recorded_at", _("recorded")), ("occurred_at", _("happened")), ("member__external_id", _("member")), ("seq", _("number")), ("kind", _("kind")), ("points", _("points")),
-    ("available_change", _("available ±")), ("held_change", _("held ±")), ("pending_change", _("pending ±")), ("debt_change", _("owed ±")),
-    ("balance_after", _("available after")), ("waived", _("waived")), ("expires_at", _("expiry given")), ("lot_source", _("source")), ("lot_cost_centre", _("cost centre")),
-    ("subject", _("about")), ("key", _("key")), ("actor", _("by")), ("reason", _("reason")), ("id", _("entry")), ("refers_to_id", _("refers to")),
-)  # fmt: skip
+    ("recorded_at", _("recorded")),
+    ("occurred_at", _("happened")),
+    ("member__external_id", _("member")),
+    ("seq", _("number")),
+    ("kind", _("kind")),
+    ("points", _("points")),
+    ("available_change", _("available ±")),
+    ("held_change", _("held ±")),
+    ("pending_change", _("pending ±")),
+    ("debt_change", _("owed ±")),
+    ("balance_after", _("available after")),
+    ("waived", _("waived")),
+    ("expires_at", _("expiry given")),
+    ("lot_source", _("source")),
+    ("lot_cost_centre", _("cost centre")),
+    ("subject", _("about")),
+    ("key", _("key")),
+    ("actor", _("by")),
+    ("reason", _("reason")),
+    ("id", _("entry")),
+    ("refers_to_id", _("refers to")),
+)
 
 
 def exported(*, since: datetime, until: datetime, member_id: UUID | None, zone: ZoneInfo) -> Iterator[Sequence[Any]]:

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 (
                     "reason",
                     models.CharField(
-                        help_text="Why it is right. Kept for good; the member's statement names it to whoever asks.", max_length=300, verbose_name="reason"
+                        help_text="Why it is right. Kept for good with the entry.", max_length=300, verbose_name="reason"
                     ),
                 ),
                 (

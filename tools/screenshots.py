@@ -1,0 +1,154 @@
+"""Pictures of the console for `docs/images`, from a running installation: `python tools/screenshots.py [--demo .local/demo.json]`.
+
+Needs `playwright` and a Chromium; logs in as the demo's operators, in Chinese and English. Where no adjustment waits for a second
+person, the first operator asks for one.
+"""
+
+import argparse
+import json
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
+
+
+def smaller(png: bytes) -> bytes:
+    """The same picture of 8-bit RGB in at most 256 colours: a screen of text needs no more, and takes a third of the room."""
+    width, height = struct.unpack(">II", png[16:24])
+    rows, kinds = _rows(png, width, height), {}
+    for bits in (2, 3, 4):
+        mask = 0xFF & (0xFF << bits)
+        half = 1 << (bits - 1)
+        step = bytes(0xFF if value >= 0xFF - half else (value & mask) | half if value >= half else 0 for value in range(256))
+        kinds = {}
+        indexed = []
+        for row in rows:
+            rough = row.translate(step)
+            indexed.append([kinds.setdefault(rough[i : i + 3], len(kinds)) for i in range(0, 3 * width, 3)])
+        if len(kinds) <= 256:
+            break
+    if len(kinds) > 256:
+        return png
+    packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in indexed), 9)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)), (b"PLTE", b"".join(kinds)), (b"IDAT", packed), (b"IEND", b"")]
+    return png[:8] + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts)
+
+
+def _rows(png: bytes, width: int, height: int) -> list[bytes]:
+    """The lines of pixels, with PNG's prediction undone."""
+    assert png[24:26] == b"\x08\x02", "an 8-bit RGB picture"
+    at, packed = 8, b""
+    while at < len(png):
+        (size,) = struct.unpack(">I", png[at : at + 4])
+        if png[at + 4 : at + 8] == b"IDAT":
+            packed += png[at + 8 : at + 8 + size]
+        at += size + 12
+    data, stride = zlib.decompress(packed), 3 * width
+    above, rows = bytearray(stride), []
+    for y in range(height):
+        kind = data[y * (stride + 1)]
+        row = bytearray(data[y * (stride + 1) + 1 : (y + 1) * (stride + 1)])
+        for x in range(stride) if kind else ():
+            left, up, corner = (row[x - 3], above[x], above[x - 3]) if x >= 3 else (0, above[x], 0)
+            if kind == 4:
+                nearest = sorted((left, up, corner), key=lambda value, guess=left + up - corner: abs(guess - value))
+                predicted = nearest[0]
+            else:
+                predicted = (0, left, up, (left + up) // 2)[kind]
+            row[x] = (row[x] + predicted) & 0xFF
+        rows.append(bytes(row))
+        above = row
+    return rows
+
+
+class Visit:
+    """One operator's browser, in one language."""
+
+    def __init__(self, browser: Browser, url: str, locale: str) -> None:
+        self.url = url
+        self.page: Page = browser.new_context(locale=locale, viewport={"width": 1360, "height": 850}, color_scheme="light").new_page()
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.url}/admin/{path}", wait_until="networkidle")
+
+    def log_in(self, operator: dict[str, str]) -> None:
+        self.open("login/")
+        self.page.fill("input[name=username]", operator["name"])
+        self.page.fill("input[name=password]", operator["password"])
+        self.page.click("#login-form button[type=submit]")
+        self.page.wait_for_url(f"{self.url}/admin/")
+
+    def save(self, file: Path, *, full: bool = False) -> None:
+        self.page.evaluate("document.activeElement && document.activeElement.blur()")
+        file.write_bytes(smaller(self.page.screenshot(full_page=full)))
+        print(f"{file.name}: {file.stat().st_size // 1024} KB")
+
+    def first_link(self, path: str, part: str) -> str | None:
+        """The address of the first link on a page whose address contains `part`."""
+        self.open(path)
+        link = self.page.locator(f"#result_list a[href*='{part}'], table a[href*='{part}']").first
+        return link.get_attribute("href") if link.count() else None
+
+
+def waiting_adjustment(visit: Visit, member: str) -> str:
+    """The page of an adjustment that waits, asked for if there is none."""
+    waiting = "points/adjustment/?status__exact=waiting"
+    found = visit.first_link(waiting, "/points/adjustment/0")
+    if found is None:
+        visit.open(f"points/adjustment/add/?member={member}")
+        visit.page.fill("input[name=points]", "5000")
+        visit.page.fill("textarea[name=reason]", "Order lost by the carrier, sent again (sample)")
+        visit.page.click("form.console-card button[type=submit]")
+        visit.page.click("button[name=confirmed]")
+        found = visit.first_link(waiting, "/points/adjustment/0")
+    assert found, "the adjustment that was asked for does not wait"
+    return found.removeprefix("/admin/")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--demo", type=Path, default=Path(os.environ.get("DATA_DIR") or ROOT / ".local") / "demo.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--member", default="100", help="the storefront's id of the member to show")
+    chosen = parser.parse_args()
+    demo = json.loads(chosen.demo.read_text())
+    maker, checker = demo["operators"][:2]
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chosen.chromium, args=ARGS)
+        for short, locale in LANGUAGES.items():
+
+            def picture(name: str, short: str = short) -> Path:
+                return chosen.out / f"{name}-{short}.png"
+
+            visit = Visit(browser, demo["url"], locale)
+            visit.open("login/")
+            visit.save(picture("login"))
+            visit.log_in(maker)
+            adjustment = waiting_adjustment(visit, chosen.member)
+            visit.open("")
+            visit.save(picture("overview"))
+            member = visit.first_link(f"accounts/member/?q={chosen.member}", "/accounts/member/0")
+            assert member, f"no member {chosen.member}"
+            visit.open(member.removeprefix("/admin/"))
+            visit.save(picture("member"), full=True)
+            visit.open(f"points/entry/?q={chosen.member}")
+            visit.save(picture("entries"))
+            second = Visit(browser, demo["url"], locale)
+            second.log_in(checker)
+            second.open(adjustment)
+            second.save(picture("adjustment"))
+            second.open(adjustment.replace("change/", "approve/"))
+            second.save(picture("approve"))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
