@@ -1,18 +1,21 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from .models import BlockListEntry
 
 
-def blocking(*, now: datetime) -> QuerySet[BlockListEntry]:
-    """The entries that count at `now`."""
-    return BlockListEntry.objects.filter(Q(until=None) | Q(until__gt=now), lifted_at=None)
-
-
 def is_blocked(*, member_id: UUID, now: datetime) -> bool:
-    return blocking(now=now).filter(member_id=member_id).exists()
+    """Whether an entry of the member's counts at `now`."""
+    # Asked on every payment: the ORM would take several times as long as the database.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM riskcontrol_blocklistentry WHERE member_id = %s AND lifted_at IS NULL AND (until IS NULL OR until > %s))",
+            [member_id, now],
+        )
+        return cursor.fetchone()[0]
 
 
 def lapsed(*, now: datetime) -> QuerySet[BlockListEntry]:
