@@ -24,6 +24,10 @@ from stack.session import servers
 from stack.supervisor import end_leftovers
 
 
+def django(venv: Environment, signals: Signals, settings: dict[str, str], *command: str) -> int:
+    return signals.call([str(venv.python), "manage.py", *command], env=settings, cwd=ROOT)
+
+
 def run(args: argparse.Namespace, signals: Signals) -> int:
     running.run(signals)
     return 0
@@ -32,7 +36,7 @@ def run(args: argparse.Namespace, signals: Signals) -> int:
 def manage(args: argparse.Namespace, signals: Signals) -> int:
     venv = Environment().ensure("embedded")
     with servers(DataDirectory(data_dir()), venv, signals, verb="manage", port=running.chosen_port()) as env:
-        return signals.call([str(venv.python), "manage.py", *args.rest], env=env, cwd=ROOT)
+        return django(venv, signals, env, *args.rest)
 
 
 def test(args: argparse.Namespace, signals: Signals) -> int:
@@ -72,9 +76,8 @@ def check(args: argparse.Namespace, signals: Signals) -> int:
 def bench(args: argparse.Namespace, signals: Signals) -> int:
     venv = Environment().ensure("dev")
     with servers(DataDirectory(data_dir(".local-bench")), venv, signals, verb="bench") as env:
-        return signals.call([str(venv.python), "manage.py", "migrate", "--noinput", "--verbosity", "0"], env=env, cwd=ROOT) or signals.call(
-            [str(venv.python), "tools/bench.py", *args.rest], env=env, cwd=ROOT
-        )
+        status = django(venv, signals, env, "migrate", "--noinput", "--verbosity", "0")
+        return status or signals.call([str(venv.python), "tools/bench.py", *args.rest], env=env, cwd=ROOT)
 
 
 def replay_full(args: argparse.Namespace, signals: Signals) -> int:
@@ -90,10 +93,8 @@ def replay_full(args: argparse.Namespace, signals: Signals) -> int:
             return status
         beside.rename(file)
     with servers(data, venv, signals, verb="replay-full") as env:
-        for command in (["migrate", "--noinput", "--verbosity", "0"], ["replay", str(file), *args.rest]):
-            if status := signals.call([str(venv.python), "manage.py", *command], env=env, cwd=ROOT):
-                return status
-    return 0
+        status = django(venv, signals, env, "migrate", "--noinput", "--verbosity", "0")
+        return status or django(venv, signals, env, "replay", str(file), *args.rest)
 
 
 def env(args: argparse.Namespace, signals: Signals) -> int:

@@ -132,3 +132,19 @@ def test_a_log_that_grew_too_long_is_put_aside_once_and_goes_on_in_the_same_file
 @pytest.mark.parametrize(("status", "words"), [(-9, "was ended by SIGKILL"), (0, "ended with status 0"), (3, "ended with status 3")])
 def test_how_a_program_ended_is_said_in_words(status, words):
     assert how_it_ended(status) == words
+
+
+FOREGROUND = """
+import os, sys
+from tools.stack.processes import Signals
+with Signals() as signals:
+    command = "import time; print(flush=True); time.sleep(600)"
+    print(signals.call([sys.executable, "-c", command], env=dict(os.environ)), signals.received)
+"""
+
+
+def test_a_request_to_stop_is_handed_on_to_the_command_in_the_foreground_and_its_end_is_reported():
+    with subprocess.Popen([sys.executable, "-c", FOREGROUND], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.terminate()
+        assert process.communicate(timeout=20)[0].split() == [str(128 + signal.SIGTERM), "1"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -141,4 +142,10 @@ def confirmed(live: str) -> bool:
         say("To put the copy in place without a question, add --yes.")
         return False
     print(f"The audit passed. The copy will take the place of {live}; what was written since the backup stays in the old one only.")
-    return input(f"Type {live} to go on: ").strip() == live
+    counting = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return input(f"Type {live} to go on: ").strip() == live
+    except (EOFError, KeyboardInterrupt):
+        return False
+    finally:
+        signal.signal(signal.SIGINT, counting)

@@ -91,7 +91,8 @@ def hashed(lock: str) -> list[str]:
 
 def pip(*args: str) -> None:
     quiet = ["--quiet", "--quiet", "--disable-pip-version-check", "--no-input"]
-    if subprocess.run([sys.executable, "-m", "pip", *quiet, *args], stdout=sys.stderr).returncode:
+    env = {**os.environ, "PIP_USER": "0"}  # a user's own default, which no virtual environment takes
+    if subprocess.run([sys.executable, "-m", "pip", *quiet, *args], env=env, stdout=sys.stderr).returncode:
         raise RefusedError("pip could not install the packages; what it says above tells why.")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -106,6 +106,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.received = 0
+        self._to_hand_on: list[int] = []
 
     def __enter__(self) -> "Signals":
         self._before = {number: signal.signal(number, self._count) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -117,6 +118,8 @@ class Signals:
 
     def _count(self, number: int, frame: object) -> None:
         self.received += 1
+        if number != signal.SIGINT:  # which the terminal itself sends to whatever runs in the foreground
+            self._to_hand_on.append(number)
 
     def check(self) -> None:
         if self.received:
@@ -127,17 +130,11 @@ class Signals:
 
         With `output`, what it prints goes to the end of that file.
         """
-        sink = output.open("ab") if output else None
-        child = subprocess.Popen(argv, env=env, cwd=cwd, stdout=sink, stderr=sink)
-        told = self.received
+        with output.open("ab") if output else nullcontext() as sink:
+            child = subprocess.Popen(argv, env=env, cwd=cwd, stdout=sink, stderr=sink)
         while child.poll() is None:
-            if self.received > told:
-                told = self.received
-                child.send_signal(signal.SIGTERM if told < 3 else signal.SIGKILL)
-            try:
+            while self._to_hand_on:
+                child.send_signal(self._to_hand_on.pop())
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        if sink:
-            sink.close()
         return child.returncode if child.returncode >= 0 else 128 - child.returncode
