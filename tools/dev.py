@@ -76,7 +76,7 @@ def check(args: argparse.Namespace, signals: Signals) -> int:
 def bench(args: argparse.Namespace, signals: Signals) -> int:
     venv = Environment().ensure("dev")
     with servers(DataDirectory(data_dir(".local-bench")), venv, signals, verb="bench") as env:
-        status = django(venv, signals, env, "migrate", "--noinput", "--verbosity", "0")
+        status = django(venv, signals, env, "upgrade", "--verbosity", "0")
         return status or signals.call([str(venv.python), "tools/bench.py", *args.rest], env=env, cwd=ROOT)
 
 
@@ -93,7 +93,7 @@ def replay_full(args: argparse.Namespace, signals: Signals) -> int:
             return status
         beside.rename(file)
     with servers(data, venv, signals, verb="replay-full") as env:
-        status = django(venv, signals, env, "migrate", "--noinput", "--verbosity", "0")
+        status = django(venv, signals, env, "upgrade", "--verbosity", "0")
         return status or django(venv, signals, env, "replay", str(file), *args.rest)
 
 
