@@ -39,7 +39,7 @@ def run(signals: Signals) -> None:
     finally:
         if session.supervisor.programs:
             say("Stopping; Ctrl-C again to stop without waiting for what is being done")
-        session.close()
+        session.supervisor.stop()
         data.release()
     say("Stopped; the data stays")
 
@@ -64,8 +64,7 @@ def prepare(session: Session, *, url: str) -> None:
             write_private(data.demo, json.dumps({**known, "url": url}, indent=1, ensure_ascii=False))
         return
     say("Loading the demo programme")
-    session.settings.update(DEMO_JSON=str(data.demo), LOYALTY_URL=url)
-    status = session.manage("load_demo")
+    status = session.manage("load_demo", also={"DEMO_JSON": str(data.demo), "LOYALTY_URL": url})
     session.signals.check()
     if status:
         raise RefusedError("The demo programme could not be loaded; what it says above tells why.")

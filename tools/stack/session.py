@@ -78,12 +78,10 @@ class Session:
         self.settings = settings(database_url, redis_url, secret_key=secrets["secret_key"], url=f"http://127.0.0.1:{port}", static=self.data.static)
         self.supervisor.note(settings=self.settings)
 
-    def manage(self, *args: str, **how: object) -> int:
-        """Run a management command in the foreground and give its exit status."""
-        return self.signals.call([str(self.environment.python), "manage.py", *args], env=self.env, cwd=ROOT, **how)
-
-    def close(self) -> None:
-        self.supervisor.stop()
+    def manage(self, *args: str, also: dict[str, str] | None = None, output: Path | None = None) -> int:
+        """Run a management command in the foreground, with these settings too, and give its exit status."""
+        argv = [str(self.environment.python), "manage.py", *args]
+        return self.signals.call(argv, env={**self.env, **(also or {})}, cwd=ROOT, output=output)
 
 
 def settings(database_url: str, redis_url: str, *, secret_key: str, url: str, static: Path) -> dict[str, str]:
@@ -119,5 +117,5 @@ def servers(data: DataDirectory, environment: Environment, signals: Signals, *, 
         session.open(port=port, **options)
         yield session.env
     finally:
-        session.close()
+        session.supervisor.stop()
         data.release()
