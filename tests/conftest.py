@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +18,11 @@ from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.lib.configuration import Configuration
+from points.reconciliation import selectors as reconciliation
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +43,18 @@ def refuses(db) -> Callable[..., AbstractContextManager[Any]]:
             yield refused
 
     return inside
+
+
+@pytest.fixture
+def assert_books_balance(db) -> Callable[[], None]:
+    """Audit the books of everybody, as `manage.py audit_ledger` does."""
+
+    def audit() -> None:
+        parts = list(reconciliation.audit())
+        assert sum(part.checked["entries"] for part in parts)
+        assert [str(breach) for part in parts for breach in part.breaches] == []
+
+    return audit
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ class PurchaseNumber(models.Model):
     external_id = models.CharField(_("storefront's id"), max_length=64, primary_key=True)
     member = models.ForeignKey("accounts.Member", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     purchase_id = models.UUIDField(null=True)
+    delivered_at = models.DateTimeField(null=True, help_text=_("Where the delivery was told before the purchase was anybody's."))
 
     class Meta:
         verbose_name = _("purchase number")

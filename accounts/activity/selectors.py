@@ -71,14 +71,30 @@ def refunds_of(*, member_id: UUID, purchase_id: UUID) -> list[Refund]:
 
 
 def waiting_for(*, purchase_ref: str) -> list[UnmatchedRefund]:
-    """The refunds that came before their purchase, the earliest first."""
+    """The refunds that came before their purchase, the earliest first; locked, so that nobody decides on them meanwhile."""
     waiting = UnmatchedRefund.objects.filter(purchase_ref=purchase_ref, status=UnmatchedRefund.Status.WAITING)
-    return list(waiting.order_by("occurred_at", "recorded_at", "id"))
+    return list(waiting.order_by("occurred_at", "recorded_at", "id").select_for_update())
 
 
 def unmatched(*, purchase_ref: str, external_id: str) -> UnmatchedRefund | None:
     return UnmatchedRefund.objects.filter(purchase_ref=purchase_ref, external_id=external_id).first()
 
 
+def names_hold(*, member_id: UUID, hold_ref: str) -> bool:
+    """Whether one of the member's purchases was paid with that hold."""
+    return Purchase.objects.filter(member_id=member_id, hold_ref=hold_ref).exists()
+
+
 def guest_purchase(*, external_id: str) -> GuestPurchase | None:
     return GuestPurchase.objects.filter(external_id=external_id).first()
+
+
+def counts() -> dict[str, int]:
+    """How many purchases and refunds there are, and how many refunds wait or are parked."""
+    statuses = UnmatchedRefund.Status
+    return {
+        "purchases": Purchase.objects.count(),
+        "refunds": Refund.objects.count(),
+        "refunds_waiting": UnmatchedRefund.objects.filter(status=statuses.WAITING).count(),
+        "refunds_parked": UnmatchedRefund.objects.filter(status=statuses.PARKED).count(),
+    }

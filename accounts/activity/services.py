@@ -1,6 +1,8 @@
 """Recording facts. What they mean for points is decided above (`mall.checkout`), in the same transaction."""
 
+import json
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -10,7 +12,7 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
 
 from . import rules
-from .models import GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
+from .models import GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
 
 Status = UnmatchedRefund.Status
 
@@ -31,18 +33,40 @@ class RefundDecided(BusinessError):
     code, status, title = "refund_decided", 409, _("This refund was applied or closed before.")
 
 
+# One statement, so that an order of many lines is one round trip. Where the number is another member's, nothing is written.
 _RECORD = """
-INSERT INTO accounts_purchasenumber (external_id, member_id, purchase_id) VALUES (%s, %s, %s)
-    ON CONFLICT (external_id) DO UPDATE SET member_id = EXCLUDED.member_id, purchase_id = EXCLUDED.purchase_id
-                              WHERE accounts_purchasenumber.member_id IS NULL
-    RETURNING purchase_id"""
+WITH number AS (
+    INSERT INTO accounts_purchasenumber (external_id, member_id, purchase_id) VALUES (%(external_id)s, %(member)s, %(id)s)
+        ON CONFLICT (external_id) DO UPDATE SET member_id = EXCLUDED.member_id, purchase_id = EXCLUDED.purchase_id
+                                  WHERE accounts_purchasenumber.member_id IS NULL
+        RETURNING xmax <> 0 AS heard_of, delivered_at),
+purchase AS (
+    INSERT INTO accounts_purchase (id, member_id, external_id, occurred_at, currency, paid_cents, shipping_cents, discounts, hold_ref, digest, recorded_at)
+    SELECT %(id)s, %(member)s, %(external_id)s, %(occurred_at)s, %(currency)s, %(paid)s, %(shipping)s, %(discounts)s, %(hold)s, %(digest)s, %(now)s
+      FROM number),
+lines AS (
+    INSERT INTO accounts_purchaseline (id, member_id, purchase_id, position, external_id, sku, category, brand, quantity, amount_cents)
+    SELECT l.key, %(member)s, %(id)s, l.position, l.id, l.sku, l.category, l.brand, l.quantity, l.amount_cents
+      FROM number, json_to_recordset(%(lines)s)
+        AS l(key uuid, position int, id text, sku text, category text, brand text, quantity bigint, amount_cents bigint))
+SELECT heard_of, delivered_at FROM number"""
+
+
+class Recorded(NamedTuple):
+    """`heard_of`: somebody spoke of this purchase before it came; only then a refund can be waiting for it, or it was a guest's
+    and perhaps delivered.
+    """
+
+    purchase: Purchase
+    heard_of: bool
+    delivered_at: datetime | None
 
 
 @transaction.atomic(savepoint=False)
-def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now: datetime) -> Purchase:
-    """Write down a purchase that is not known yet. The caller holds the member's lock.
+def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now: datetime) -> Recorded:
+    """Write down a purchase that is not known yet. The caller holds the member's lock. One kept for a guest is claimed with it.
 
-    Refuses: PurchaseConflict, where the number has become another member's meanwhile.
+    Refuses: PurchaseConflict, where the number has become another member's meanwhile, or a guest's with other content.
     """
     purchase = Purchase(
         member_id=member_id,
@@ -56,26 +80,32 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
         digest=digest,
         recorded_at=now,
     )
+    values = {
+        "id": purchase.id,
+        "member": member_id,
+        "external_id": facts.id,
+        "occurred_at": facts.occurred_at,
+        "currency": facts.currency,
+        "paid": facts.paid_cents,
+        "shipping": facts.shipping_cents,
+        "discounts": json.dumps(purchase.discounts),
+        "hold": facts.hold,
+        "digest": digest,
+        "now": now,
+        "lines": json.dumps([{"key": str(new_id()), "position": position, **rules.fields_of(line)} for position, line in enumerate(facts.lines)]),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, [facts.id, member_id, purchase.id])
-        if cursor.fetchone() is None:
+        cursor.execute(_RECORD, values)
+        number = cursor.fetchone()
+    if number is None:
+        raise PurchaseConflict(purchase=facts.id)
+    purchase._state.adding = False
+    recorded = Recorded(purchase, *number)
+    if recorded.heard_of and (guest := GuestPurchase.objects.filter(external_id=facts.id).first()):
+        if guest.digest != digest:
             raise PurchaseConflict(purchase=facts.id)
-    purchase.save(force_insert=True)
-    PurchaseLine.objects.bulk_create(
-        PurchaseLine(
-            member_id=member_id,
-            purchase_id=purchase.id,
-            position=position,
-            external_id=line.id,
-            sku=line.sku,
-            category=line.category,
-            brand=line.brand,
-            quantity=line.quantity,
-            amount_cents=line.amount_cents,
-        )
-        for position, line in enumerate(facts.lines)
-    )
-    return purchase
+        claim_guest_purchase(external_id=facts.id, member_id=member_id, now=now)
+    return recorded
 
 
 @transaction.atomic(savepoint=False)
@@ -83,6 +113,16 @@ def hold_number(*, external_id: str) -> PurchaseNumber:
     """Meet whoever else speaks of this purchase now: its number, made if it is new, locked until the transaction ends."""
     PurchaseNumber.objects.bulk_create([PurchaseNumber(external_id=external_id)], ignore_conflicts=True)
     return PurchaseNumber.objects.select_for_update().get(external_id=external_id)
+
+
+@transaction.atomic(savepoint=False)
+def keep_delivery(*, external_id: str, occurred_at: datetime) -> PurchaseNumber:
+    """Keep in mind that a purchase which is nobody's yet was delivered: when it was told first. What is known of it then."""
+    number = hold_number(external_id=external_id)
+    if number.purchase_id is None and number.delivered_at is None:
+        number.delivered_at = occurred_at
+        number.save(update_fields=["delivered_at"])
+    return number
 
 
 @transaction.atomic(savepoint=False)
@@ -129,8 +169,8 @@ def keep_refund(*, purchase_ref: str, member_ref: str = "", facts: rules.Refund,
 def _turn(refund: UnmatchedRefund, status: Status, *, actor: str, reason: str, now: datetime, why: str = "") -> UnmatchedRefund:
     """One arrow, taken once whoever else tries."""
     origins = [one for one, ends in UnmatchedRefund.ARROWS.items() if status in ends]
-    decided = {"status": status, "decided_by": actor, "decided_at": now, "reason": reason, "why": why}
-    if not UnmatchedRefund.objects.filter(id=refund.id, status__in=origins).update(**decided):
+    told = {"why": why} if status in UnmatchedRefund.OPEN else {"decided_by": actor, "decided_at": now, "reason": reason}
+    if not UnmatchedRefund.objects.filter(id=refund.id, status__in=origins).update(status=status, **told):
         raise RefundDecided
     refund.refresh_from_db()
     return refund

@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 
 from accounts.activity import rules as facts
 from accounts.activity import selectors as activity
-from accounts.activity import services as recording
 from accounts.members import selectors as members
 from accounts.members import services as member_verbs
 from loyalty.idempotency.api import idempotent
@@ -24,12 +23,12 @@ from loyalty.lib import money
 from loyalty.lib.fields import CentsField, CurrencyField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField, id_in_address
 from loyalty.programme import selectors as programme
 from points.earning import selectors as earning
-from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Entry, Hold
 from points.terms import selectors as terms
 
 from . import selectors, services
+from .models import CheckoutHold
 
 SENTENCES = {
     "account_frozen": gettext_lazy("The account is frozen: no points can be used now."),
@@ -49,6 +48,10 @@ SENTENCES = {
     "parked": gettext_lazy("The refund names no purchase. It is kept for an operator."),
     "guest": gettext_lazy("The purchase names no member. It is kept until somebody claims it."),
 }
+
+
+# A business key that was answered before, under another Idempotency-Key.
+_REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 class Why(serializers.Serializer[Any]):
@@ -209,13 +212,13 @@ _HOLD = {
 }
 
 
-def _shown_hold(hold: Hold) -> dict[str, Any]:
-    pinned = selectors.checkout_hold(member_id=hold.member_id, hold_id=hold.id)
+def _shown_hold(made: CheckoutHold) -> dict[str, Any]:
+    hold = made.hold
     shown = {
         "id": hold.id,
-        "member": hold.member.external_id,
+        "member": made.member.external_id,
         "points": hold.points,
-        "worth_cents": pinned.worth_cents if pinned else 0,
+        "worth_cents": made.worth_cents,
         "status": selectors.status_at(hold, now=timezone.now()),
         "captured": hold.captured,
         "expires_at": hold.expires_at,
@@ -250,7 +253,7 @@ class HoldsView(APIView):
             key=f"{request.auth.identity}/{request.idempotency_key}",
             now=timezone.now(),
         )
-        return Response(_shown_hold(made.hold), status=201)
+        return Response(_shown_hold(made), status=201)
 
 
 class HoldView(APIView):
@@ -258,7 +261,7 @@ class HoldView(APIView):
 
     @extend_schema(summary="A hold", responses=HoldShown, examples=[OpenApiExample("Held", _HOLD, response_only=True)])
     def get(self, request: Request, hold: UUID) -> Response:
-        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+        return Response(_shown_hold(selectors.checkout_hold_by_id(hold_id=hold)))
 
 
 class CaptureAsked(StrictSerializer):
@@ -282,7 +285,7 @@ class CaptureView(APIView):
     def post(self, request: Request, hold: UUID) -> Response:
         asked = CaptureAsked(data=request.data)
         asked.is_valid(raise_exception=True)
-        held = books.hold_by_id(hold_id=hold)
+        held = selectors.checkout_hold_by_id(hold_id=hold).hold
         key = f"{request.auth.identity}/{request.idempotency_key}"
         ledger.capture(
             member_id=held.member_id,
@@ -293,7 +296,7 @@ class CaptureView(APIView):
             key=key,
             now=timezone.now(),
         )
-        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+        return Response(_shown_hold(selectors.checkout_hold_by_id(hold_id=hold)))
 
 
 class ReleaseView(APIView):
@@ -308,10 +311,10 @@ class ReleaseView(APIView):
     )
     @idempotent
     def post(self, request: Request, hold: UUID) -> Response:
-        held = books.hold_by_id(hold_id=hold)
+        held = selectors.checkout_hold_by_id(hold_id=hold).hold
         key = f"{request.auth.identity}/{request.idempotency_key}"
         ledger.release(member_id=held.member_id, hold_id=hold, actor=request.auth.identity, key=key, now=timezone.now())
-        return Response(_shown_hold(books.hold_by_id(hold_id=hold)))
+        return Response(_shown_hold(selectors.checkout_hold_by_id(hold_id=hold)))
 
 
 class PurchaseGiven(_Cart):
@@ -321,6 +324,11 @@ class PurchaseGiven(_Cart):
     currency = CurrencyField(help_text="The programme's; the first purchase fixes it.")
     paid_cents = CentsField(help_text="What was paid in money, shipping included.")
     hold = serializers.UUIDField(required=False, help_text="The hold of the points that paid a part; the whole of it is spent.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "hold" in given and "member" not in given:
+            raise serializers.ValidationError({"hold": _("A guest has no points: name the member whose hold it is.")})
+        return given
 
     def facts(self) -> facts.Purchase:
         given = self.validated_data
@@ -387,8 +395,7 @@ class PurchasesView(APIView):
         "lapsed, they are spent from the balance, and what is missing is owed. Σ lines + shipping − coupons − worth of the hold must be what was paid.",
         request=PurchaseGiven,
         responses={
-            201: PaidShown,
-            200: OpenApiResponse(PaidShown, description="This purchase was recorded before: the first answer again."),
+            201: OpenApiResponse(PaidShown, description="Also when this purchase was recorded before: the first answer again, marked Idempotent-Replayed."),
             202: OpenApiResponse(PaidShown, description="A guest's purchase: kept until it is claimed."),
         },
         examples=[
@@ -416,7 +423,7 @@ class PurchasesView(APIView):
         purchase = asked.facts()
         activity.refuse_untimely(purchase.occurred_at, now=now)
         if "member" not in asked.validated_data:
-            recording.keep_guest_purchase(facts=purchase, now=now)
+            services.keep_guest(facts=purchase, now=now)
             kept = {
                 "id": purchase.id,
                 "member": None,
@@ -428,7 +435,7 @@ class PurchasesView(APIView):
             return Response(PaidShown(kept).data, status=202)
         member = member_verbs.ensure(external_id=asked.validated_data["member"], now=now)
         paid = services.pay(member_id=member.id, facts=purchase, actor=request.auth.identity, now=now)
-        return Response(_shown_payment(paid, member.external_id, _language(request)), status=200 if paid.replayed else 201)
+        return Response(_shown_payment(paid, member.external_id, _language(request)), status=201, headers=_REPLAYED if paid.replayed else {})
 
 
 class RefundLineGiven(StrictSerializer):
@@ -518,7 +525,7 @@ class RefundsView(APIView):
             "debt": settled.debt,
             "explanation": [],
         }
-        return Response(RefundedShown(shown).data, status=201)
+        return Response(RefundedShown(shown).data, status=201, headers=_REPLAYED if done.replayed else {})
 
 
 class ParkedRefundGiven(RefundGiven):
@@ -578,8 +585,8 @@ class DeliveredView(APIView):
         occurred_at: datetime = asked.validated_data["occurred_at"]
         activity.refuse_untimely(occurred_at, now=now)
         named = id_in_address("purchase", purchase)
-        settled = services.delivered(purchase_ref=named, occurred_at=occurred_at, actor=request.auth.identity, now=now)
-        return Response(DeliveredShown({"id": named, "delivered_at": settled.delivered_at}).data)
+        delivered_at = services.delivered(purchase_ref=named, occurred_at=occurred_at, actor=request.auth.identity, now=now)
+        return Response(DeliveredShown({"id": named, "delivered_at": delivered_at}).data)
 
 
 class ClaimGiven(StrictSerializer):

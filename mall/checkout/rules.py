@@ -57,64 +57,60 @@ class RefundNotPossible(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What points did with an order so far."""
-
-    spent: int = 0
-    restored: int = 0
-    earned: int = 0
-    clawed_back: int = 0
-    refunded_cents: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of an order after refunds: money refunded in all, and of each line the part that is still kept (0 to 1)."""
+    """What is left of an order after refunds, in whatever order they came.
+
+    Money refunded in all, and by the last of them; of each line the part that is still kept; `given_back`, the part of the order
+    that all refunds gave back. Parts are from 0 to 1.
+    """
 
     refunded_cents: int
+    last_cents: int
     kept: Sequence[Fraction]
+    given_back: Fraction
     complete: bool
 
 
-def money_of(purchase: Purchase, refund: Refund) -> int:
-    """How much money a refund gives back: as it says, or what its lines say, a line without an amount at its share of what was paid."""
-    if refund.amount_cents is not None:
-        return refund.amount_cents
-    shares = dict(zip((line.id for line in purchase.lines), share(purchase.paid_cents, [max(0, line.amount_cents) for line in purchase.lines]), strict=True))
-    by_id = {line.id: line for line in purchase.lines}
-    money = 0
-    for part in refund.lines:
-        if part.amount_cents is not None:
-            money += part.amount_cents
-        elif part.id in by_id:
-            returned = _part(by_id[part.id], part.quantity)
-            money += shares[part.id] * returned.numerator // returned.denominator
-    return money
-
-
 def _part(line: Line, quantity: int | None) -> Fraction:
-    return Fraction(1) if quantity is None or line.quantity <= 0 else Fraction(quantity, line.quantity)
+    if quantity is None or line.quantity <= 0:
+        return Fraction(quantity != 0)
+    return Fraction(quantity, line.quantity)
 
 
 def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
-    """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not."""
+    """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
+
+    A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid: the parts of a
+    line add up to it.
+    """
     index = {line.id: i for i, line in enumerate(purchase.lines)}
+    weights = [max(0, line.amount_cents) for line in purchase.lines]
+    shares = share(purchase.paid_cents, weights)
     kept = [Fraction(1)] * len(purchase.lines)
-    refunded = 0
+    refunded, money, given_back = 0, 0, Fraction(0)
     for refund in refunds:
-        refunded += money_of(purchase, refund)
-        if refunded > purchase.paid_cents:
-            raise RefundNotPossible("refund_exceeds_paid", paid_cents=purchase.paid_cents, refunded_cents=refunded)
+        by_lines, returned = 0, Fraction(0)
         for part in refund.lines:
             if part.id not in index:
                 raise RefundNotPossible("line_unknown", line=part.id)
-            kept[index[part.id]] -= _part(purchase.lines[index[part.id]], part.quantity)
-            if kept[index[part.id]] < 0:
+            i = index[part.id]
+            before, of_line = kept[i], _part(purchase.lines[i], part.quantity)
+            kept[i] -= of_line
+            if kept[i] < 0:
                 raise RefundNotPossible("line_exceeded", line=part.id)
-    sold = [i for i, line in enumerate(purchase.lines) if line.amount_cents > 0]
-    all_money = refunded == purchase.paid_cents and purchase.paid_cents > 0
-    all_lines = bool(sold) and not any(kept[i] for i in sold)
-    return Left(refunded, kept, all_money or all_lines)
+            returned += weights[i] * of_line
+            by_lines += int(shares[i] * (1 - kept[i])) - int(shares[i] * (1 - before)) if part.amount_cents is None else part.amount_cents
+        money = by_lines if refund.amount_cents is None else refund.amount_cents
+        refunded += money
+        if refunded > purchase.paid_cents:
+            raise RefundNotPossible("refund_exceeds_paid", paid_cents=purchase.paid_cents, refunded_cents=refunded)
+        if refund.lines and any(weights):
+            given_back += returned / sum(weights)
+        elif purchase.paid_cents:
+            given_back += Fraction(money, purchase.paid_cents)
+    all_money = refunded == purchase.paid_cents > 0
+    all_lines = any(weights) and not any(part for part, weight in zip(kept, weights, strict=True) if weight)
+    return Left(refunded, money, kept, min(given_back, Fraction(1)), all_money or all_lines)
 
 
 def still_earned(purchase: Purchase, left: Left) -> list[Basis]:
@@ -127,23 +123,16 @@ def still_earned(purchase: Purchase, left: Left) -> list[Basis]:
     return [Basis(part.category, cents) for part, cents in zip(original, share(min(money, sum(capped)), capped), strict=True)]
 
 
-def to_restore(purchase: Purchase, settled: Settled, left: Left, refund: Refund) -> int:
-    """How many of the spent points come back with this refund. `left` counts this refund in.
+def to_restore(refund: Refund, left: Left, *, spent: int, restored: int) -> int:
+    """How many of the spent points come back with this refund; `left` counts it in, `restored` came back before it.
 
-    By money: floor(spent × refunded ÷ paid) in all, less what came back before. By lines, or where nothing was paid in money: by the
-    share of the lines. As many as asked for, where the refund says so. The refund that completes the order restores the rest.
+    In all, floor(spent × the part of the order given back): by money the refunded of the paid, by lines their share. As many as
+    asked for, where the refund says so. The refund that completes the order restores the rest.
     """
-    open_points = settled.spent - settled.restored
     if refund.points is not None:
-        if refund.points > open_points:
-            raise RefundNotPossible("restore_exceeds_spend", left=open_points)
+        if refund.points > spent - restored:
+            raise RefundNotPossible("restore_exceeds_spend", left=spent - restored)
         return refund.points
     if left.complete:
-        return open_points
-    if refund.lines or not purchase.paid_cents:
-        weights = [max(0, line.amount_cents) for line in purchase.lines]
-        returned = sum((weight * (1 - kept) for weight, kept in zip(weights, left.kept, strict=True)), Fraction(0))
-        part = returned / sum(weights) if any(weights) else Fraction(0)
-    else:
-        part = Fraction(left.refunded_cents, purchase.paid_cents)
-    return max(0, int(settled.spent * part) - settled.restored)
+        return spent - restored
+    return max(0, int(spent * left.given_back) - restored)

@@ -130,7 +130,15 @@ def quoted(*, token: str, member_id: UUID) -> Quoted:
 
 
 def checkout_hold(*, member_id: UUID, hold_id: UUID) -> CheckoutHold | None:
-    return CheckoutHold.objects.filter(member_id=member_id, hold_id=hold_id).first()
+    return CheckoutHold.objects.select_related("hold").filter(member_id=member_id, hold_id=hold_id).first()
+
+
+def checkout_hold_by_id(*, hold_id: UUID) -> CheckoutHold:
+    """A hold of the till's whose member is not known: for a storefront that names only the hold. Refuses: HoldUnknown."""
+    found = CheckoutHold.objects.select_related("hold", "member").filter(hold_id=hold_id).first()
+    if found is None:
+        raise ledger.HoldUnknown
+    return found
 
 
 def settlement(*, member_id: UUID, purchase_id: UUID) -> Settlement:

@@ -1,16 +1,19 @@
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import rules as facts_rules
 from accounts.activity import selectors as activity
 from accounts.activity import services as recording
-from accounts.activity.models import Purchase, UnmatchedRefund
+from accounts.activity.models import GuestPurchase, Purchase, UnmatchedRefund
 from accounts.members import services as members
+from accounts.members.models import Member
+from loyalty.audit import services as audit
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import services as programme
 from points.earning import rules as earning_rules
@@ -46,6 +49,10 @@ class RefundExceedsPaid(BusinessError):
     code, status, title = "refund_exceeds_paid", 422, _("More money than was paid cannot be given back.")
 
 
+class RefundNotMembers(BusinessError):
+    code, status, title = "refund_not_members", 422, _("The purchase is another member's.")
+
+
 class LineUnknown(BusinessError):
     code, status, title = "line_unknown", 422, _("The purchase has no such line.")
 
@@ -62,6 +69,9 @@ class PolicyInvalid(BusinessError):
     code, status, title = "policy_invalid", 422, _("This burn policy cannot work.")
 
 
+_COLUMNS = [field.attname for field in Settlement._meta.concrete_fields]
+_SETTLE = f"INSERT INTO {Settlement._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 (our own names)
+
 _NOT_POSSIBLE = {refusal.code: refusal for refusal in (RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend)}
 
 
@@ -76,6 +86,7 @@ class Refunded(NamedTuple):
 
     settlement: RefundSettlement | None
     waiting: UnmatchedRefund | None = None
+    replayed: bool = False
 
 
 @transaction.atomic(savepoint=False)
@@ -105,6 +116,8 @@ def hold(
         raise PointsExceedPolicy(threshold=policy.threshold, step=policy.step)
     if promised and points > (most := policy.most(total_cents=promised.total_cents, available=points)):
         raise PointsExceedPolicy(max_points=most, total_cents=promised.total_cents)
+    if not policy.max_share_bps:
+        raise PointsExceedPolicy(max_points=0)
     held = ledger.hold(
         member_id=member_id,
         points=points,
@@ -143,7 +156,7 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     held, worth = _hold_of(member_id, facts.hold)
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
-    purchase = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
+    purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
     spend, why = _spend_hold(held, subject=subject, actor=actor, now=now) if held else (None, [])
 
     version = earning.current()
@@ -173,12 +186,23 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
         worth_cents=worth,
         spent=spend.points if spend else 0,
         earned=grant.points,
-        explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency)],
+        explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency, delivered=delivered_at is not None)],
     )
-    settlement.save(force_insert=True)
-    for waiting in activity.waiting_for(purchase_ref=facts.id):
-        _apply_waiting(waiting, purchase, actor=actor, now=now)
+    _insert(settlement)
+    if delivered_at:
+        _deliver(settlement, subject=subject, occurred_at=delivered_at, actor=actor, now=now)
+    if heard_of:
+        for waiting in activity.waiting_for(purchase_ref=facts.id):
+            _apply_waiting(waiting, purchase, actor=actor, now=now)
     return Paid(purchase, settlement, False)
+
+
+def _insert(settlement: Settlement) -> None:
+    # Not save(), which takes several times as long as the database to write one row.
+    values = [json.dumps(settlement.explanation) if name == "explanation" else getattr(settlement, name) for name in _COLUMNS]
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
+    settlement._state.adding = False
 
 
 def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, digest: str) -> Paid:
@@ -191,18 +215,15 @@ def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, d
 
 
 def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int]:
-    """The hold that a purchase names, and what its points are worth."""
+    """The hold that a purchase names, and what its points are worth. Holds that are not for checkout are none of the till's."""
     if not hold_ref:
         return None, 0
-    try:
-        held = books.hold_of(member_id=member_id, hold_id=UUID(hold_ref))
-    except (ValueError, books.HoldUnknown) as error:
-        raise HoldNotMembers(hold=hold_ref) from error
-    if held.status == Hold.Status.CAPTURED:
+    pinned = selectors.checkout_hold(member_id=member_id, hold_id=UUID(hold_ref))
+    if pinned is None:
+        raise HoldNotMembers(hold=hold_ref)
+    if pinned.hold.status == Hold.Status.CAPTURED or activity.names_hold(member_id=member_id, hold_ref=hold_ref):
         raise HoldUsed(hold=hold_ref)
-    pinned = selectors.checkout_hold(member_id=member_id, hold_id=held.id)
-    worth = pinned.worth_cents if pinned else selectors.policy_rules(selectors.burn_policy()).worth(held.points)
-    return held, worth
+    return pinned.hold, pinned.worth_cents
 
 
 def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
@@ -215,37 +236,47 @@ def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple
     return entry, [*why, {"code": "owed", "points": entry.debt_change}] if entry.debt_change else why
 
 
-def _why_earned(version: Any, basis_cents: int, grant: granting.Grant, currency: str) -> list[dict[str, Any]]:
+def _why_earned(version: Any, basis_cents: int, grant: granting.Grant, currency: str, *, delivered: bool) -> list[dict[str, Any]]:
     if version is None:
         return [{"code": "no_rule"}]
     why: list[dict[str, Any]] = [{"code": "basis", "cents": basis_cents, "currency": currency}]
     if grant.screened:
         return [*why, {"code": "earning_screened"}]
     why.append({"code": "earned", "points": grant.points, "version": version.number})
-    if grant.entry is not None and grant.entry.pending_change:
+    if grant.entry is not None and grant.entry.pending_change and not delivered:
         why.append({"code": "pending"})
     return why
 
 
 @transaction.atomic(savepoint=False)
-def refund(*, purchase_ref: str, facts: facts_rules.Refund, actor: str, now: datetime) -> Refunded:
+def refund(*, purchase_ref: str, facts: facts_rules.Refund, member_ref: str = "", actor: str, now: datetime) -> Refunded:
     """Money of a purchase was given back: spent points come back first, then what is no longer earned is taken back.
 
-    A refund of a purchase that nobody has paid yet is kept waiting and applied with it. The same refund again is a replay.
-    Refuses: RefundConflict, RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend.
+    A refund of a purchase that nobody has paid yet is kept waiting and applied with it. The same refund again is a replay, also of
+    one that an operator has to decide on, or has decided on. `member_ref`: whose purchase it must be, where the message says so.
+    Refuses: RefundConflict, RefundNotMembers, RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend.
     """
     number = activity.number(external_id=purchase_ref)
     if number is None or number.purchase_id is None:
         number = recording.hold_number(external_id=purchase_ref)
     if number.purchase_id is None:
-        return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, facts=facts, why="", now=now))
-    assert number.member_id is not None
-    ledger.lock(member_id=number.member_id)
-    purchase = activity.purchase_of(member_id=number.member_id, purchase_id=number.purchase_id)
-    return Refunded(_refund(purchase, facts, actor=actor, now=now))
+        return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, member_ref=member_ref, facts=facts, why="", now=now))
+    kept = activity.unmatched(purchase_ref=purchase_ref, external_id=facts.id)
+    if kept is not None and kept.status != UnmatchedRefund.Status.APPLIED:
+        return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, member_ref=member_ref, facts=facts, why="", now=now), replayed=True)
+    assert number.member is not None
+    _refuse_others(member_ref, number.member)
+    ledger.lock(member_id=number.member.id)
+    purchase = activity.purchase_of(member_id=number.member.id, purchase_id=number.purchase_id)
+    return _refund(purchase, facts, actor=actor, now=now)
 
 
-def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: datetime) -> RefundSettlement:
+def _refuse_others(member_ref: str, member: Member) -> None:
+    if member_ref and member_ref != member.external_id:
+        raise RefundNotMembers(member=member_ref)
+
+
+def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: datetime) -> Refunded:
     """Apply a refund to a purchase whose member is locked."""
     member_id = purchase.member_id
     digest = facts_rules.digest(facts)
@@ -254,18 +285,20 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
         if earlier.external_id == facts.id:
             if earlier.digest != digest:
                 raise recording.RefundConflict(refund=facts.id)
-            return selectors.refund_settlement(member_id=member_id, refund_id=earlier.id)
+            return Refunded(selectors.refund_settlement(member_id=member_id, refund_id=earlier.id), replayed=True)
 
     settlement = selectors.settlement(member_id=member_id, purchase_id=purchase.id)
     bought = activity.facts_of(purchase)
-    money, left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
+    left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
     formula = earning.formula(settlement.rule_version, currency=purchase.currency)
     keeps = earning_rules.decide(formula, rules.still_earned(bought, left)).points
     clawback = max(0, settlement.earned - settlement.clawed_back - keeps)
 
-    row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=money, digest=digest, now=now)
+    row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=left.last_cents, digest=digest, now=now)
     about = f"purchase/{purchase.external_id}/refund/{facts.id}"
-    common = {"member_id": member_id, "subject": about, "occurred_at": facts.occurred_at, "actor": actor, "now": now}
+    # One that came before its purchase is booked with it, not before it.
+    occurred_at = max(facts.occurred_at, purchase.occurred_at)
+    common = {"member_id": member_id, "subject": about, "occurred_at": occurred_at, "actor": actor, "now": now}
     if restore:
         ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
     waived = 0
@@ -273,21 +306,18 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
         waived = ledger.clawback(entry_id=settlement.earn_entry_id, points=clawback, key=f"{about}/clawback", **common).waived
     settlement.restored += restore
     settlement.clawed_back += clawback
-    settlement.refunded_cents += money
+    settlement.refunded_cents = left.refunded_cents
     settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
-    return RefundSettlement.objects.create(
-        refund=row, member_id=member_id, restored=restore, clawed_back=clawback, waived=waived, debt=books.balance(member_id=member_id, now=now).debt
-    )
+    debt = books.balance(member_id=member_id, now=now).debt
+    made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=clawback, waived=waived, debt=debt)
+    return Refunded(made)
 
 
-def _planned(
-    bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund
-) -> tuple[int, rules.Left, int]:
-    """What a refund comes to: its money, what is left of the order, how many points come back. Refuses what is not possible."""
-    settled = rules.Settled(settlement.spent, settlement.restored, settlement.earned, settlement.clawed_back, settlement.refunded_cents)
+def _planned(bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund) -> tuple[rules.Left, int]:
+    """What a refund comes to: what is left of the order, how many points come back. Refuses what is not possible."""
     try:
         left = rules.left_after(bought, [*before, facts])
-        return rules.money_of(bought, facts), left, rules.to_restore(bought, settled, left, facts)
+        return left, rules.to_restore(facts, left, spent=settlement.spent, restored=settlement.restored)
     except rules.RefundNotPossible as no:
         raise _NOT_POSSIBLE[no.code](**no.figures) from no
 
@@ -298,6 +328,7 @@ def _apply_waiting(waiting: UnmatchedRefund, purchase: Purchase, *, actor: str, 
     settlement = selectors.settlement(member_id=purchase.member_id, purchase_id=purchase.id)
     before = [facts_rules.refund_from_json(one.facts) for one in activity.refunds_of(member_id=purchase.member_id, purchase_id=purchase.id)]
     try:
+        _refuse_others(waiting.member_ref, purchase.member)
         _planned(activity.facts_of(purchase), settlement, before, facts)
     except BusinessError as refusal:
         # Nothing was written yet: planning only computes.
@@ -314,7 +345,7 @@ def park_refund(*, facts: facts_rules.Refund, member_ref: str = "", actor: str, 
 
 
 @transaction.atomic(savepoint=False)
-def link_refund(*, unmatched_id: UUID, purchase_ref: str, actor: str, reason: str, now: datetime) -> RefundSettlement:
+def link_refund(*, unmatched_id: UUID, purchase_ref: str, actor: str, reason: str, now: datetime) -> Refunded:
     """Apply a waiting or parked refund to a purchase, by hand. Refuses: PurchaseUnknown, RefundDecided, and what `refund` refuses."""
     number = activity.number(external_id=purchase_ref)
     if number is None or number.purchase_id is None or number.member_id is None:
@@ -323,23 +354,69 @@ def link_refund(*, unmatched_id: UUID, purchase_ref: str, actor: str, reason: st
     unmatched = UnmatchedRefund.objects.get(id=unmatched_id)
     recording.mark_applied(refund=unmatched, actor=actor, reason=reason, now=now)
     purchase = activity.purchase_of(member_id=number.member_id, purchase_id=number.purchase_id)
-    return _refund(purchase, facts_rules.refund_from_json(unmatched.facts), actor=actor, now=now)
+    applied = _refund(purchase, facts_rules.refund_from_json(unmatched.facts), actor=actor, now=now)
+    _audit("refund.linked", unmatched, actor=actor, reason=reason, figures={"purchase": purchase_ref}, now=now)
+    return applied
 
 
 @transaction.atomic(savepoint=False)
-def delivered(*, purchase_ref: str, occurred_at: datetime, actor: str, now: datetime) -> Settlement:
-    """The order was received: what waits for that becomes available. Again: a replay. Refuses: PurchaseUnknown."""
+def retry_refund(*, unmatched_id: UUID, actor: str, reason: str, now: datetime) -> Refunded:
+    """Try a refund that waits, or could not be applied, with the purchase it names. Refuses as `link_refund` does."""
+    unmatched = UnmatchedRefund.objects.get(id=unmatched_id)
+    return link_refund(unmatched_id=unmatched_id, purchase_ref=unmatched.purchase_ref, actor=actor, reason=reason, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def close_refund(*, unmatched_id: UUID, actor: str, reason: str, now: datetime) -> UnmatchedRefund:
+    """A waiting or parked refund will never be applied. Refuses: RefundDecided."""
+    closed = recording.close(refund=UnmatchedRefund.objects.get(id=unmatched_id), actor=actor, reason=reason, now=now)
+    _audit("refund.closed", closed, actor=actor, reason=reason, now=now)
+    return closed
+
+
+def _audit(verb: str, refund: UnmatchedRefund, *, actor: str, reason: str, figures: dict[str, Any] | None = None, now: datetime) -> None:
+    audit.record(actor=actor, verb=verb, subject=f"refund/{refund.external_id}", reason=reason, figures=figures, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def delivered(*, purchase_ref: str, occurred_at: datetime, actor: str, now: datetime) -> datetime:
+    """The order was received: what waits for that becomes available. When it was, as it was told first.
+
+    A guest's order keeps it until it is claimed. Again: a replay. Refuses: PurchaseUnknown.
+    """
     number = activity.number(external_id=purchase_ref)
-    if number is None or number.purchase_id is None or number.member_id is None:
+    if number is None:
         raise activity.PurchaseUnknown
+    if number.purchase_id is None:
+        number = recording.keep_delivery(external_id=purchase_ref, occurred_at=occurred_at)
+    if number.purchase_id is None:
+        assert number.delivered_at is not None
+        return number.delivered_at
+    assert number.member_id is not None
     ledger.lock(member_id=number.member_id)
     settlement = selectors.settlement(member_id=number.member_id, purchase_id=number.purchase_id)
     if settlement.delivered_at is None:
-        if settlement.earn_entry is not None and books.waits_for_act(member_id=number.member_id, entry_id=settlement.earn_entry_id):
-            ledger.mature(member_id=number.member_id, entry_id=settlement.earn_entry_id, actor=actor, key=f"purchase/{purchase_ref}/mature", now=now)
-        settlement.delivered_at = occurred_at
-        settlement.save(update_fields=["delivered_at"])
-    return settlement
+        _deliver(settlement, subject=f"purchase/{purchase_ref}", occurred_at=occurred_at, actor=actor, now=now)
+    return settlement.delivered_at or occurred_at
+
+
+def _deliver(settlement: Settlement, *, subject: str, occurred_at: datetime, actor: str, now: datetime) -> None:
+    if settlement.earn_entry is not None and books.waits_for_act(member_id=settlement.member_id, entry_id=settlement.earn_entry.id):
+        ledger.mature(member_id=settlement.member_id, entry_id=settlement.earn_entry.id, actor=actor, key=f"{subject}/mature", now=now)
+    settlement.delivered_at = occurred_at
+    settlement.save(update_fields=["delivered_at"])
+
+
+@transaction.atomic(savepoint=False)
+def keep_guest(*, facts: facts_rules.Purchase, now: datetime) -> GuestPurchase:
+    """A purchase that names no member was paid: kept until somebody claims it. The same again changes nothing.
+
+    Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree: what is wrong with it is said to whoever can still put it right.
+    """
+    if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=0)):
+        raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=0)
+    programme.fix_currency(currency=facts.currency)
+    return recording.keep_guest_purchase(facts=facts, now=now)
 
 
 @transaction.atomic(savepoint=False)
