@@ -83,7 +83,16 @@ def serve(session: Session, port: int) -> None:
             *(python, "-m", "gunicorn", "loyalty.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
             *("--workers", os.environ.get("WEB_CONCURRENCY") or "2", "--threads", "4", "--graceful-timeout", "8"),
         ],
-        "worker": [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle", "--loglevel", "INFO"],
+        "worker": [
+            *celery,
+            "worker",
+            "--concurrency",
+            os.environ.get("WORKER_CONCURRENCY") or "2",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel",
+            "INFO",
+        ],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
     }
     programs = [Program(name=name, argv=argv, log=data.log / f"{name}.log", cwd=ROOT, env=env) for name, argv in commands.items()]
