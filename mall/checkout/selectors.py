@@ -94,7 +94,7 @@ def quote(
     if not most and usable and usable < policy.threshold:
         why.append({"code": "below_threshold", "threshold": policy.threshold})
     elif most < usable and policy.max_share_bps < 10_000:
-        why.append({"code": "share_of_order", "percent": policy.max_share_bps / 100})
+        why.append({"code": "share_of_order", "percent": f"{policy.max_share_bps / 100:g}"})
     used = 0
     if points:
         used = min(points, most) - min(points, most) % policy.step
