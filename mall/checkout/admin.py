@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -163,7 +162,10 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
         open_now = UnmatchedRefund.objects.filter(pk=object_id, status__in=UnmatchedRefund.OPEN).exists()
         return super().get_actions_detail(request, object_id) if open_now else []
 
-    @action(description=_("Apply to a purchase"), permissions=["accounts.change_unmatchedrefund"], icon="link", variant=ActionVariant.PRIMARY)
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.change_unmatchedrefund")
+
+    @action(description=_("Apply to a purchase"), permissions=["decide"], icon="link", variant=ActionVariant.PRIMARY)
     def link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.link_refund(
@@ -176,7 +178,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
         consequence = _("The refund is applied to that purchase: spent points are given back, earned points are taken back. This cannot be undone.")
         return self._ask(request, refund, form, act, title=_("Apply refund to a purchase"), consequence=consequence)
 
-    @action(description=_("Close"), permissions=["accounts.change_unmatchedrefund"], icon="block")
+    @action(description=_("Close"), permissions=["decide"], icon="block")
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             recording.close(refund=refund, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
@@ -215,20 +217,16 @@ class GuestPurchaseAdmin(ReadOnlyAdmin):
     sortable_by = ()
     actions_detail = ["claim"]
 
-    @action(description=_("Give it to a member"), permissions=["accounts.change_unmatchedrefund"], icon="person_add", variant=ActionVariant.PRIMARY)
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.change_unmatchedrefund")
+
+    @action(description=_("Give it to a member"), permissions=["decide"], icon="person_add", variant=ActionVariant.PRIMARY)
     def claim(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             actor, now = operator_name(request), timezone.now()
-            with transaction.atomic():
-                services.claim(purchase_ref=bought.external_id, member_ref=asked["member"], actor=actor, now=now)
-                audit.record(
-                    actor=actor,
-                    verb="purchase.claimed",
-                    subject=f"purchase/{bought.external_id}",
-                    reason=asked["reason"],
-                    figures={"member": asked["member"]},
-                    now=now,
-                )
+            services.claim(purchase_ref=bought.external_id, member_ref=asked["member"], actor=actor, now=now)
+            figures = {"member": asked["member"]}
+            audit.record(actor=actor, verb="purchase.claimed", subject=f"purchase/{bought.external_id}", reason=asked["reason"], figures=figures, now=now)
             return _("The purchase is the member's now, with the points it earns.")
 
         bought = get_object_or_404(GuestPurchase, pk=object_id)

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Case, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -101,6 +102,12 @@ class AdjustmentAdmin(ReadOnlyAdmin):
     readonly_fields = ["whose", "signed", "booked"]
     actions_detail = ["approve", "refuse", "withdraw"]
 
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.decide_adjustment")
+
+    def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("points.add_adjustment")
 
@@ -141,10 +148,16 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         asked, now = form.cleaned_data, timezone.now()
         if "confirmed" in request.POST:
             try:
-                adjustment = services.request(
-                    member_id=asked["member"], points=asked["points"], reason=asked["reason"], cost_centre=asked["cost_centre"], operator_id=request.user.pk,
-                    key=asked["key"], now=now,
-                )  # fmt: skip
+                with transaction.atomic():
+                    adjustment = services.request(
+                        member_id=asked["member"],
+                        points=asked["points"],
+                        reason=asked["reason"],
+                        cost_centre=asked["cost_centre"],
+                        operator_id=request.user.pk,
+                        key=asked["key"],
+                        now=now,
+                    )
             except BusinessError as refusal:
                 form.add_error(None, refusal.message)
                 return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": self._own_limit(request)})
@@ -178,7 +191,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         offered = {"withdraw"} if own else {"approve", "refuse"} if adjustment else set()
         return [one for one in super().get_actions_detail(request, object_id) if one.path in offered]
 
-    @action(description=_("Approve"), permissions=["points.decide_adjustment"], icon="check", variant=ActionVariant.PRIMARY)
+    @action(description=_("Approve"), permissions=["decide"], icon="check", variant=ActionVariant.PRIMARY)
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.approve(adjustment_id=adjustment.id, operator_id=request.user.pk, now=timezone.now())
@@ -199,7 +212,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
             effect=shown,
         )
 
-    @action(description=_("Refuse"), permissions=["points.decide_adjustment"], icon="block")
+    @action(description=_("Refuse"), permissions=["decide"], icon="block")
     def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.refuse(adjustment_id=adjustment.id, operator_id=request.user.pk, reason=asked["reason"], now=timezone.now())
@@ -209,7 +222,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
         consequence = _("Nothing is booked. Who asked for it sees your reason.")
         return self._ask(request, adjustment, act, ReasonForm(request.POST or None), title=_("Refuse adjustment"), consequence=consequence, danger=True)
 
-    @action(description=_("Withdraw"), permissions=["points.add_adjustment"], icon="undo")
+    @action(description=_("Withdraw"), permissions=["withdraw"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.withdraw(adjustment_id=adjustment.id, operator_id=request.user.pk, now=timezone.now())
