@@ -144,7 +144,7 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
         return () if request.user.is_superuser else self.for_superusers
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and (request.user.is_superuser or not (obj and obj.is_superuser))
+        return super().has_change_permission(request, obj) and (request.user.is_superuser or not (isinstance(obj, User) and obj.is_superuser))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -48,12 +49,15 @@ class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
     """Settings in one row: its list *is* the form, and what was set before is under “History”."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         return HttpResponseRedirect(self.form_url(request))
 
     def form_url(self, request: HttpRequest) -> str:
         row = self.model._default_manager.order_by("id").first()
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         if row is None and not self.has_add_permission(request):
+            messages.info(request, _("Nothing was set here yet; the defaults are in force."))
             return reverse("admin:index")
         return reverse(f"{name}_change", args=[row.pk]) if row else reverse(f"{name}_add")
 
@@ -129,10 +133,13 @@ class PublishedAdmin(ReadOnlyAdmin):
         if "more" not in request.POST and form.is_valid():
             if "publish" in request.POST and request.POST.get("mark") == form.mark():
                 try:
-                    messages.success(request, self.publish(form, actor=operator_name(request)))
-                    return HttpResponseRedirect(back)
+                    with transaction.atomic():
+                        said = self.publish(form, actor=operator_name(request))
                 except BusinessError as refusal:
                     form.add_error(None, refusal.message)
+                else:
+                    messages.success(request, said)
+                    return HttpResponseRedirect(back)
             else:
                 page["headings"], page["rows"] = self.preview(form)
                 page["mark"] = form.mark()
@@ -159,11 +166,13 @@ def confirm(
 ) -> HttpResponse:
     """Ask before something is done, then do it. `act` gets what the form asked for and gives the sentence that reports what it did.
 
-    `effect` are rows of (what, before, after). A refusal is shown on the page and nothing happens. GET never acts.
+    `effect` are rows of (what, before, after). `act` happens in one transaction; a refusal is shown on the page and nothing happened.
+    GET never acts.
     """
     if request.method == "POST" and form.is_valid():
         try:
-            said = act(form.cleaned_data)
+            with transaction.atomic():
+                said = act(form.cleaned_data)
         except BusinessError as refusal:
             form.add_error(None, refusal.message)
         else:

@@ -34,7 +34,8 @@ class ProgrammeAdmin(ConfigurationAdmin):
 
     @admin.display(description=_("in force now"))
     def zone_in_force(self, programme: Programme) -> str:
-        now = timezone.now()
+        # As it is stored: the form may hold what was just refused.
+        programme, now = Programme.current(), timezone.now()
         name = programme.zone_at(now).key
         if programme.zone_from and now < programme.zone_from:
             return str(
