@@ -1,0 +1,61 @@
+"""A shop over HTTP: rows of every kind, made by requests, and how to ask."""
+
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from points.earning import services as earning
+
+PREFIX = "/api/v1/"
+_keys = count(1)
+
+
+class Asking:
+    """A client that writes the way the API wants it. Keys of its own unless one is given."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def ask(self, method, path, body=None, *, key=None, **headers):
+        key = f"k-{next(_keys)}" if key is None else key
+        sent = {"Idempotency-Key": key, **headers} if method == "POST" and key else headers
+        return getattr(self.client, method.lower())(PREFIX + path, body, format="json" if body is not None else None, headers=sent)
+
+    def post(self, path, body=None, **kwargs):
+        return self.ask("POST", path, body, **kwargs)
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+
+@pytest.fixture
+def asking():
+    return Asking
+
+
+@pytest.fixture
+def api(storefront):
+    return Asking(storefront)
+
+
+@pytest.fixture
+def at(now):
+    return now.isoformat()
+
+
+@pytest.fixture
+def world(api, member, other_member, now, at):
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a refund that waits."""
+    earning.publish(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
+
+    def purchase(number, **more):
+        lines = [{"id": "1", "sku": "MUG", "category": "HOME", "quantity": 2, "amount_cents": 55_000}]
+        body = {"id": number, "member": "M-1", "occurred_at": at, "currency": "CNY", "lines": lines, "paid_cents": 55_000, **more}
+        return {name: value for name, value in body.items() if value is not None}
+
+    for number in ("P-1", "P-2"):
+        assert api.post("purchases", purchase(number)).status_code == 201
+    assert api.post("purchases", purchase("P-guest", member=None)).status_code == 202
+    hold = api.post("holds", {"member": "M-1", "points": 100}).json()
+    return {"member": "M-1", "other": "M-2", "purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "body": purchase}

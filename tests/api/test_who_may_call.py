@@ -1,0 +1,122 @@
+"""Every endpoint of the API for every kind of caller. A new endpoint must be named here, or the first test fails."""
+
+import pytest
+from django.urls import get_resolver
+
+pytestmark = pytest.mark.django_db
+
+# Route, method, scope a key needs, whether a member's own token may, and a good body (a function of the world and of now).
+LINES = [{"amount_cents": 1_000}]
+PROFILE = {"name": "Sample Member"}
+ENDPOINTS = {
+    ("members/{member}", "GET"): ("members:read", 200, None),
+    ("members/{member}", "PUT"): ("members:write", 200, lambda w, at: PROFILE),
+    ("members/{member}/token", "POST"): ("tokens:issue", 201, None),
+    ("members/{member}/account", "GET"): ("points:read", 200, None),
+    ("members/{member}/entries", "GET"): ("points:read", 200, None),
+    ("members/{member}/lots", "GET"): ("points:read", 200, None),
+    ("members/{member}/purchases", "GET"): ("purchases:read", 200, None),
+    ("members/{member}/spends", "POST"): ("points:spend", 201, lambda w, at: {"points": 5, "subject": "game/1"}),
+    ("programme", "GET"): (None, 200, None),
+    ("quotes", "POST"): ("points:read", 200, lambda w, at: {"member": w["member"], "lines": LINES}),
+    ("holds", "POST"): ("points:spend", 201, lambda w, at: {"member": w["member"], "points": 5}),
+    ("holds/{hold}", "GET"): ("points:read", 200, None),
+    ("holds/{hold}/capture", "POST"): ("points:spend", 200, lambda w, at: {"points": 5}),
+    ("holds/{hold}/release", "POST"): ("points:spend", 200, None),
+    ("purchases", "POST"): ("purchases:write", 201, lambda w, at: w["body"]("P-9")),
+    ("purchases/{purchase}/refunds", "POST"): ("purchases:write", 201, lambda w, at: {"id": "R-1", "occurred_at": at, "amount_cents": 500}),
+    ("purchases/{purchase}/delivered", "POST"): ("purchases:write", 200, lambda w, at: {"occurred_at": at}),
+    ("purchases/{guest}/claim", "POST"): ("purchases:write", 200, lambda w, at: {"member": w["other"]}),
+    ("refunds", "POST"): ("purchases:write", 202, lambda w, at: {"id": "R-9", "occurred_at": at, "amount_cents": 500}),
+}
+OWN = {"me", "me/account", "me/entries", "me/lots", "me/purchases"}
+NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}"}
+every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
+scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
+
+
+def routes(patterns, prefix=""):
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from routes(pattern.url_patterns, route)
+        elif route.startswith("api/v1/"):
+            for name, shown in NAMES.items():
+                route = route.replace(name, shown)
+            view = pattern.callback
+            methods = {method.upper() for method in view.initkwargs.get("http_method_names", view.cls.http_method_names) if hasattr(view.cls, method)}
+            yield route.removeprefix("api/v1/"), methods - {"OPTIONS", "HEAD"}
+
+
+def test_every_endpoint_stands_in_the_table():
+    found = dict(routes(get_resolver().url_patterns))
+    named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS} | {(path, "GET") for path in OWN}
+    assert {(path, method) for path, methods in found.items() for method in methods} == named
+
+
+def send(asking, client, world, at, path, method, **kwargs):
+    body = ENDPOINTS[path, method][2]
+    return asking(client).ask(method, path.format(**{name: value for name, value in world.items() if name != "body"}), body and body(world, at), **kwargs)
+
+
+def answer(response):
+    return response.status_code, response.json().get("code")
+
+
+@every_endpoint
+def test_nobody_is_asked_who_they_are(asking, anonymous, world, at, path, method):
+    scope, good, _body = ENDPOINTS[path, method]
+    assert answer(send(asking, anonymous, world, at, path, method)) == ((401, "not_authenticated") if scope else (good, None))
+
+
+@scoped
+def test_a_key_with_the_scope_may(asking, client_with, world, at, path, method):
+    scope, good, _body = ENDPOINTS[path, method]
+    assert send(asking, client_with(scope), world, at, path, method).status_code == good
+
+
+@scoped
+def test_a_key_with_every_other_scope_may_not(asking, client_with, world, at, path, method):
+    scope = ENDPOINTS[path, method][0]
+    others = {other for other, *_ in ENDPOINTS.values() if other} - {scope}
+    response = send(asking, client_with(*others), world, at, path, method)
+    assert (*answer(response), response.json()["scope"]) == (403, "scope_missing", scope)
+
+
+@scoped
+@pytest.mark.parametrize("whose", ["member_client", "other_member_client"])
+def test_a_members_token_opens_no_path_of_the_storefronts(asking, request, world, at, path, method, whose):
+    response = send(asking, request.getfixturevalue(whose), world, at, path, method)
+    assert response.status_code == 403
+    assert response.json()["code"] in ("own_paths_only", "members_may_not")
+
+
+@pytest.mark.parametrize("path", sorted(OWN))
+def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, other_member_client, world, path):
+    named = path.replace("me", "members/{}", 1)
+    assert asking(member_client).get(path).json() == api.get(named.format("M-1")).json()
+    assert asking(other_member_client).get(path).json() == api.get(named.format("M-2")).json()
+    assert answer(api.get(path)) == (403, "member_token_needed")
+
+
+@pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
+def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
+    nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"}
+    expected = 202 if path.endswith("/refunds") else 404
+    assert send(asking, storefront, nowhere, at, path, method).status_code == expected
+
+
+@pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if at[1] == "POST" and at[0] not in ("quotes", "members/{member}/token")], ids=lambda value: value)
+def test_a_write_needs_an_idempotency_key_and_is_answered_once(asking, storefront, world, at, path, method):
+    assert answer(send(asking, storefront, world, at, path, method, key="")) == (400, "key_missing")
+    first = send(asking, storefront, world, at, path, method, key="once")
+    again = send(asking, storefront, world, at, path, method, key="once")
+    assert (again.status_code, again.content, again["Idempotent-Replayed"]) == (first.status_code, first.content, "true")
+    assert first.status_code < 300
+    assert "Idempotent-Replayed" not in first
+
+
+@every_endpoint
+def test_another_method_is_405(api, world, path, method):
+    address = path.format(**{name: value for name, value in world.items() if name != "body"})
+    assert answer(api.ask("DELETE", address)) == (405, "method_not_allowed")
