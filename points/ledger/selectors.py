@@ -1,12 +1,13 @@
 """Questions to the books. Reads treat as gone what is due, swept or not; `look` is what the verbs begin with and holds the lock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, F, Q, QuerySet, Sum, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -211,6 +212,41 @@ def balance(*, member_id: UUID, now: datetime) -> Balance:
     back = lapsed["good"] or 0
     settles = min(back, account.debt)
     return Balance(account.available - due + back - settles, account.held - (lapsed["all"] or 0), account.pending, account.debt - settles)
+
+
+def balances_at(*, as_of: datetime) -> Iterator[tuple[str, int]]:
+    """The storefront's id and the available points of every account at that instant, by when things happened, by id.
+
+    What had expired by then is gone, swept or not. Reads a batch at a time, however many there are.
+    """
+    came = Entry.objects.filter(member_id=OuterRef("member_id"), occurred_at__lte=as_of).order_by().values("member_id")
+    due = Lot.objects.filter(member_id=OuterRef("member_id"), is_open=True, is_pending=False, expires_at__lte=as_of).order_by().values("member_id")
+    points = Coalesce(Subquery(came.annotate(n=Sum("available_change")).values("n")), 0) - Coalesce(Subquery(due.annotate(n=Sum("remaining")).values("n")), 0)
+    accounts = Account.objects.order_by("member__external_id").annotate(points=points)
+    yield from accounts.values_list("member__external_id", "points").iterator(chunk_size=2000)
+
+
+class Sums(NamedTuple):
+    """Everything ever booked: `clawed_back` without what was `waived`, `left` is what is available."""
+
+    earned: int
+    clawed_back: int
+    waived: int
+    expired: int
+    left: int
+
+
+def sums() -> Sums:
+    """What all books come to. Reads every entry: for a report, never for a decision."""
+    kinds = Entry.Kind
+    clawback = Q(kind=kinds.CLAWBACK)
+    booked = Entry.objects.aggregate(
+        earned=Sum("points", filter=Q(kind=kinds.EARN), default=0),
+        clawed_back=Sum(F("points") - F("waived"), filter=clawback, default=0),
+        waived=Sum("waived", filter=clawback, default=0),
+        expired=Sum("points", filter=Q(kind=kinds.EXPIRE), default=0),
+    )
+    return Sums(**booked, left=Account.objects.aggregate(n=Sum("available", default=0))["n"])
 
 
 def expiring(*, member_id: UUID, now: datetime, limit: int = 12) -> list[dict]:
