@@ -70,6 +70,11 @@ def refunds_of(*, member_id: UUID, purchase_id: UUID) -> list[Refund]:
     return list(Refund.objects.filter(member_id=member_id, purchase_id=purchase_id).order_by("recorded_at", "id"))
 
 
+def has_refund(*, number: PurchaseNumber, external_id: str) -> bool:
+    """Whether that refund was applied to that purchase."""
+    return Refund.objects.filter(member_id=number.member_id, purchase_id=number.purchase_id, external_id=external_id).exists()
+
+
 def waiting_for(*, purchase_ref: str) -> list[UnmatchedRefund]:
     """The refunds that came before their purchase, the earliest first; locked, so that nobody decides on them meanwhile."""
     waiting = UnmatchedRefund.objects.filter(purchase_ref=purchase_ref, status=UnmatchedRefund.Status.WAITING)

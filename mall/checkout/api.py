@@ -44,6 +44,7 @@ SENTENCES = {
     "screened": gettext_lazy("Risk control lets this member use no points now."),
     "share_of_order": gettext_lazy("Points may pay at most %(percent)s %% of the order."),
     "spent": gettext_lazy("%(points)s held points were spent."),
+    "undecided": gettext_lazy("The refund could not be applied. It is kept for an operator."),
     "waiting": gettext_lazy("The purchase is not known yet. The refund is kept and applied with it."),
     "parked": gettext_lazy("The refund names no purchase. It is kept for an operator."),
     "guest": gettext_lazy("The purchase names no member. It is kept until somebody claims it."),
@@ -493,7 +494,10 @@ class RefundsView(APIView):
         summary="Money of an order was given back",
         description="Spent points come back to their own lots, then what is no longer earned is taken back. Any number of times, by amount or by line.",
         request=RefundGiven,
-        responses={201: RefundedShown, 202: OpenApiResponse(RefundedShown, description="The purchase is not known yet: the refund waits for it.")},
+        responses={
+            201: RefundedShown,
+            202: OpenApiResponse(RefundedShown, description="The purchase is not known yet and the refund waits for it, or an operator decides."),
+        },
         examples=[
             OpenApiExample("Half of it", {"id": "R-1", "occurred_at": "2026-03-05T12:00:00+08:00", "amount_cents": 6150}, request_only=True),
             OpenApiExample(
@@ -513,7 +517,9 @@ class RefundsView(APIView):
         activity.refuse_untimely(refund.occurred_at, now=now)
         done = services.refund(purchase_ref=id_in_address("purchase", purchase), facts=refund, actor=request.auth.identity, now=now)
         if done.settlement is None:
-            kept = {"id": refund.id, "status": "waiting", **_KEPT, "explanation": sentences([{"code": "waiting"}], _language(request))}
+            waits = done.waiting is not None and done.waiting.status == RefundStatus.WAITING
+            why = sentences([{"code": "waiting" if waits else "undecided"}], _language(request))
+            kept = {"id": refund.id, "status": "waiting" if waits else "parked", **_KEPT, "explanation": why}
             return Response(RefundedShown(kept).data, status=202)
         settled = done.settlement
         shown = {

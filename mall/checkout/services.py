@@ -82,7 +82,7 @@ class Paid(NamedTuple):
 
 
 class Refunded(NamedTuple):
-    """`waiting` instead of a settlement where the purchase is not known yet."""
+    """`waiting` instead of a settlement where the purchase is not known yet, or an operator has to decide."""
 
     settlement: RefundSettlement | None
     waiting: UnmatchedRefund | None = None
@@ -262,7 +262,7 @@ def refund(*, purchase_ref: str, facts: facts_rules.Refund, member_ref: str = ""
     if number.purchase_id is None:
         return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, member_ref=member_ref, facts=facts, why="", now=now))
     kept = activity.unmatched(purchase_ref=purchase_ref, external_id=facts.id)
-    if kept is not None and kept.status != UnmatchedRefund.Status.APPLIED:
+    if kept is not None and not activity.has_refund(number=number, external_id=facts.id):
         return Refunded(None, recording.keep_refund(purchase_ref=purchase_ref, member_ref=member_ref, facts=facts, why="", now=now), replayed=True)
     assert number.member is not None
     _refuse_others(member_ref, number.member)
