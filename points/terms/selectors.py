@@ -8,5 +8,10 @@ def terms() -> Terms:
     return Terms.current()
 
 
+def are_set() -> bool:
+    """Whether anybody has ever set the terms; until then those in force are nobody's decision."""
+    return Terms.current().pk is not None
+
+
 def restore_grace() -> timedelta:
     return timedelta(days=Terms.current().restore_grace_days)
