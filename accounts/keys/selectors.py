@@ -25,6 +25,11 @@ def by_prefix(prefix: str) -> StorefrontKey | None:
     return row
 
 
+def by_name(name: str) -> StorefrontKey | None:
+    """The newest key of that name that is not revoked."""
+    return StorefrontKey.objects.filter(name=name, revoked_at=None).order_by("-id").first()
+
+
 def forget(prefix: str) -> None:
     """This process reads the row anew at the next request."""
     _held.pop(prefix, None)

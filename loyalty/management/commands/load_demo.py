@@ -1,0 +1,161 @@
+"""Puts the demo programme in place: settings, two operators, a storefront key, real purchases as a sample, and something to look at.
+
+Everything in it is a sample and says so. What is there already stays as it is, so it may be run again, also after it was interrupted.
+The logins and the key are made on this machine and written to DEMO_JSON, readable by its owner only. They are kept nowhere else: where
+the file is gone, new ones take the place of the old ones.
+"""
+
+import json
+import os
+import secrets
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+from django.utils import timezone
+
+from accounts.activity.rules import Line, Purchase, Refund
+from accounts.keys import rules as key_rules
+from accounts.keys import selectors as keys_seen
+from accounts.keys import services as keys
+from accounts.keys.models import Scope
+from accounts.members import services as members
+from loyalty.console import services as console
+from loyalty.programme.models import Programme
+from mall.checkout import selectors as till
+from mall.checkout import services as checkout
+from points.adjustments import services as adjustments
+from points.adjustments.models import AdjustmentLimit
+from points.earning import selectors as earning
+from points.earning import services as earning_verbs
+from points.terms.models import Terms
+from points.totals import services as totals
+
+ACTOR = "demo"
+SAMPLE = Path(settings.BASE_DIR) / "loyalty" / "demo" / "journey_sample.csv.gz"
+# The sample's currency; the stores' zone. Its times carry no zone and are taken as UTC.
+CURRENCY, ZONE = "USD", "America/New_York"
+KEY_NAME = "Sample storefront (demo)"
+# Role → login.
+OPERATORS = {"administrator": "sample-administrator", "finance": "sample-finance"}
+# What each role may move alone: points per adjustment, per day. The sample adjustment is beyond it.
+LIMITS = {"administrator": (1000, 5000), "finance": (500, 2000)}
+MEMBERS = ("M-1001", "M-1002", "M-1003")
+ADJUSTMENT = uuid5(NAMESPACE_URL, "loyalty:demo:adjustment")
+
+
+class Command(BaseCommand):
+    help = "Put the demo programme in place: settings, sample operators, a sample key, real purchases as a sample. Running it again changes nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--file", type=Path, default=SAMPLE, metavar="FILE", help="the purchases to replay (default: the sample in loyalty/demo)")
+
+    @no_translations
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        if not os.environ.get("DEMO_JSON"):
+            raise CommandError("Say in DEMO_JSON to which file the sample logins and the sample key shall be written.")
+        start = self._settings(now=timezone.now())
+        self.stdout.write("Sample purchases: 50 households of 84.51°'s Complete Journey, moved to end this week. See loyalty/demo/README.md.")
+        call_command("replay", file, shift_to=start, stdout=self.stdout, stderr=self.stderr)
+        self._samples(start)
+        self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
+        totals.refresh(now=timezone.now())
+
+    def _settings(self, *, now: datetime) -> datetime:
+        """Settings that nobody has made yet. Gives the moment at which the programme began: to there the purchases are moved."""
+        if not Programme.objects.exists():
+            Programme(currency=CURRENCY, zone=ZONE).save()
+        if not Terms.objects.exists():
+            Terms(expiry=Terms.Expiry.MONTHS, length=12).save()
+        if till.burn_policy() is None:
+            checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
+        if earning.current() is None:
+            earning_verbs.publish(points_per_unit=Decimal(1), categories={}, actor=ACTOR, now=now)
+        if Group.objects.filter(name__in=OPERATORS).count() < len(OPERATORS):
+            console.load_roles()
+        if not AdjustmentLimit.objects.exists():
+            for role, (alone, daily) in LIMITS.items():
+                AdjustmentLimit(group=Group.objects.get(name=role), per_adjustment=alone, per_day=daily).save()
+        return earning.version(1).published_at
+
+    def _samples(self, start: datetime) -> None:
+        """Members whose ids are easy to type, and what waits for an operator: two refunds and an adjustment."""
+        made = {name: members.register(external_id=name, name=f"Sample Member {name[2:]}", now=start)[0] for name in MEMBERS}
+        for number, name in (("SAMPLE-1", "M-1002"), ("SAMPLE-2", "M-1003")):
+            lines = (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))
+            checkout.pay(member_id=made[name].id, facts=Purchase(number, start, CURRENCY, 32_800, lines), actor=ACTOR, now=start)
+        checkout.park_refund(facts=Refund("SAMPLE-R-1", start, 6400), member_ref="M-1002", actor=ACTOR, now=start)
+        checkout.refund(purchase_ref="SAMPLE-99", facts=Refund("SAMPLE-R-2", start, 1500), actor=ACTOR, now=start)
+
+    def _secrets(self, path: Path, *, now: datetime) -> None:
+        """Operators, the adjustment that one of them asks for, and the key. Writes the file where anything in it is new."""
+        known = self._read(path)
+        operators = []
+        for role, name in OPERATORS.items():
+            operators.append(self._operator(name, role, next((one for one in known.get("operators", []) if one["name"] == name), {})))
+        asking = get_user_model().objects.get(username=OPERATORS["finance"])
+        asked = members.ensure(external_id="M-1003", now=now)
+        adjustments.request(
+            member_id=asked.id,
+            points=2500,
+            reason="Sample: a parcel was lost. Beyond the limit, so a second person decides.",
+            operator_id=asking.pk,
+            key=ADJUSTMENT,
+            now=now,
+        )
+        shown = {
+            "url": os.environ.get("LOYALTY_URL", settings.PUBLIC_URL),
+            "currency": Programme.current().currency,
+            "storefront_key": self._key(known.get("storefront_key", ""), now),
+            "operators": operators,
+        }
+        if shown != known:
+            _write_private(path, json.dumps(shown, indent=1, ensure_ascii=False))
+            self.stdout.write(f"The sample logins and the sample key are in {path}.")
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            known = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{path} cannot be read: {error}. Move it away, and new logins and a new key are made.") from error
+        return known if isinstance(known, dict) else {}
+
+    def _operator(self, name: str, role: str, known: dict[str, str]) -> dict[str, str]:
+        operator, made = get_user_model().objects.get_or_create(username=name, defaults={"is_staff": True, "last_name": "Sample"})
+        if made:
+            operator.groups.set([Group.objects.get(name=role)])
+        if not known or not operator.check_password(known["password"]):
+            known = {"name": name, "password": secrets.token_urlsafe(12), "role": role}
+            operator.set_password(known["password"])
+            operator.save(update_fields=["password"])
+            if not made:
+                self.stdout.write(f"{name} has a new password; what the file said of it was not there or not right.")
+        return known
+
+    def _key(self, known: str, now: datetime) -> str:
+        written = key_rules.read(known)
+        key = keys_seen.by_prefix(written[0]) if written else None
+        if written and key and key_rules.opens(key.lock, written[1], now):
+            return known
+        old = keys_seen.by_name(KEY_NAME)
+        if old is None:
+            return keys.issue(name=KEY_NAME, scopes=Scope.values, actor=ACTOR, now=now)[1]
+        self.stdout.write("The sample key has a new secret; what the file said of it was not there or not right.")
+        return keys.rotate(key_id=old.id, grace=timedelta(0), actor=ACTOR, reason="The file with its text is gone.", now=now)[1]
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner may read it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    beside.replace(path)
