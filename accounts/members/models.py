@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
@@ -26,6 +27,11 @@ class Member(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [models.CheckConstraint(condition=~models.Q(referred_by=models.F("id")), name="member_not_invited_by_itself")]
+        # How operators find a member; most members have the one or the other.
+        indexes = [
+            models.Index(fields=["phone"], name="member_by_phone", condition=~models.Q(phone="")),
+            models.Index(Lower("email"), name="member_by_email", condition=~models.Q(email="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.external_id} {self.name}".strip()

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.utils.translation import gettext_lazy as _
+# Marks a title for translation; it is translated where it is shown.
+_ = str
 
 VIEW = ("accounts.view_*", "points.view_*", "mall.view_*", "tiers.view_*", "riskcontrol.view_*", "loyalty.view_programme")
 NOT_FOR_EVERYBODY = ("accounts.view_storefrontkey",)
@@ -43,7 +44,7 @@ def _any(name: str, patterns: Iterable[str]) -> bool:
 
 
 # Group of the navigation → title and the apps whose pages stand there unless PLACES says otherwise.
-GROUPS: Mapping[str, tuple[Any, tuple[str, ...]]] = {
+GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "members": (_("Members"), ("accounts",)),
     "points": (_("Points"), ("points",)),
     "mall": (_("Mall"), ("mall",)),
@@ -159,9 +160,9 @@ def round_up(value: int) -> int:
 
 
 UNFOLD = {
-    "SITE_TITLE": _("Loyalty"),
-    "SITE_HEADER": _("Loyalty"),
-    "SITE_SUBHEADER": _("Members, points, mall"),
+    "SITE_TITLE": "loyalty.console.selectors.site_title",
+    "SITE_HEADER": "loyalty.console.selectors.site_title",
+    "SITE_SUBHEADER": "loyalty.console.selectors.site_subtitle",
     "SITE_SYMBOL": "loyalty",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "loyalty.console.selectors.favicon"}],

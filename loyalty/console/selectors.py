@@ -45,7 +45,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             groups[place.group].append((place.order, title, {"title": title, "icon": place.icon, "link": link}))
     home = {"title": "", "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]}
     shown = [
-        {"title": rules.GROUPS[name][0], "separator": True, "items": [item for _order, _title, item in sorted(found, key=lambda row: row[:2])]}
+        {"title": _(rules.GROUPS[name][0]), "separator": True, "items": [item for _order, _title, item in sorted(found, key=lambda row: row[:2])]}
         for name, found in groups.items()
         if found
     ]
@@ -61,6 +61,14 @@ def environment(request: HttpRequest) -> list[str] | None:
     if settings.ENVIRONMENT_NAME:
         return [settings.ENVIRONMENT_NAME, "danger" if settings.ENVIRONMENT_NAME.lower() == "production" else "info"]
     return None if settings.SECURE else [_("Local"), "info"]
+
+
+def site_title(request: HttpRequest) -> str:
+    return _("Loyalty")
+
+
+def site_subtitle(request: HttpRequest) -> str:
+    return _("Members, points, mall")
 
 
 def favicon(request: HttpRequest) -> str:

@@ -13,12 +13,15 @@ KINDS = {"earned": ["earn"], "spent": ["spend", "capture"], "expired": ["expire"
 DAYS_KEPT_COMPLETE = 14
 
 
-def refresh(*, now: datetime) -> int:
-    """Put together today's row and every earlier one of the last two weeks that was not complete; how many it wrote."""
+def refresh(*, again: bool = False, now: datetime) -> int:
+    """Put together today's row and every earlier one of the last two weeks that was not complete; how many it wrote.
+
+    `again`: all of the two weeks, for entries that were booked into days gone by, as a replay does.
+    """
     zone = programme.zone(now=now)
     today = local_date(now, zone)
     days = [today - timedelta(days=back) for back in range(DAYS_KEPT_COMPLETE)]
-    complete = {row.day for row in DayTotals.objects.filter(day__in=days) if row.computed_at >= end_of_day(row.day, zone)}
+    complete = set() if again else {row.day for row in DayTotals.objects.filter(day__in=days) if row.computed_at >= end_of_day(row.day, zone)}
     missing = [day for day in days if day not in complete]
     held = Account.objects.aggregate(accounts=Count("pk"), **{name: Sum(name, default=0) for name in ("available", "held", "pending", "debt")})
     rows = [DayTotals(day=day, computed_at=now, **_flow(day, zone), **(held if day == today else {})) for day in missing]

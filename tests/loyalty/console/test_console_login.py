@@ -9,7 +9,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from loyalty.audit.models import AuditEntry
 
-from .conftest import PASSWORD
+PASSWORD = "a-sample-password-of-tests"
 
 pytestmark = pytest.mark.django_db
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.members import services as members
 from loyalty.audit.models import AuditEntry, JobRun
+from loyalty.lib.localtime import local_date
 from loyalty.outbox.models import OutboxRow
 from loyalty.programme.models import Programme
 from points.adjustments import services as adjustments
@@ -89,7 +90,7 @@ class TestOverview:
 class TestTotals:
     def test_the_rows_say_what_the_entries_say(self, history, now):
         totals.refresh(now=now)
-        today = DayTotals.objects.get(day=Programme().zone_at(now) and now.astimezone(Programme().zone_at(now)).date())
+        today = DayTotals.objects.get(day=local_date(now, Programme().zone_at(now)))
         sums = {name: sum(Account.objects.values_list(name, flat=True)) for name in ("available", "held", "pending", "debt")}
         assert {name: getattr(today, name) for name in sums} == sums
         earned = sum(Entry.objects.filter(kind="earn").values_list("points", flat=True))
@@ -98,6 +99,14 @@ class TestTotals:
     def test_a_day_that_is_complete_is_not_read_again(self, history, now):
         assert totals.refresh(now=now) == 14
         assert totals.refresh(now=now) == 1
+
+    def test_what_is_booked_into_a_day_gone_by_is_in_its_row_after_the_night(self, member, now):
+        totals.refresh(now=now)
+        earlier = now - timedelta(days=3)
+        more_entries(member, 1, earlier)
+        assert not sum(DayTotals.objects.values_list("earned", flat=True))
+        assert totals.refresh(again=True, now=now) == 14
+        assert sum(DayTotals.objects.values_list("earned", flat=True)) == 10
 
     def test_yesterday_is_finished_by_the_first_run_of_today(self, history, now):
         totals.refresh(now=now)
