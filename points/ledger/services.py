@@ -62,6 +62,10 @@ class NotSpent(BusinessError):
     code, status, title = "not_spent", 422, _("Only spent points can be given back.")
 
 
+class NotEarned(BusinessError):
+    code, status, title = "not_earned", 422, _("Only earned points can be taken back.")
+
+
 class ClawbackExceedsEarning(BusinessError):
     code, status, title = "clawback_exceeds_earning", 422, _("More points than were earned cannot be taken back.")
 
@@ -74,9 +78,10 @@ class SelfTransfer(BusinessError):
     code, status, title = "self_transfer", 422, _("Points cannot be transferred to oneself.")
 
 
-_UPDATE_LOT = """
-UPDATE points_lot SET remaining = %s, held = %s, is_open = %s, is_pending = %s, available_at = coalesce(%s, available_at), expires_at = %s
- WHERE id = %s AND member_id = %s"""
+_UPDATE_LOTS = """
+UPDATE points_lot l SET remaining = n.remaining, held = n.held, is_open = n.remaining > 0, is_pending = n.is_pending,
+       available_at = coalesce(n.available_at, l.available_at), expires_at = n.expires_at
+  FROM (VALUES {}) n (id, remaining, held, is_pending, available_at, expires_at) WHERE l.id = n.id AND l.member_id = %s"""
 
 
 class _Act:
@@ -137,6 +142,7 @@ class _Act:
 
         entries, own = [], None
         for draft in book.journal:
+            assert self.key or not draft.main, "an act has a key"
             entry = Entry(
                 id=new_id(),
                 member_id=member,
@@ -187,10 +193,12 @@ class _Act:
                     "expires_at": lot.expires_at,
                 }
                 values += [row[column] for column in columns]
-        for lot in book.lots.values():
-            if lot.fresh is None and lot.state() != lot.before:
-                sql.append(_UPDATE_LOT)
-                values += [lot.remaining, lot.held, lot.remaining > 0, lot.is_pending, lot.available_at, lot.expires_at, lot.id, member]
+        changed = [lot for lot in book.lots.values() if lot.fresh is None and lot.state() != lot.before]
+        if changed:
+            sql.append(_UPDATE_LOTS.format(", ".join(["(%s, %s, %s, %s, %s::timestamptz, %s::timestamptz)"] * len(changed))))
+            for lot in changed:
+                values += [lot.id, lot.remaining, lot.held, lot.is_pending, lot.available_at, lot.expires_at]
+            values.append(member)
 
         takes = [(entry, take) for entry, draft in zip(entries, book.journal, strict=True) for take in draft.takes]
         if takes:
@@ -510,13 +518,16 @@ def clawback(
 ) -> Entry:
     """Take back `points` of the earning `entry_id`: from its lot; what of it is held or was spent, from other lots, then as debt.
 
-    What of it had expired is waived, and the entry says so. Refuses: PointsNotPositive, EntryUnknown, ClawbackExceedsEarning, KeyConflict.
+    What of it had expired is waived, and the entry says so. Refuses: PointsNotPositive, EntryUnknown, NotEarned,
+    ClawbackExceedsEarning, KeyConflict.
     """
     _positive(points)
     act = _Act(member_id, key=key, content=("clawback", entry_id, points, subject), need=points, subject=subject, actor=actor, reason=reason, now=now)
     if act.answer:
         return act.answer
     entry = selectors.entry_of(member_id=member_id, entry_id=entry_id)
+    if entry.kind not in (Entry.Kind.EARN, Entry.Kind.ADJUST) or entry.available_change < 0:
+        raise NotEarned
     lot = selectors.lot_of(member_id=member_id, entry_id=entry_id)
     act.book.bring([lot])
     own = act.book.lots[lot.id]
