@@ -1,0 +1,375 @@
+"""What is measured: each path, done by us and by what stands beside it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from http.client import HTTPConnection
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import psycopg2
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.keys import services as keys
+from accounts.members.models import Member
+from loyalty.outbox import services as outbox
+from points.ledger import events, selectors, services
+from points.ledger.models import Entry, Source
+
+from . import load
+from .load import Load
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CEILING = HERE.parent / "ceiling"
+
+OURS, SWEPT, YOUNG, OLD = "bench_ours", "bench_swept", "bench_young", "bench_old"
+RAW, RAW_SWEPT = "bench_ceiling", "bench_ceiling_swept"
+
+# Coprime to every number of members here, so that a walk in such steps meets each member once before any a second time.
+STRIDE = 7919
+BATCH = 1000
+READ_LOTS = 10
+
+
+class Size(NamedTuple):
+    """How much there is to measure on. `batches` are those of the sweep in one round."""
+
+    rounds: int
+    seconds: float
+    members: int
+    lots: int
+    batches: int
+    replayed: int
+    young: tuple[int, int]
+    old: tuple[int, int]
+
+
+# Members and, before their open lots, earnings that were spent: 5,000 × 20 entries, 30,000 × 100.
+FULL = Size(rounds=5, seconds=2, members=20_000, lots=40, batches=7, replayed=450, young=(5_000, 5), old=(30_000, 45))
+QUICK = Size(rounds=3, seconds=1, members=5_000, lots=40, batches=2, replayed=100, young=(1_000, 5), old=(5_000, 45))
+
+
+class Measured(NamedTuple):
+    """One side of a case in one round; times in seconds."""
+
+    per_second: float
+    writes_per_call: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+
+
+Side = Callable[[int], Measured]
+
+
+class Case(NamedTuple):
+    """`aim` is the least that ours ÷ the other side should be; `beside` names the other side."""
+
+    name: str
+    ours: Side
+    other: Side
+    aim: float | None = None
+    beside: str = "the ceiling"
+
+
+def heard(event: Any) -> None:
+    """Somebody listens; nothing is done here, since nothing is delivered (see the package's essay)."""
+
+
+def listen() -> None:
+    for topic in (events.EARNED, events.SPENT, events.EXPIRED):
+        outbox.subscribe(topic)(heard)
+    outbox._deliver_lines = lambda **_: None  # type: ignore[assignment]
+
+
+def quantile(times: Sequence[float], share: float) -> float | None:
+    return sorted(times)[int(len(times) * share)] if times else None
+
+
+class Bench:
+    """The databases of one run, and the cases on them."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.server = dict(connection.settings_dict)
+        self.members: dict[str, list[UUID]] = {}
+        self.walked: Counter[str] = Counter()
+
+    # The databases
+
+    def build(self, tell: Callable[[str], None]) -> None:
+        """Make every database anew. Ours are copies of the one that Django's settings name, which must be empty."""
+        if Member.objects.exists():
+            raise SystemExit("The benchmark copies the database that DATABASE_URL names, and needs an empty one: this one has members.")
+        size = self.size
+        tell(f"filling our books: {size.members:,} members, {size.members * size.lots:,} lots")
+        self._ours(OURS, members=size.members, lots=size.lots)
+        tell("filling the ceiling's")
+        self._raw(RAW, members=size.members, lots=size.lots)
+        swept = BATCH * size.batches * (size.rounds + 1)
+        tell(f"filling both for the sweep: {swept * 5:,} lots are due")
+        self._ours(SWEPT, members=swept, lots=7, due=5)
+        self._raw(RAW_SWEPT, members=swept, lots=7, due=5)
+        for name, (members, history) in ((YOUNG, size.young), (OLD, size.old)):
+            tell(f"filling our books for the read: {members * (2 * history + READ_LOTS):,} entries")
+            self._ours(name, members=members, lots=READ_LOTS, history=history)
+        load.use(OURS)
+
+    def drop(self) -> None:
+        connection.close()
+        with self._admin() as cursor:
+            for name in (OURS, SWEPT, YOUNG, OLD, RAW, RAW_SWEPT):
+                cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _connect(self, database: str) -> Any:
+        link = psycopg2.connect(host=self.server["HOST"], port=self.server["PORT"], user=self.server["USER"], password=self.server["PASSWORD"], dbname=database)
+        link.autocommit = True
+        return link
+
+    def _admin(self) -> Any:
+        return self._connect("postgres").cursor()
+
+    def _ours(self, name: str, *, members: int, lots: int, due: int = 0, history: int = 0) -> None:
+        connection.close()
+        with self._admin() as cursor:
+            cursor.execute(f'CREATE DATABASE {name} TEMPLATE "{self.server["NAME"]}"')
+        load.use(name)
+        now = _now()
+        with transaction.atomic(), connection.cursor() as cursor:
+            made = Member.objects.bulk_create((Member(external_id=f"bench-{n}", created_at=now) for n in range(members)), batch_size=5000)
+            cursor.execute((HERE / "books.sql").read_text(), {"lots": lots, "due": due, "history": history})
+        self.members[name] = [member.id for member in made]
+        if name == OURS:
+            self.hot = Member.objects.create(external_id="bench-hot", created_at=now).id
+            _earn(self.hot, 10**12, "seed/hot")
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM (ANALYZE)")
+        load.use(self.server["NAME"])
+
+    def _raw(self, name: str, *, members: int, lots: int, due: int = 0) -> None:
+        with self._admin() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+        with self._connect(name).cursor() as cursor:
+            cursor.execute((CEILING / "schema.sql").read_text())
+            cursor.execute((CEILING / "seed.sql").read_text(), {"members": members, "lots": lots, "due": due})
+            cursor.execute("VACUUM (ANALYZE)")
+
+    # The cases
+
+    def cases(self, port: int, key: str) -> list[Case]:
+        earn = Case("earn", self._verb(lambda member, key: _earn(member, 100, key)), self._script("earn"), 0.30)
+        spends = [
+            Case(f"spend from {lots} lot{'s' * (lots > 1)}", self._verb(partial(_spend, points)), self._script(f"spend_{lots}"), aim)
+            for lots, points, aim in ((1, 10, 0.30), (3, 250, 0.35), (10, 950, None))
+        ]
+        hold = Case("hold, then capture", self._verb(_hold_and_capture, entries=2), self._script("hold_capture", entries=2))
+        hot = Case(
+            "spend, 64 clients on one member",
+            self._verb(lambda _member, key: _spend(10, self.hot, key), clients=64),
+            self._script("spend_one_member", clients=64),
+        )
+        http = Case("HTTP spend, requests", self._spends(port, key), self._noops(port), 0.20, "a no-op view")
+        sweep = Case("sweep, lots", self._sweep, self._raw_sweep, 0.60)
+        reads = [
+            Case(f"read at {members * (2 * history + READ_LOTS):,} entries", self._read(name), self._raw_read(name), None, "one raw statement")
+            for name, (members, history) in ((YOUNG, self.size.young), (OLD, self.size.old))
+        ]
+        return [earn, *spends, hold, hot, http, sweep, *reads]
+
+    def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1) -> Side:
+        def measure(round_: int) -> Measured:
+            members, first, before = self.members[OURS], self.walked[OURS], self._entries()
+
+            def one(n: int, key: str) -> None:
+                act(members[(first + n) * STRIDE % len(members)], key)
+
+            done = load.processes(one, database=OURS, clients=clients, seconds=self.size.seconds, name=f"{uuid4()}")
+            self.walked[OURS] += done.calls
+            return _measured(done, written=self._entries() - before, entries=entries)
+
+        return measure
+
+    def _script(self, name: str, *, clients: int = 8, entries: int = 1) -> Side:
+        def measure(round_: int) -> Measured:
+            with self._connect(RAW).cursor() as cursor:
+                before = _one(cursor, "SELECT sum(entries) FROM account")
+                first = self.walked[RAW] // clients
+                script = CEILING / f"{name}.sql"
+                done = load.pgbench(script, database=RAW, clients=clients, seconds=self.size.seconds, first=first, members=self.size.members)
+                self.walked[RAW] += done.calls
+                written = _one(cursor, "SELECT sum(entries) FROM account") - before
+            return _measured(done, written=written, entries=entries)
+
+        return measure
+
+    def _entries(self) -> int:
+        with self._connect(OURS).cursor() as cursor:
+            return _one(cursor, "SELECT sum(last_seq) FROM points_account")
+
+    def _spends(self, port: int, key: str) -> Side:
+        """What a storefront calls: POST /api/v1/members/{member}/spends, with its key and an Idempotency-Key."""
+
+        def measure(round_: int) -> Measured:
+            first, before = self.walked[OURS], self._entries()
+            requests = (
+                _post(f"/api/v1/members/bench-{(first + n) * STRIDE % self.size.members}/spends", key, {"points": 10, "subject": "bench"}) for n in count()
+            )
+            done = load.http(requests, port=port, connections=8, seconds=self.size.seconds * 1.5, status=201)
+            self.walked[OURS] += done.calls
+            return _measured(done, written=self._entries() - before)
+
+        return measure
+
+    def _noops(self, port: int) -> Side:
+        """The same requests, but for the address."""
+
+        def measure(round_: int) -> Measured:
+            requests = (_post("/noop", "", {"points": 10, "subject": "bench"}) for _ in count())
+            return _measured(load.http(requests, port=port, connections=8, seconds=self.size.seconds * 1.5, status=201))
+
+        return measure
+
+    def _sweep(self, round_: int) -> Measured:
+        now = _now()
+
+        def sweep() -> int:
+            return sum(services.expire_due(members=BATCH, actor="bench", now=now).lots for _ in range(self.size.batches))
+
+        lots, seconds = load.once(sweep, database=SWEPT)
+        return Measured(lots / seconds, lots / (5 * BATCH * self.size.batches))
+
+    def _raw_sweep(self, round_: int) -> Measured:
+        with self._connect(RAW_SWEPT).cursor() as cursor:
+            began = perf_counter()
+            lots = sum(_one(cursor, "SELECT sweep(%s)", [BATCH]) for _ in range(self.size.batches))
+            seconds = perf_counter() - began
+        return Measured(lots / seconds, lots / (5 * BATCH * self.size.batches))
+
+    def _read(self, database: str) -> Side:
+        """A member's balance, what expires next, and the last 20 entries, by the selectors that the API asks."""
+
+        def read(member_id: UUID) -> None:
+            now = _now()
+            assert selectors.balance(member_id=member_id, now=now).available
+            assert selectors.expiring(member_id=member_id, now=now)
+            assert len(Entry.objects.filter(member_id=member_id).order_by("-seq")[:20]) == 20
+
+        return self._reader(database, read)
+
+    def _raw_read(self, database: str) -> Side:
+        def read(member_id: UUID) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(_RAW_READ, {"member": member_id, "now": _now()})
+                assert len(cursor.fetchone()[-1]) == 20
+
+        return self._reader(database, read)
+
+    def _reader(self, database: str, read: Callable[[UUID], None]) -> Side:
+        def measure(round_: int) -> Measured:
+            members, first = self.members[database], self.walked[database]
+            done = load.processes(
+                lambda n, _key: read(members[(first + n) * STRIDE % len(members)]), database=database, clients=2, seconds=self.size.seconds * 0.75, name=""
+            )
+            self.walked[database] += done.calls
+            return _measured(done)
+
+        return measure
+
+
+_RAW_READ = """
+SELECT a.available, a.held, a.pending, a.debt,
+       (SELECT json_agg(e) FROM (SELECT expires_at, sum(remaining) FROM points_lot
+         WHERE member_id = a.member_id AND is_open AND NOT is_pending AND expires_at > %(now)s GROUP BY expires_at ORDER BY expires_at LIMIT 12) e),
+       (SELECT json_agg(e) FROM (SELECT * FROM points_entry WHERE member_id = a.member_id ORDER BY seq DESC LIMIT 20) e)
+  FROM points_account a WHERE a.member_id = %(member)s"""
+
+
+def _now() -> datetime:
+    return timezone.now()  # noqa: TID251 (whoever calls a verb here is an edge, and reads the clock once for it)
+
+
+def _measured(done: Load, *, written: int | None = None, entries: int = 1) -> Measured:
+    writes = None if written is None else float(written) / done.calls / entries
+    return Measured(done.per_second, writes, quantile(done.took, 0.50), quantile(done.took, 0.99))
+
+
+def _one(cursor: Any, sql: str, params: Any = None) -> Any:
+    cursor.execute(sql, params)
+    return cursor.fetchone()[0]
+
+
+def _earn(member_id: UUID, points: int, key: str) -> None:
+    services.earn(member_id=member_id, points=points, source=Source.PURCHASE, subject="bench", actor="bench", key=key, now=_now())
+
+
+def _spend(points: int, member_id: UUID, key: str) -> None:
+    services.spend(member_id=member_id, points=points, subject="bench", actor="bench", key=key, now=_now())
+
+
+def _hold_and_capture(member_id: UUID, key: str) -> None:
+    """As at checkout, where time passes between the two: two transactions."""
+    now = _now()
+    common = {"member_id": member_id, "subject": "bench", "actor": "bench", "now": now}
+    held = services.hold(points=10, expires_at=now + timedelta(hours=1), key=f"{key}/hold", **common)
+    services.capture(hold_id=held.id, key=f"{key}/capture", **common)
+
+
+def _post(path: str, key: str, body: dict[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    headers = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": len(content), "Idempotency-Key": uuid4()}
+    if key:
+        headers["Authorization"] = f"Api-Key {key}"
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + content
+
+
+def storefront_key() -> str:
+    """A key for the web server, in our books."""
+    return keys.issue(name="bench", scopes=["points:spend"], actor="bench", now=_now())[1]
+
+
+@contextmanager
+def web_server(port: int, folder: Path) -> Iterator[None]:
+    """gunicorn as `make run` starts it, on our books, with one address more and no rate limit."""
+    server = connection.settings_dict
+    url = f"postgres://{quote(server['USER'], safe='')}:{quote(server['PASSWORD'], safe='')}@{server['HOST']}:{server['PORT']}/{OURS}"
+    env = {**os.environ, "DATABASE_URL": url, "RATE_LIMIT_STOREFRONT": str(10**9), "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    argv = [
+        *(sys.executable, "-m", "gunicorn", "tools.benchmark.server", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
+        *("--workers", "2", "--threads", "4", "--graceful-timeout", "8"),
+    ]
+    with (folder / "web.log").open("wb") as log:
+        process = subprocess.Popen(argv, env=env, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            deadline = perf_counter() + 60
+            while not _serves(port):
+                if process.poll() is not None or perf_counter() > deadline:
+                    raise RuntimeError(f"the web server did not start:\n{(folder / 'web.log').read_text()[-3000:]}")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _serves(port: int) -> bool:
+    asked = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        asked.request("POST", "/noop")
+        return asked.getresponse().status == 201
+    except OSError:
+        return False
+    finally:
+        asked.close()

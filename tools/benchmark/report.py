@@ -1,0 +1,155 @@
+"""Ratios, the table, the machine, and where the document keeps them. Plain values in, text out; only `Machine.here` looks around."""
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+BEGIN, END = "<!-- measured: make bench ARGS=--write -->", "<!-- end of what was measured -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case's rounds: pairs of (ours, the other side), each a mapping of `per_second`, `writes_per_call`, `p50`, `p99`."""
+
+    name: str
+    beside: str
+    rounds: Sequence[tuple[Mapping[str, float | None], Mapping[str, float | None]]]
+    aim: float | None = None
+    at_most: bool = False
+    of: str = "per_second"
+
+    @property
+    def ratios(self) -> list[float]:
+        return [ours[self.of] / other[self.of] for ours, other in self.rounds]  # type: ignore[operator]
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ratios)
+
+    @property
+    def missed(self) -> bool:
+        if self.aim is None:
+            return False
+        return self.ratio > self.aim if self.at_most else self.ratio < self.aim
+
+    def side(self, number: int, what: str) -> float | None:
+        values = [pair[number][what] for pair in self.rounds]
+        return None if None in values else median(values)  # type: ignore[type-var]
+
+    def writes_wrong(self) -> list[str]:
+        """The sides that booked something else than one act per call, in whatever round."""
+        sides = ("ours", self.beside)
+        wrong = [(side, pair[n]["writes_per_call"]) for pair in self.rounds for n, side in enumerate(sides)]
+        return [f"{self.name}, {side}: {writes:.3f} writes per call" for side, writes in wrong if writes is not None and f"{writes:.3f}" != "1.000"]
+
+
+HEAD = ["path", "ours /s", "p50 ms", "p99 ms", "beside it", "/s", "p50 ms", "p99 ms", "ratio", "rounds", "aim", "writes per call"]
+
+
+def cells(row: Row) -> list[str]:
+    low, high = min(row.ratios), max(row.ratios)
+    aim = "" if row.aim is None else f"{'≤' if row.at_most else '≥'} {row.aim:.2f}" + (" MISSED" if row.missed else "")
+    writes = [side["writes_per_call"] for pair in row.rounds for side in pair if side["writes_per_call"] is not None]
+    return [
+        row.name,
+        _number(row.side(0, "per_second")),
+        *(_milliseconds(row.side(0, what)) for what in ("p50", "p99")),
+        row.beside,
+        _number(row.side(1, "per_second")),
+        *(_milliseconds(row.side(1, what)) for what in ("p50", "p99")),
+        f"{row.ratio:.2f}",
+        f"{low:.2f}–{high:.2f}",
+        aim,
+        f"{min(writes):.3f}" if writes else "",
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.2f}"
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Columns for a terminal: words to the left, numbers to the right."""
+    table = [HEAD, *map(cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    words = {HEAD.index("path"), HEAD.index("beside it"), HEAD.index("aim")}
+    lines = [
+        "  ".join(cell.ljust(width) if n in words else cell.rjust(width) for n, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in table
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    lines = [HEAD, ["---"] * len(HEAD), *map(cells, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def with_measured(document: str, measured: str) -> str:
+    """The document with what was measured in the place of what was measured before. ValueError where it has no such place."""
+    before, begin, rest = document.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError("the document does not say where the figures go")
+    return f"{before}{BEGIN}\n\n{measured.strip()}\n\n{END}{after}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    cores: int
+    processor: str
+    python: str
+    postgres: str
+    commit: str
+    day: date
+    load: float
+    busy: float | None
+
+    @property
+    def quiet(self) -> bool:
+        return self.load < 0.5 * self.cores and (self.busy is None or self.busy < 0.10)
+
+    def __str__(self) -> str:
+        busy = "" if self.busy is None else f", {self.busy:.0%} busy"
+        quiet = "quiet" if self.quiet else "NOT QUIET: the figures are worth little"
+        return (
+            f"{self.day}, commit {self.commit}. {self.cores} cores ({self.processor}), Python {self.python}, PostgreSQL {self.postgres}. "
+            f"Before the start: load average {self.load:.2f}{busy}; {quiet}."
+        )
+
+    @classmethod
+    def here(cls, *, postgres: str, root: Path, day: date) -> "Machine":
+        processor = platform.machine()
+        if (info := Path("/proc/cpuinfo")).exists():
+            processor = next((line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")), processor)
+        return cls(os.cpu_count() or 1, processor, platform.python_version(), postgres, _commit(root), day, os.getloadavg()[0], _busy())
+
+
+def _commit(root: Path) -> str:
+    said = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=root, capture_output=True, text=True)
+    return said.stdout.strip() or "unknown"
+
+
+def _busy(seconds: float = 2.0) -> float | None:
+    """The share of time in which the processors had something to do, while we do nothing. Linux only."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return None
+
+    def times() -> tuple[int, int]:
+        every = [int(word) for word in stat.read_text().splitlines()[0].split()[1:9]]
+        return sum(every), every[3] + every[4]
+
+    (all_before, idle_before) = times()
+    time.sleep(seconds)
+    (all_after, idle_after) = times()
+    return 1 - (idle_after - idle_before) / max(1, all_after - all_before)

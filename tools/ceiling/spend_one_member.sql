@@ -1,0 +1,1 @@
+SELECT spend(0, 10, gen_random_uuid());
