@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +41,20 @@ def number(*, external_id: str) -> PurchaseNumber | None:
         cursor.execute("SELECT member_id, purchase_id FROM accounts_purchasenumber WHERE external_id = %s", [external_id])
         row = cursor.fetchone()
     return PurchaseNumber(external_id=external_id, member_id=row[0], purchase_id=row[1]) if row else None
+
+
+def recorded(*, external_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Of those purchases of the storefront's that are recorded: whose each is (the storefront's id), and the digest of its facts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORDED, [list(external_ids)])
+        return {external_id: (member_ref, digest) for external_id, member_ref, digest in cursor.fetchall()}
+
+
+_RECORDED = """
+SELECT n.external_id, m.external_id, p.digest FROM accounts_purchasenumber n
+  JOIN accounts_purchase p ON p.member_id = n.member_id AND p.id = n.purchase_id
+  JOIN accounts_member m ON m.id = n.member_id
+ WHERE n.external_id = ANY(%s)"""
 
 
 def purchase_of(*, member_id: UUID, purchase_id: UUID) -> Purchase:

@@ -162,10 +162,13 @@ class _Currency:
         if row.currency != (self.of_file or row.currency):
             raise BadRow(f"currency {row.currency!r} in a file of {self.of_file}")
         currency = self.taken_as or row.currency
+        if not currency:
+            raise BadRow("no currency")
         fact = (rules.refund if row.is_refund else rules.purchase)(row, currency, row.occurred_at)
         if self.of_file is None:
             try:
-                programme_verbs.fix_currency(currency=currency)
+                with transaction.atomic():
+                    programme_verbs.fix_currency(currency=currency)
             except ValidationError as invalid:
                 raise BadRow(f"currency {currency!r} is not one of ISO 4217") from invalid
             self.of_file = row.currency
@@ -173,19 +176,27 @@ class _Currency:
 
 
 def _book(batch: Sequence[_Fact], by: Conditions) -> list[tuple[_Fact, str | BusinessError]]:
-    """Book a batch in one transaction, or, where anything in it refuses, each of its rows in its own."""
-    if not batch:
-        return []
-    try:
-        return list(zip(batch, _book_together(batch, by), strict=True))
-    except BusinessError:
-        outcomes: list[tuple[_Fact, str | BusinessError]] = []
-        for fact in batch:
-            try:
-                outcomes.append((fact, *_book_together([fact], by)))
-            except BusinessError as refusal:
-                outcomes.append((fact, refusal))
+    """Book what is new in a batch, in one transaction, or, where anything in it refuses, each row in its own."""
+    outcomes: list[tuple[_Fact, str | BusinessError]] = []
+    # The verbs would find it out one by one: that makes a second run several times as long.
+    recorded = activity.recorded(external_ids=[one.fact.id for one in batch if isinstance(one.fact, facts.Purchase)])
+    new = []
+    for one in batch:
+        if isinstance(one.fact, facts.Purchase) and one.fact.id in recorded and recorded[one.fact.id] == (one.row.customer_id, facts.digest(one.fact)):
+            outcomes.append((one, "repeated"))
+        else:
+            new.append(one)
+    if not new:
         return outcomes
+    try:
+        outcomes += zip(new, _book_together(new, by), strict=True)
+    except BusinessError:
+        for one in new:
+            try:
+                outcomes.append((one, *_book_together([one], by)))
+            except BusinessError as refusal:
+                outcomes.append((one, refusal))
+    return outcomes
 
 
 @transaction.atomic
