@@ -20,7 +20,8 @@ class RefusedError(Exception):
 
 def say(text: str) -> None:
     """Tell the person at the terminal; never on standard output, which belongs to the command that runs here."""
-    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal may be gone; what is to be done now is to stop, not to complain
+        print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
 def birth(pid: int) -> str | None:
