@@ -28,12 +28,15 @@ from points.ledger.models import Entry, Hold
 from points.terms import selectors as terms
 
 from . import selectors, services
+from .models import RefundSettlement
 from .models import CheckoutHold
 
 SENTENCES = {
     "account_frozen": gettext_lazy("The account is frozen: no points can be used now."),
     "basis": gettext_lazy("Points are earned on %(amount)s, what is paid in money for goods."),
     "below_threshold": gettext_lazy("Points can be used from %(threshold)s on."),
+    "clawed_back": gettext_lazy("%(points)s earned points are taken back, for what was refunded."),
+    "debt": gettext_lazy("%(points)s points are owed now; the next points that come in settle them."),
     "earned": gettext_lazy("%(points)s points earned, by version %(version)s of the earning rule."),
     "earning_screened": gettext_lazy("Risk control lets this member earn nothing now."),
     "fewer_points": gettext_lazy("%(used)s points can be used instead of %(wanted)s."),
@@ -41,10 +44,13 @@ SENTENCES = {
     "no_rule": gettext_lazy("No earning rule is published, so nothing is earned."),
     "owed": gettext_lazy("%(points)s of them were missing and are owed; the next points that come in settle them."),
     "pending": gettext_lazy("The points can be spent later, as the terms say."),
+    "restored": gettext_lazy("%(points)s spent points are given back, to the lots that they came from."),
     "screened": gettext_lazy("Risk control lets this member use no points now."),
     "share_of_order": gettext_lazy("Points may pay at most %(percent)s %% of the order."),
     "spent": gettext_lazy("%(points)s held points were spent."),
     "undecided": gettext_lazy("The refund could not be applied. It is kept for an operator."),
+    "unmoved": gettext_lazy("The refund moved no points."),
+    "waived": gettext_lazy("%(points)s of the points taken back had expired and are not claimed."),
     "waiting": gettext_lazy("The purchase is not known yet. The refund is kept and applied with it."),
     "parked": gettext_lazy("The refund names no purchase. It is kept for an operator."),
     "guest": gettext_lazy("The purchase names no member. It is kept until somebody claims it."),
@@ -483,8 +489,21 @@ class RefundedShown(serializers.Serializer[Any]):
     explanation = Why(many=True)
 
 
-_REFUNDED = {"id": "R-1", "status": "applied", "clawed_back": 61, "restored": 250, "waived": 0, "debt": 0, "explanation": []}
+_REFUNDED = {
+    "id": "R-1",
+    "status": "applied",
+    "clawed_back": 61,
+    "restored": 250,
+    "waived": 0,
+    "debt": 0,
+    "explanation": [{"code": "restored", "text": "…"}, {"code": "clawed_back", "text": "…"}],
+}
 _KEPT = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0}
+
+
+def _why_refunded(settled: RefundSettlement) -> list[dict[str, Any]]:
+    said = {"restored": settled.restored, "clawed_back": settled.clawed_back, "waived": settled.waived, "debt": settled.debt}
+    return [{"code": code, "points": points} for code, points in said.items() if points] or [{"code": "unmoved"}]
 
 
 class RefundsView(APIView):
@@ -529,7 +548,7 @@ class RefundsView(APIView):
             "restored": settled.restored,
             "waived": settled.waived,
             "debt": settled.debt,
-            "explanation": [],
+            "explanation": sentences(_why_refunded(settled), _language(request)),
         }
         return Response(RefundedShown(shown).data, status=201, headers=_REPLAYED if done.replayed else {})
 
