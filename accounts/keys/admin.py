@@ -57,7 +57,7 @@ class StorefrontKeyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @display(description=_("key"))
+    @display(description=_("storefront key"))
     def shown_prefix(self, key: StorefrontKey) -> str:
         return f"lk_{key.prefix}_…"
 

@@ -85,6 +85,14 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "axes.accessattempt": ("operators", "lock"),
 }
 
+# What a library calls a page differently.
+TITLES: Mapping[str, str] = {
+    "auth.user": _("Operators"),
+    "auth.group": _("Roles"),
+    "axes.accessattempt": _("Failed logins"),
+    "django_celery_beat.periodictask": _("Schedules"),
+}
+
 
 class Place(NamedTuple):
     group: str

@@ -40,7 +40,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     for model, page in admin.site._registry.items():
         place = rules.place(model._meta.label_lower)
         if place and page.has_view_permission(request):
-            title = str(model._meta.verbose_name_plural).capitalize()
+            known = rules.TITLES.get(model._meta.label_lower)
+            title = _(known) if known else str(model._meta.verbose_name_plural).capitalize()
             link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
             groups[place.group].append((place.order, title, {"title": title, "icon": place.icon, "link": link}))
     home = {"title": "", "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]}

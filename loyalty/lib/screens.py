@@ -48,6 +48,11 @@ class ReadOnlyAdmin(ModelAdmin):
 class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
     """Settings in one row: its list *is* the form, and what was set before is under “History”."""
 
+    show_add_link = False
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "show_save_and_add_another": False})
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied

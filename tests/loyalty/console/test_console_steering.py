@@ -264,6 +264,14 @@ class TestSettings:
         assert "administrator" in page
         assert page.count("24") >= 1
 
+    def test_what_was_set_before_is_not_brought_back_past_the_form(self, browser):
+        self.save(browser, "loyalty/programme", self.PROGRAMME)
+        first = Programme.history.first()
+        self.save(browser, "loyalty/programme", {**self.PROGRAMME, "zone": "America/New_York"})
+        browser("administrator").post(f"/admin/loyalty/programme/1/history/{first.pk}/", {**self.PROGRAMME, "currency": "USD"})
+        programme = Programme.objects.get()
+        assert (programme.zone, programme.currency) == ("America/New_York", "CNY")
+
     def test_a_viewer_reads_settings_and_cannot_save_them(self, browser):
         self.save(browser, "points/terms", self.TERMS)
         client = browser("viewer")
