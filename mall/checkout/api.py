@@ -28,8 +28,7 @@ from points.ledger.models import Entry, Hold
 from points.terms import selectors as terms
 
 from . import selectors, services
-from .models import RefundSettlement
-from .models import CheckoutHold
+from .models import CheckoutHold, RefundSettlement
 
 SENTENCES = {
     "account_frozen": gettext_lazy("The account is frozen: no points can be used now."),
