@@ -121,7 +121,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# What was set before can be read, not brought back with one click: settings go by their forms and verbs.
+# What was set before can be read, not brought back with one click.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"

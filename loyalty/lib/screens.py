@@ -45,8 +45,17 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
-class ConfigurationAdmin(SimpleHistoryAdmin, ModelAdmin):
-    """Settings in one row: its list *is* the form, and what was set before is under “History”."""
+class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
+    """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
+
+    def history_form_view(self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None) -> HttpResponse:
+        if request.method != "GET":
+            raise PermissionDenied
+        return super().history_form_view(request, object_id, version_id, extra_context)
+
+
+class ConfigurationAdmin(HistoryAdmin):
+    """Settings in one row: its list *is* the form."""
 
     show_add_link = False
 

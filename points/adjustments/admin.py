@@ -16,8 +16,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -25,7 +23,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWid
 from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import NoQuestion, ReadOnlyAdmin, ReasonForm, confirm
+from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm
 from points.ledger import selectors as books
 
 from . import rules, selectors, services
@@ -241,7 +239,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AdjustmentLimit)
-class AdjustmentLimitAdmin(SimpleHistoryAdmin, ModelAdmin):
+class AdjustmentLimitAdmin(HistoryAdmin):
     """How many points each role may move alone. A role that is not listed moves nothing alone; neither does a superuser without a role."""
 
     list_display = ["role", "per_adjustment", "per_day"]
