@@ -1,3 +1,3 @@
-from .checkout.admin import BurnPolicyAdmin, GuestPurchaseAdmin, UnmatchedRefundAdmin
+from .checkout.admin import BurnPolicyAdmin, CheckoutHoldAdmin, GuestPurchaseAdmin, RefundSettlementAdmin, SettlementAdmin, UnmatchedRefundAdmin
 
-__all__ = ["BurnPolicyAdmin", "GuestPurchaseAdmin", "UnmatchedRefundAdmin"]
+__all__ = ["BurnPolicyAdmin", "CheckoutHoldAdmin", "GuestPurchaseAdmin", "RefundSettlementAdmin", "SettlementAdmin", "UnmatchedRefundAdmin"]

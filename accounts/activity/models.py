@@ -120,6 +120,7 @@ class UnmatchedRefund(models.Model):
     )
     member_ref = models.CharField(_("member"), max_length=64, blank=True, help_text=_("The storefront's id of the member, where the message named one."))
     status = models.CharField(_("status"), max_length=10, choices=Status)
+    # An English sentence of ours, translated where it is shown.
     why = models.CharField(_("why it waits"), max_length=300, blank=True)
     facts = models.JSONField(_("as it came"))
     digest = models.CharField(max_length=32, editable=False)

@@ -5,17 +5,18 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from accounts.activity import services as recording
+from accounts.activity import selectors as activity
 from accounts.activity.models import GuestPurchase, UnmatchedRefund
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
@@ -24,7 +25,7 @@ from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, Reas
 from loyalty.programme import selectors as programme
 
 from . import rules, selectors, services
-from .models import BurnPolicy
+from .models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
 
 
 class PolicyForm(PublishForm):
@@ -138,13 +139,20 @@ class LinkForm(ReasonForm):
 class UnmatchedRefundAdmin(ReadOnlyAdmin):
     """Refunds that have no purchase: those that wait are applied with it when it comes; those parked need a person."""
 
-    list_display = ["external_id", "state", "purchase_ref", "member_ref", "why", "occurred_at", "recorded_at"]
+    list_display = ["external_id", "state", "purchase_ref", "member_ref", "reason_kept", "occurred_at", "recorded_at"]
     list_filter = ["status"]
     search_fields = ["external_id__exact", "purchase_ref__exact", "member_ref__exact"]
     search_help_text = _("The storefront's id of the refund, the purchase or the member")
-    fields = ["external_id", "status", "why", "purchase_ref", "member_ref", "occurred_at", "recorded_at", "facts", "decided_by", "decided_at", "reason"]
-    ordering = ["-recorded_at", "-id"]
-    actions_detail = ["link", "close"]
+    fields = ["external_id", "status", "reason_kept", "purchase_ref", "member_ref", "occurred_at", "recorded_at", "facts", "decided_by", "decided_at", "reason"]
+    readonly_fields = ["reason_kept"]
+    actions_detail = ["retry", "link", "close"]
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        return [Case(When(status__in=UnmatchedRefund.OPEN, then=0), default=1), "-recorded_at", "-id"]
+
+    @display(description=_("why it waits"))
+    def reason_kept(self, refund: UnmatchedRefund) -> str:
+        return gettext(refund.why) if refund.why else ""
 
     @display(
         description=_("status"),
@@ -159,11 +167,22 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
         return refund.status, refund.get_status_display()
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        open_now = UnmatchedRefund.objects.filter(pk=object_id, status__in=UnmatchedRefund.OPEN).exists()
-        return super().get_actions_detail(request, object_id) if open_now else []
+        refund = UnmatchedRefund.objects.filter(pk=object_id, status__in=UnmatchedRefund.OPEN).first()
+        offered = set() if refund is None else {"retry", "link", "close"} if refund.purchase_ref else {"link", "close"}
+        return [one for one in super().get_actions_detail(request, object_id) if one.path in offered]
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("accounts.change_unmatchedrefund")
+
+    @action(description=_("Try again"), permissions=["decide"], icon="replay")
+    def retry(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.retry_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            return _("The refund is applied: points were given back and taken back as it says.")
+
+        refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
+        consequence = _("The refund is applied to the purchase it names, if that has come and allows it. This cannot be undone.")
+        return self._ask(request, refund, ReasonForm(request.POST or None), act, title=_("Try refund again"), consequence=consequence)
 
     @action(description=_("Apply to a purchase"), permissions=["decide"], icon="link", variant=ActionVariant.PRIMARY)
     def link(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -181,7 +200,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
     @action(description=_("Close"), permissions=["decide"], icon="block")
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            recording.close(refund=refund, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            services.close_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The refund is closed. No points were moved.")
 
         refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
@@ -239,3 +258,96 @@ class GuestPurchaseAdmin(ReadOnlyAdmin):
         return confirm(
             request, site=self.admin_site, title=_("Give purchase to a member"), consequence=consequence, form=form, act=act, back=back, context=context
         )
+
+
+class OfPurchase(ReadOnlyAdmin):
+    """What points did at the till, found by the storefront's id of the purchase. `purchase` is the path to it."""
+
+    purchase = "purchase"
+    search_fields = ["member"]
+    search_help_text = _("The storefront's id of a purchase, or of a member")
+    sortable_by = ()
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        number = activity.number(external_id=term)
+        if number and number.purchase_id:
+            return queryset.filter(**{"member_id": number.member_id, self.purchase: number.purchase_id}), False
+        return queryset.filter(member_id=members.id_of(external_id=term)), False
+
+
+@admin.register(Settlement)
+class SettlementAdmin(OfPurchase):
+    list_display = ["purchase", "member", "paid", "earned", "clawed_back", "spent", "restored"]
+    list_select_related = ["purchase", "member"]
+    ordering = ["-purchase_id"]
+    fields = [
+        "purchase", "member", "paid", "basis", "worth", "refunded", "rule_version", "earn_entry", "earned", "clawed_back", "spend_entry", "spent", "restored",
+        "delivered_at",
+    ]  # fmt: skip
+    readonly_fields = ["paid", "basis", "worth", "refunded"]
+
+    def _money(self, settlement: Settlement, cents: int) -> str:
+        return show(cents, settlement.purchase.currency, get_language() or "en")
+
+    @display(description=_("paid in money"))
+    def paid(self, settlement: Settlement) -> str:
+        return self._money(settlement, settlement.paid_cents)
+
+    @display(description=_("basis"))
+    def basis(self, settlement: Settlement) -> str:
+        return self._money(settlement, settlement.basis_cents)
+
+    @display(description=_("paid with points"))
+    def worth(self, settlement: Settlement) -> str:
+        return self._money(settlement, settlement.worth_cents)
+
+    @display(description=_("refunded"))
+    def refunded(self, settlement: Settlement) -> str:
+        return self._money(settlement, settlement.refunded_cents)
+
+
+@admin.register(RefundSettlement)
+class RefundSettlementAdmin(OfPurchase):
+    purchase = "refund__purchase"
+    list_display = ["refund", "of", "member", "restored", "clawed_back", "waived", "debt"]
+    list_select_related = ["refund__purchase", "member"]
+    ordering = ["-refund_id"]
+    fields = ["refund", "of", "member", "restored", "clawed_back", "waived", "debt"]
+    readonly_fields = ["of"]
+
+    @display(description=_("purchase"))
+    def of(self, settlement: RefundSettlement) -> str:
+        return str(settlement.refund.purchase)
+
+
+@admin.register(CheckoutHold)
+class CheckoutHoldAdmin(ReadOnlyAdmin):
+    list_display = ["hold", "member", "purchase_ref", "worth", "deadline"]
+    list_select_related = ["hold", "member"]
+    search_fields = ["member"]
+    search_help_text = _("A member's storefront id")
+    ordering = ["-hold_id"]
+    sortable_by = ()
+    fields = ["hold", "member", "purchase_ref", "total", "worth", "burn_policy", "deadline"]
+    readonly_fields = ["total", "worth", "deadline"]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[CheckoutHold], search_term: str) -> tuple[QuerySet[CheckoutHold], bool]:
+        return (queryset.filter(member_id=members.id_of(external_id=search_term.strip())) if search_term.strip() else queryset), False
+
+    def _money(self, cents: int) -> str:
+        return show(cents, programme.programme().currency or "CNY", get_language() or "en")
+
+    @display(description=_("order's total"))
+    def total(self, hold: CheckoutHold) -> str:
+        return "" if hold.total_cents is None else self._money(hold.total_cents)
+
+    @display(description=_("worth"))
+    def worth(self, hold: CheckoutHold) -> str:
+        return self._money(hold.worth_cents)
+
+    @display(description=_("deadline"))
+    def deadline(self, hold: CheckoutHold) -> Any:
+        return hold.hold.expires_at

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import rules as facts_rules
@@ -332,16 +333,22 @@ def _apply_waiting(waiting: UnmatchedRefund, purchase: Purchase, *, actor: str, 
         _planned(activity.facts_of(purchase), settlement, before, facts)
     except BusinessError as refusal:
         # Nothing was written yet: planning only computes.
-        recording.park(refund=waiting, why=refusal.message, actor=actor, now=now)
+        recording.park(refund=waiting, why=_untranslated(refusal.title), actor=actor, now=now)
         return
     _refund(purchase, facts, actor=actor, now=now)
     recording.mark_applied(refund=waiting, actor=actor, now=now)
 
 
+def _untranslated(sentence: Any) -> str:
+    """As it is kept, for readers of any language: translated when it is shown."""
+    with translation.override(None):
+        return str(sentence)
+
+
 @transaction.atomic(savepoint=False)
 def park_refund(*, facts: facts_rules.Refund, member_ref: str = "", actor: str, now: datetime) -> UnmatchedRefund:
     """Keep a refund that names no purchase for an operator. The same again changes nothing. Refuses: RefundConflict."""
-    return recording.keep_refund(purchase_ref="", member_ref=member_ref, facts=facts, why=str(_("The message named no purchase.")), now=now)
+    return recording.keep_refund(purchase_ref="", member_ref=member_ref, facts=facts, why=_untranslated(_("The message named no purchase.")), now=now)
 
 
 @transaction.atomic(savepoint=False)

@@ -44,9 +44,12 @@ def test_an_order_from_quote_to_refund(api, world, order, at):
     ]
     refunded = api.post("purchases/1001/refunds", {"id": "R-1", "occurred_at": at, "amount_cents": 4_750})
     assert refunded.status_code == 201
-    assert refunded.json() == {
-        "id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0, "explanation": [],
-    }  # fmt: skip
+    body = refunded.json()
+    assert [one["text"] for one in body.pop("explanation")] == [
+        "250 spent points are given back, to the lots that they came from.",
+        "48 earned points are taken back, for what was refunded.",
+    ]
+    assert body == {"id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0}
     assert balance(api) == {"available": before - 500 + 95 + 250 - 48, "held": 100, "pending": 0, "debt": 0}
 
 

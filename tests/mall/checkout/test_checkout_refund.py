@@ -266,6 +266,24 @@ def test_a_waiting_refund_that_cannot_be_is_parked_and_never_refuses_the_purchas
     assert shop.balance(member) == (90, 0, 0, 0)
 
 
+def test_a_parked_refund_told_again_stays_with_the_operator(shop, member):
+    shop.refund(10_001)
+    shop.pay(member, shop.order(10_000))
+    again = shop.refund(10_001)
+    assert (again.settlement, again.waiting.status, again.replayed) == (None, "parked", True)
+
+
+def test_a_refund_that_names_another_member_is_refused(shop, member, paid, refuses):
+    with refuses(services.RefundNotMembers):
+        services.refund(purchase_ref="1001", facts=shop.refunded(4_000), member_ref="M-2", actor="shop", now=shop.now)
+    assert services.refund(purchase_ref="1001", facts=shop.refunded(4_000), member_ref="M-1", actor="shop", now=shop.now).settlement.restored == 1_000
+
+
+def test_a_refund_dated_before_its_purchase_is_booked_with_it(shop, member, paid):
+    services.refund(purchase_ref="1001", facts=replace(shop.refunded(4_000), occurred_at=shop.now - timedelta(days=1)), actor="shop", now=shop.now)
+    assert set(Entry.objects.filter(kind__in=["restore", "clawback"]).values_list("occurred_at", flat=True)) == {shop.now}
+
+
 def test_a_refund_of_a_guests_purchase_waits_until_it_is_claimed(shop, member):
     services.keep_guest(facts=shop.order(), now=shop.now)
     assert shop.refund(4_000).waiting.status == "waiting"
