@@ -180,18 +180,31 @@ def frozen(*, member_id: UUID) -> bool:
     return Account.objects.filter(member_id=member_id, frozen=True).exists()
 
 
+# One statement, one snapshot: read apart, a sweep in between would show what is due twice or not at all.
+_BALANCE = """
+SELECT a.available, a.held, a.pending, a.debt, due.points, lapsed.held, lapsed.good
+  FROM points_account a,
+       LATERAL (SELECT coalesce(sum(l.remaining), 0)::bigint AS points
+                  FROM points_lot l WHERE l.member_id = a.member_id AND l.is_open AND NOT l.is_pending AND l.expires_at <= %(now)s) due,
+       LATERAL (SELECT coalesce(sum(t.held), 0)::bigint AS held,
+                       coalesce(sum(t.held) FILTER (WHERE l.expires_at IS NULL OR l.expires_at > %(now)s), 0)::bigint AS good
+                  FROM points_hold h
+                  JOIN points_allocation t ON t.member_id = h.member_id AND t.entry_id = h.entry_id
+                  JOIN points_lot l ON l.id = t.lot_id AND l.member_id = h.member_id
+                 WHERE h.member_id = a.member_id AND h.status = 'open' AND h.expires_at <= %(now)s) lapsed
+ WHERE a.member_id = %(member)s"""
+
+
 def balance(*, member_id: UUID, now: datetime) -> Balance:
     """The four buckets as they are at `now`: what is due is gone, what a lapsed hold held is available again, unless it owes."""
-    account = Account.objects.filter(member_id=member_id).first()
-    if account is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BALANCE, {"member": member_id, "now": now})
+        row = cursor.fetchone()
+    if row is None:
         return Balance(0, 0, 0, 0)
-    due = Lot.objects.filter(member_id=member_id, is_open=True, is_pending=False, expires_at__lte=now).aggregate(n=Sum("remaining"))["n"] or 0
-    lapsed = Allocation.objects.filter(
-        member_id=member_id, entry__in=Hold.objects.filter(member_id=member_id, status="open", expires_at__lte=now).values("entry")
-    ).aggregate(all=Sum("held"), good=Sum("held", filter=Q(lot__expires_at__gt=now) | Q(lot__expires_at=None)))
-    back = lapsed["good"] or 0
-    settles = min(back, account.debt)
-    return Balance(account.available - due + back - settles, account.held - (lapsed["all"] or 0), account.pending, account.debt - settles)
+    available, held, pending, debt, due, lapsed, back = row
+    settles = min(back, debt)
+    return Balance(available - due + back - settles, held - lapsed, pending, debt - settles)
 
 
 def balances_at(*, as_of: datetime) -> Iterator[tuple[str, int]]:
