@@ -218,7 +218,7 @@ class _Replay:
                 instant, lot_id = heapq.heappop(self.ends)
                 lot = self.lots[lot_id]
                 if lot.remaining > 0 and not lot.pending and lot.expires_at == instant and lot_id not in self.unplaced:
-                    self.breach(4, f"{before}, lot {lot_id}, which was due {instant.isoformat()}, is booked as expired with", 0, lot.remaining)
+                    self.breach(4, f"{before}, lot {lot_id}, which was due {instant}, is booked as expired with", 0, lot.remaining)
 
     def apply(self, entry: EntryRow, allocations: Sequence[AllocationRow]) -> None:
         made = sum(lot.original for lot in self.made.get(entry.id, ()))
@@ -285,7 +285,7 @@ class _Replay:
         for lot_id in taken:
             lot = self.lots.get(lot_id)
             if lot is not None and lot.expires_at is not None and lot.expires_at <= entry.recorded_at and lot_id not in self.unplaced:
-                self.breach(4, f"entry {entry.seq} ({entry.kind}) takes from lot {lot_id}, booked {entry.recorded_at.isoformat()}, which expired", "later", lot.expires_at.isoformat())
+                self.breach(4, f"entry {entry.seq} ({entry.kind}) takes from lot {lot_id}, whose end is", f"later than {entry.recorded_at}", lot.expires_at)
 
     def buckets(self, entry: EntryRow, *, available: int = 0, held: int = 0, pending: int = 0, debt: int = 0, invariant: int = 3) -> None:
         expected = (available, held, pending, debt)
@@ -342,7 +342,7 @@ class _Replay:
             if lot.row.id in self.unplaced:
                 pass
             elif lot.expires_at is None or lot.expires_at > entry.recorded_at or lot.expires_at > entry.occurred_at:
-                self.breach(4, f"entry {entry.seq} expires lot {lot.row.id}, whose end is", f"{entry.occurred_at.isoformat()} or before", lot.expires_at)
+                self.breach(4, f"entry {entry.seq} expires lot {lot.row.id}, whose end is", f"{entry.occurred_at} or before", lot.expires_at)
             self.returned_over.discard(lot.row.id)
         self.go(allocations)
 
@@ -385,7 +385,7 @@ class _Replay:
             return
         self.expect(8, entry, "status of the hold until then", "open", hold.status)
         if entry.recorded_at >= hold.row.expires_at:
-            self.breach(8, f"entry {entry.seq} captures hold {hold.row.id}, whose deadline was", f"later than {entry.recorded_at.isoformat()}", hold.row.expires_at.isoformat())
+            self.breach(8, f"entry {entry.seq} captures hold {hold.row.id}, whose deadline is", f"later than {entry.recorded_at}", hold.row.expires_at)
         lots = sorted((lot for lot in hold.parts if lot in self.lots), key=lambda lot: self.lots[lot].place())
         self.expect(8, entry, "its lots", first_of(((lot, hold.parts[lot]) for lot in lots), entry.points), taken)
         self.expect(8, entry, "what it takes out of held", {lot: -points for lot, points in taken.items()}, {a.lot_id: a.held for a in allocations})

@@ -43,8 +43,8 @@ _SUMS: list[tuple[int, str]] = [
           FROM (SELECT * FROM points_account {of}) a
           LEFT JOIN (SELECT member_id, sum(available_change) AS available, sum(held_change) AS held, sum(pending_change) AS pending, sum(debt_change) AS debt
                        FROM points_entry {of} GROUP BY member_id) e ON e.member_id = a.member_id
-         CROSS JOIN LATERAL (VALUES ('available', a.available, e.available), ('held', a.held, e.held), ('pending', a.pending, e.pending), ('debt', a.debt, e.debt))
-                         AS b (bucket, stored, entries)
+         CROSS JOIN LATERAL (VALUES ('available', a.available, e.available), ('held', a.held, e.held),
+                                    ('pending', a.pending, e.pending), ('debt', a.debt, e.debt)) AS b (bucket, stored, entries)
          WHERE b.stored <> coalesce(b.entries, 0)""",
     ),
     (
@@ -52,7 +52,8 @@ _SUMS: list[tuple[int, str]] = [
         """
         SELECT a.member_id, 'account, ' || b.bucket || ', against its ' || b.whose, coalesce(b.said, 0), b.stored
           FROM (SELECT * FROM points_account {of}) a
-          LEFT JOIN (SELECT member_id, sum(remaining) FILTER (WHERE NOT is_pending) AS available, sum(remaining) FILTER (WHERE is_pending) AS pending, sum(held) AS held
+          LEFT JOIN (SELECT member_id, sum(held) AS held,
+                            sum(remaining) FILTER (WHERE NOT is_pending) AS available, sum(remaining) FILTER (WHERE is_pending) AS pending
                        FROM points_lot {of} GROUP BY member_id) l ON l.member_id = a.member_id
           LEFT JOIN (SELECT member_id, sum(points) AS held FROM points_hold WHERE status = 'open' {and_of} GROUP BY member_id) h ON h.member_id = a.member_id
          CROSS JOIN LATERAL (VALUES ('available', 'lots', a.available, l.available), ('held', 'lots', a.held, l.held), ('held', 'holds', a.held, h.held),
@@ -85,7 +86,7 @@ _SUMS: list[tuple[int, str]] = [
             2,
             f"""
         SELECT r.member_id, '{name} ' || r.id || ', whose entry made it', r.member_id::text, coalesce(e.member_id::text, 'nobody')
-          FROM (SELECT * FROM {table} {{of}}) r LEFT JOIN points_entry e ON e.id = r.entry_id WHERE e.member_id IS DISTINCT FROM r.member_id""",
+          FROM (SELECT * FROM {table} {{of}}) r LEFT JOIN points_entry e ON e.id = r.entry_id WHERE e.member_id IS DISTINCT FROM r.member_id""",  # noqa: S608 (our own names)
         )
         for name, table in (("lot", "points_lot"), ("hold", "points_hold"))
     ),
@@ -94,15 +95,15 @@ _SUMS: list[tuple[int, str]] = [
             9,
             f"""
         SELECT r.member_id, 'rows in {table} without an account', 0, count(*)
-          FROM (SELECT * FROM {table} {{of}}) r WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.member_id = r.member_id) GROUP BY r.member_id""",
+          FROM (SELECT * FROM {table} {{of}}) r WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.member_id = r.member_id) GROUP BY r.member_id""",  # noqa: S608 (our own names)
         )
         for table in ("points_entry", "points_lot", "points_allocation", "points_hold")
     ),
 ]
 
 _ENTRIES = """
-SELECT member_id::text, id::text, seq, kind, points, available_change, held_change, pending_change, debt_change, balance_after, waived, expires_at, key, refers_to_id::text,
-       occurred_at, recorded_at
+SELECT member_id::text, id::text, seq, kind, points, available_change, held_change, pending_change, debt_change, balance_after, waived, expires_at,
+       key, refers_to_id::text, occurred_at, recorded_at
   FROM points_entry WHERE member_id BETWEEN %(first)s AND %(last)s ORDER BY member_id, seq"""
 _LOTS = """
 SELECT member_id::text, id::text, entry_id::text, original, remaining, held, is_open, is_pending, earned_at, matures_at, available_at, expires_at
