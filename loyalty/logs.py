@@ -3,6 +3,7 @@
 Lines hold paths, never query strings or bodies, and tracebacks without local variables: no secrets and no personal data.
 """
 
+import sys
 import time
 from typing import Any
 
@@ -31,7 +32,7 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
     if form == "json":
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
     else:
-        last = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -11,9 +11,8 @@ from django.db import models
 APPS = ("accounts", "riskcontrol", "tiers", "points", "mall")
 HEIGHT = {"contenttypes": 0, "auth": 0, "loyalty": 0} | {app: height for height, app in enumerate(APPS, 1)}
 FILES = {"__init__", "rules", "events", "models", "selectors", "services", "api", "admin", "tasks"}
-FEATURES = sorted(
-    path.parent for app in (*APPS, "loyalty") for path in (settings.BASE_DIR / app).glob("*/__init__.py") if path.parent.name not in ("migrations", "management", "templatetags", "lib")
-)
+NO_FEATURES = {"migrations", "management", "templatetags", "lib"}
+FEATURES = sorted(path.parent for app in (*APPS, "loyalty") for path in (settings.BASE_DIR / app).glob("*/__init__.py") if path.parent.name not in NO_FEATURES)
 OURS = [model for model in apps.get_models() if model._meta.app_label in HEIGHT and model.__module__.split(".")[0] in HEIGHT]
 DATABASE_ONLY = {"points.Account", "accounts.Member"}
 
