@@ -23,6 +23,7 @@ from loyalty.programme import services as programme_verbs
 from mall.checkout import services as checkout
 from points.earning import selectors as earning
 from points.earning import services as earning_verbs
+from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.terms import selectors as terms
 from points.terms.rules import NEVER, ExpiryPolicy
@@ -228,6 +229,8 @@ def _refund(one: _Fact) -> str:
 
 def _pass_night(midnight: datetime) -> None:
     """What the jobs do in a night. Each of them goes on until nothing is left to do."""
+    if not books.anything_due(now=midnight):
+        return
     while ledger.release_overdue(actor=ACTOR, now=midnight):
         pass
     while ledger.mature_due(actor=ACTOR, now=midnight):

@@ -112,6 +112,19 @@ def overdue_holds(*, member_id: UUID, now: datetime) -> list[Hold]:
     return list(Hold.objects.filter(member_id=member_id, status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "id"))
 
 
+_ANYTHING_DUE = """
+SELECT EXISTS (SELECT FROM points_lot WHERE is_open AND NOT is_pending AND expires_at <= %(now)s)
+    OR EXISTS (SELECT FROM points_lot WHERE is_open AND is_pending AND matures_at <= %(now)s)
+    OR EXISTS (SELECT FROM points_hold WHERE status = 'open' AND expires_at <= %(now)s)"""
+
+
+def anything_due(*, now: datetime) -> bool:
+    """Whether the jobs have anything to do at `now`: points to expire or to mature, holds to release."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYTHING_DUE, {"now": now})
+        return bool(cursor.fetchone()[0])
+
+
 def unbooked_since(deadline: datetime) -> datetime | None:
     """The earliest deadline before `deadline` of a hold that is still open; None where there is none."""
     return Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=deadline).order_by("expires_at").values_list("expires_at", flat=True).first()
