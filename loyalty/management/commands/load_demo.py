@@ -62,11 +62,13 @@ class Command(BaseCommand):
         if not os.environ.get("DEMO_JSON"):
             raise CommandError("Say in DEMO_JSON to which file the sample logins and the sample key shall be written.")
         start = self._settings(now=timezone.now())
+        # Daily jobs keep to the programme's zone.
+        call_command("schedule_jobs", stdout=self.stdout)
         self.stdout.write("Sample purchases: 50 households of 84.51°'s Complete Journey, moved to end this week. See loyalty/demo/README.md.")
         call_command("replay", file, shift_to=start, stdout=self.stdout, stderr=self.stderr)
         self._samples(start)
         self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
-        totals.refresh(now=timezone.now())
+        totals.refresh(again=True, now=timezone.now())
 
     def _settings(self, *, now: datetime) -> datetime:
         """Settings that nobody has made yet. Gives the moment at which the programme began: to there the purchases are moved."""
