@@ -206,9 +206,7 @@ class Book:
         available = sum(lot.original for lot in lots) - pending
         # A lot's expiry can move later; what it began with stands on the entry that made it.
         expires_at = lots[0].expires_at if len(lots) == 1 else None
-        draft = self.enter(
-            kind, available + pending, occurred_at=occurred_at, available=available, pending=pending, expires_at=expires_at, refers_to=refers_to
-        )
+        draft = self.enter(kind, available + pending, occurred_at=occurred_at, available=available, pending=pending, expires_at=expires_at, refers_to=refers_to)
         self.came_in(occurred_at=occurred_at)
         return draft
 
