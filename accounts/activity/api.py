@@ -60,7 +60,9 @@ class PurchasesView(MemberView, GenericAPIView):
     serializer_class = PurchaseShown
     newest_by = ("occurred_at", "id")
 
-    @extend_schema(summary="A member's purchases, newest first", examples=[OpenApiExample("A purchase", _PURCHASE, response_only=True)])
+    @extend_schema(
+        summary="A member's purchases, newest first", responses=PurchaseShown(many=True), examples=[OpenApiExample("A purchase", _PURCHASE, response_only=True)]
+    )
     def get(self, request: Request) -> Response:
         rows = self.paginate_queryset(selectors.purchases(member_id=self.member.id))
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)

@@ -74,5 +74,6 @@ class NewestFirst(BasePagination):
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        following = {"type": "string", "format": "uri", "nullable": True, "description": "The next page's address; null on the last."}
+        about, example = "The next page's address; null on the last.", "https://loyalty.example/api/v1/me/entries?cursor=WyIxMiJd"
+        following = {"type": "string", "format": "uri", "nullable": True, "description": about, "example": example}
         return {"type": "object", "required": ["results", "next"], "properties": {"results": schema, "next": following}}
