@@ -14,10 +14,10 @@ class MemberUnknown(BusinessError):
 
 def get(external_id: str) -> Member:
     """The member whom the storefront calls so. Refuses an unknown one."""
-    member = Member.objects.filter(external_id=external_id).first()
-    if member is None:
-        raise MemberUnknown
-    return member
+    try:
+        return Member.objects.get(external_id=external_id)
+    except Member.DoesNotExist:
+        raise MemberUnknown from None
 
 
 def ids_of(external_ids: Collection[str]) -> dict[str, UUID]:

@@ -57,7 +57,8 @@ def claim(*, caller: str, key: str, digest: str, now: datetime) -> Claim:
 
 def keep(*, claim_id: UUID, status: int, body: str) -> None:
     """Keep the answer beside its key."""
-    AnsweredRequest.objects.filter(id=claim_id).update(status=status, body=body)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE loyalty_answeredrequest SET status = %s, body = %s WHERE id = %s", [status, body, claim_id])
 
 
 def prune(*, before: datetime, limit: int) -> int:
