@@ -82,9 +82,10 @@ def conditions(
     terms were ever set, points never expire. Refuses: RateInvalid.
     """
     rule = earning.current()
-    wanted = points_per_unit if points_per_unit is not None or rule else Decimal(1)
-    if wanted is not None and (rule is None or rule.categories or rule.points_per_unit != wanted):
-        earning_verbs.publish(points_per_unit=wanted, categories={}, actor=ACTOR, now=now)
+    if rule is None and points_per_unit is None:
+        points_per_unit = Decimal(1)
+    if points_per_unit is not None and (rule is None or rule.categories or rule.points_per_unit != points_per_unit):
+        earning_verbs.publish(points_per_unit=points_per_unit, categories={}, actor=ACTOR, now=now)
     if expire_months is not None:
         policy: ExpiryPolicy | None = ExpiryPolicy("months", expire_months, zone=zone)
     elif not terms.are_set():

@@ -65,6 +65,7 @@ class Command(BaseCommand):
     @no_translations
     def handle(self, *args: Any, file: Path, until: datetime | None, shift_to: datetime | None, **options: Any) -> None:
         reader = Reader(file)
+        reader.check()
         shift = timedelta(0)
         if shift_to:
             last = reader.last()
@@ -134,30 +135,37 @@ class Reader:
     def rows(self) -> Iterator[services.Numbered]:
         # A basket with many lines is a long field.
         csv.field_size_limit(10_000_000)
-        size = max(1, self._size())
         with self._open() as (raw, text):
+            size = max(1, self.path.stat().st_size)
             lines = csv.reader(text)
-            header = self._next(lines)
-            if header is None or sorted(header) != sorted(rules.HEADER):
-                raise CommandError(f"{self.path} does not begin with {','.join(rules.HEADER)}")
+            header = self._header(lines)
             while (values := self._next(lines)) is not None:
                 self.share = raw.tell() / size
                 if values:
                     yield lines.line_num, _row(header, values)
 
+    def check(self) -> None:
+        """Refuse a file that is not there or has not the header."""
+        with self._open() as (_raw, text):
+            self._header(csv.reader(text))
+
+    def _header(self, lines: Any) -> list[str]:
+        header = self._next(lines)
+        if header is None or sorted(header) != sorted(rules.HEADER):
+            raise CommandError(f"{self.path} does not begin with {','.join(rules.HEADER)}")
+        return header
+
     def last(self) -> datetime | None:
         """The latest time in the file, all of which this reads."""
         return max((row.occurred_at for _line, row in self.rows() if isinstance(row, rules.Row)), default=None)
 
-    def _size(self) -> int:
-        try:
-            return self.path.stat().st_size
-        except OSError as error:
-            raise CommandError(f"{self.path}: {error.strerror}") from error
-
     @contextmanager
     def _open(self) -> Iterator[tuple[IO[bytes], IO[str]]]:
-        with self.path.open("rb") as raw:
+        try:
+            raw = self.path.open("rb")
+        except OSError as error:
+            raise CommandError(f"{self.path}: {error.strerror}") from error
+        with raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
             # What is not UTF-8 spoils its own row, not the file.
             with io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
