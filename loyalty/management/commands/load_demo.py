@@ -73,9 +73,9 @@ class Command(BaseCommand):
     def _settings(self, *, now: datetime) -> datetime:
         """Settings that nobody has made yet. Gives the moment at which the programme began: to there the purchases are moved."""
         if not Programme.objects.exists():
-            Programme(currency=CURRENCY, zone=ZONE).save()
+            Programme(id=1, currency=CURRENCY, zone=ZONE).save()
         if not Terms.objects.exists():
-            Terms(expiry=Terms.Expiry.MONTHS, length=12).save()
+            Terms(id=1, expiry=Terms.Expiry.MONTHS, length=12).save()
         if till.burn_policy() is None:
             checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
         if earning.current() is None:
