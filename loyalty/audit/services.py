@@ -1,3 +1,4 @@
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from celery import Task, shared_task
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,8 @@ from .rules import Schedule, is_dead
 # A run asks for no further batch after this long; it leaves the last batch room before the task's soft time limit.
 RUN_SECONDS = 60
 HEARTBEAT_SECONDS = 5
+# A run that is silent for longer is taken for dead and its job is sent again.
+SILENCE = timedelta(seconds=15)
 
 
 class JobUnknown(BusinessError):
@@ -67,8 +70,11 @@ class Run:
         self.counts += done
         if time.monotonic() - self._told >= HEARTBEAT_SECONDS:
             self._told = time.monotonic()
-            JobRun.objects.filter(id=self._row.id).update(heartbeat_at=self.clock, counts=dict(self.counts))
+            self.show_life()
         return done.total()
+
+    def show_life(self) -> None:
+        JobRun.objects.filter(id=self._row.id, status=JobRun.Status.RUNNING).update(heartbeat_at=self.clock, counts=dict(self.counts))
 
 
 @dataclass(frozen=True)
@@ -114,12 +120,28 @@ def running(name: str, *, now: datetime) -> Iterator[Run]:
     abandon_dead(name, now=now)
     row = JobRun.objects.create(job=name, started_at=now, heartbeat_at=now, request_id=_request_id())
     run = Run(row, now=now)
+    over = threading.Event()
+    pulse = threading.Thread(target=_beat, args=(run, over), daemon=True)
+    pulse.start()
     try:
         yield run
     except BaseException as error:
         _finish(row, run, JobRun.Status.FAILED, error=f"{type(error).__name__}: {error}"[:2000])
         raise
-    _finish(row, run, JobRun.Status.DONE)
+    else:
+        _finish(row, run, JobRun.Status.DONE)
+    finally:
+        over.set()
+        pulse.join()
+
+
+def _beat(run: Run, over: threading.Event) -> None:
+    """The run's sign of life, however long a batch takes: it ends with the process and with nothing else."""
+    try:
+        while not over.wait(HEARTBEAT_SECONDS):
+            run.show_life()
+    finally:
+        connection.close()
 
 
 def abandon_dead(name: str, *, now: datetime) -> int:
@@ -128,6 +150,20 @@ def abandon_dead(name: str, *, now: datetime) -> int:
     rows = JobRun.objects.filter(job=name, status=JobRun.Status.RUNNING)
     dead = [row.id for row in rows if is_dead(heartbeat_at=row.heartbeat_at, time_limit=limit, now=now)]
     return rows.filter(id__in=dead).update(status=JobRun.Status.ABANDONED, finished_at=now) if dead else 0
+
+
+def resume_dead(*, now: datetime) -> int:
+    """Send again each job whose run has shown no sign of life for a while: its process was killed. How many there were.
+
+    A run that was only slow goes on beside the new one; jobs are safe twice at once.
+    """
+    silent = JobRun.objects.filter(status=JobRun.Status.RUNNING, heartbeat_at__lt=now - SILENCE)
+    resumed = 0
+    for run_id, name in silent.values_list("id", "job"):
+        if name in JOBS and JobRun.objects.filter(id=run_id, status=JobRun.Status.RUNNING).update(status=JobRun.Status.ABANDONED, finished_at=now):
+            JOBS[name].task.apply_async()
+            resumed += 1
+    return resumed
 
 
 def _finish(row: JobRun, run: Run, status: JobRun.Status, *, error: str = "") -> None:

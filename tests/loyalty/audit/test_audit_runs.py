@@ -1,4 +1,6 @@
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from structlog.contextvars import bound_contextvars
@@ -82,6 +84,43 @@ def test_a_run_of_another_job_is_not_abandoned(now):
         pass
     other.refresh_from_db()
     assert other.status == Status.RUNNING
+
+
+@pytest.fixture
+def resent(monkeypatch):
+    """What was sent to the workers."""
+    sent = []
+    task = SimpleNamespace(apply_async=lambda: sent.append("tests.job"))
+    monkeypatch.setitem(audit.JOBS, "tests.job", audit.Job("tests.job", "", audit.Schedule(every=SECOND), task))
+    return sent
+
+
+def test_a_job_whose_worker_was_killed_is_sent_again_once(resent, now):
+    dead = begun(now, audit.SILENCE + SECOND)
+    assert [audit.resume_dead(now=now), audit.resume_dead(now=now)] == [1, 0]
+    dead.refresh_from_db()
+    assert (dead.status, resent) == (Status.ABANDONED, ["tests.job"])
+
+
+def test_a_job_that_shows_life_is_not_sent_again(resent, now):
+    begun(now, audit.SILENCE)
+    assert audit.resume_dead(now=now) == 0
+    assert resent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_shows_life_while_one_batch_takes_long(declare, monkeypatch):
+    monkeypatch.setattr(audit, "HEARTBEAT_SECONDS", 0.01)
+
+    def work(_run):
+        row = JobRun.objects.get()
+        deadline = time.monotonic() + 10
+        while row.heartbeat_at == row.started_at:
+            assert time.monotonic() < deadline, "no sign of life"
+            row.refresh_from_db()
+
+    declare(work)()
+    assert JobRun.objects.get().status == Status.DONE
 
 
 def test_runs_in_a_row_that_found_nothing_to_do_share_one_line(now):
