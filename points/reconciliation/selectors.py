@@ -65,7 +65,8 @@ _SUMS: list[tuple[int, str]] = [
         """
         SELECT l.member_id, 'lot ' || l.id || ', ' || b.what, b.expected, b.found
           FROM (SELECT * FROM points_lot {of}) l
-          LEFT JOIN (SELECT lot_id, sum(points) AS points, sum(held) AS held FROM points_allocation {of} GROUP BY lot_id) a ON a.lot_id = l.id
+          LEFT JOIN (SELECT member_id, lot_id, sum(points) AS points, sum(held) AS held FROM points_allocation {of} GROUP BY member_id, lot_id) a
+                 ON a.lot_id = l.id AND a.member_id = l.member_id
          CROSS JOIN LATERAL (VALUES
                 ('what is missing of it, against its allocations', coalesce(a.points, 0)::text, (l.original - l.remaining - l.held)::text),
                 ('held, against its allocations', coalesce(a.held, 0)::text, l.held::text),
