@@ -130,10 +130,10 @@ def unbooked_since(deadline: datetime) -> datetime | None:
     return Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=deadline).order_by("expires_at").values_list("expires_at", flat=True).first()
 
 
-def held_by(*, member_id: UUID, entry_id: UUID) -> list[tuple[UUID, int]]:
+def held_by(*, member_id: UUID, entry_id: UUID) -> list[tuple[rules.Lot, int]]:
     """What a hold's entry set aside in which lots, in the order in which lots are spent."""
-    parts = Allocation.objects.filter(member_id=member_id, entry_id=entry_id).order_by(F("lot__expires_at").asc(nulls_last=True), "lot__earned_at", "lot_id")
-    return list(parts.values_list("lot_id", "held"))
+    parts = Allocation.objects.filter(member_id=member_id, entry_id=entry_id).select_related("lot")
+    return [(_plain(part.lot), part.held) for part in parts.order_by(F("lot__expires_at").asc(nulls_last=True), "lot__earned_at", "lot_id")]
 
 
 class Spent(NamedTuple):

@@ -119,8 +119,8 @@ class _Act:
 
     def bring_held(self, hold: Hold) -> list[tuple[UUID, int]]:
         held = selectors.held_by(member_id=self.member_id, entry_id=hold.entry_id)
-        self.book.bring(selectors.lots_for_booking(member_id=self.member_id, ids=[lot for lot, _ in held]))
-        return held
+        self.book.bring(lot for lot, _ in held)
+        return [(lot.id, points) for lot, points in held]
 
     def settle_hold(self, hold: Hold, status: Hold.Status, captured: int = 0) -> None:
         assert status in Hold.ARROWS[Hold.Status(hold.status)], f"a hold does not go from {hold.status} to {status}"
