@@ -1,0 +1,112 @@
+"""Every operation, asked for what its description allows and for what it forbids, answers nothing that is not described.
+
+How many requests an operation gets of each kind is `SCHEMA_EXAMPLES` in the environment (8 by default, the same ones each time).
+"""
+
+import os
+
+import pytest
+import schemathesis
+from django.core import signals
+from django.db import close_old_connections
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core import NOT_SET
+from schemathesis.specs.openapi.checks import content_type_conformance, response_headers_conformance, response_schema_conformance, status_code_conformance
+
+from loyalty.lib.ids import new_id
+from loyalty.wsgi import application
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "8"))
+THE_SAME_EACH_TIME = "SCHEMA_EXAMPLES" not in os.environ
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+OPERATIONS = [
+    ("members/{member}", "GET", 200, None),
+    ("members/{member}", "PUT", 200, {"name": "示例会员", "birthday": "1990-05-17"}),
+    ("members/{member}/token", "POST", 201, None),
+    ("members/{member}/account", "GET", 200, None),
+    ("members/{member}/entries", "GET", 200, None),
+    ("members/{member}/lots", "GET", 200, None),
+    ("members/{member}/purchases", "GET", 200, None),
+    ("members/{member}/spends", "POST", 201, {"points": 5, "subject": "game/1"}),
+    ("programme", "GET", 200, None),
+    ("quotes", "POST", 200, {"member": "M-1", "lines": [{"amount_cents": 1_000}], "points": 5}),
+    ("holds", "POST", 201, {"member": "M-1", "points": 5}),
+    ("holds/{hold}", "GET", 200, None),
+    ("holds/{hold}/capture", "POST", 200, {"points": 5}),
+    ("holds/{hold}/release", "POST", 200, None),
+    ("purchases", "POST", 201, {"id": "P-9", "member": "M-1", "occurred_at": "AT", "currency": "CNY", "lines": [], "paid_cents": 0}),
+    ("purchases/{purchase}/refunds", "POST", 201, {"id": "R-1", "occurred_at": "AT", "amount_cents": 500}),
+    ("purchases/{purchase}/delivered", "POST", 200, {"occurred_at": "AT"}),
+    ("purchases/{purchase}/claim", "POST", 200, {"member": "M-2"}),
+    ("refunds", "POST", 202, {"id": "R-9", "occurred_at": "AT", "amount_cents": 500}),
+    ("me", "GET", 200, None),
+    ("me/account", "GET", 200, None),
+    ("me/entries", "GET", 200, None),
+    ("me/lots", "GET", 200, None),
+    ("me/purchases", "GET", 200, None),
+]
+
+
+@pytest.fixture(scope="module")
+def described():
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
+    schema.app = application
+    return schema
+
+
+def test_every_operation_described_is_asked(described):
+    found = {(result.ok().path.removeprefix("/api/v1/"), result.ok().method.upper()) for result in described.get_all_operations()}
+    assert found == {(path, method) for path, method, *_ in OPERATIONS}
+
+
+@pytest.fixture
+def one_connection(world):
+    """A request leaves the test's own connection open. Django's client, used before, hooks up what closes it each time."""
+    for signal in (signals.request_started, signals.request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def authorized(storefront, member_client):
+    """What a request to that path is signed with."""
+    return lambda path: (member_client if path.split("/")[0] == "me" else storefront)._credentials["HTTP_AUTHORIZATION"]
+
+
+@pytest.mark.parametrize(("path", "method", "good", "body"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_operation_does_what_is_described_and_nothing_else(described, one_connection, authorized, world, at, path, method, good, body):
+    operation = described[f"/api/v1/{path}"][method]
+    there = {"member": "M-1", "hold": world["hold"], "purchase": "P-guest" if path.endswith("claim") else "P-1"}
+    named = {name: value for name, value in there.items() if f"{{{name}}}" in path}
+    headers = {"Authorization": authorized(path)}
+
+    def ask(case):
+        # A key that came before would be refused before anything else is looked at.
+        key = {"Idempotency-Key": str(new_id())} if method == "POST" else {}
+        response = case.call(headers={**headers, **key})
+        case.validate_response(response, checks=CHECKS)
+        return response.status_code
+
+    given_body = {name: at if value == "AT" else value for name, value in body.items()} if body else NOT_SET
+    assert ask(operation.Case(path_parameters=named, body=given_body, media_type="application/json" if body else None)) == good
+
+    strategies = [operation.as_strategy(mode, path_parameters=named) for mode in GenerationMode]
+    strategies += [operation.as_strategy(mode) for mode in GenerationMode if named]
+
+    @settings(
+        max_examples=EXAMPLES * len(strategies), derandomize=THE_SAME_EACH_TIME, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(case=st.one_of(strategies), known=st.booleans())
+    def anything(case, known):
+        if known and isinstance(case.body, dict) and "member" in case.body:
+            case.body["member"] = "M-1"
+        ask(case)
+
+    anything()
