@@ -46,7 +46,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class RefundLine:
-    """What of a line came back. Without a quantity the whole line; without an amount, the line's share of what was paid."""
+    """What of a line came back. Without a quantity the whole line; without an amount, the line's share of what was paid for goods."""
 
     id: str
     quantity: int | None = None

@@ -447,7 +447,7 @@ class PurchasesView(APIView):
 class RefundLineGiven(StrictSerializer):
     id = IdField()
     quantity = WholeNumberField(min_value=0, max_value=10**9, required=False, help_text="How many of it came back; the whole line by default.")
-    amount_cents = CentsField(required=False, help_text="Money given back for it; by default the line's share of what was paid.")
+    amount_cents = CentsField(required=False, help_text="Money given back for it; by default the line's share of what was paid for goods.")
 
     def to_internal_value(self, data: Any) -> Any:
         return facts.RefundLine(**super().to_internal_value(data))

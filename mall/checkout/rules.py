@@ -80,12 +80,12 @@ def _part(line: Line, quantity: int | None) -> Fraction:
 def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
     """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
 
-    A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid: the parts of a
-    line add up to it.
+    A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid for goods: the
+    parts of a line add up to it.
     """
     index = {line.id: i for i, line in enumerate(purchase.lines)}
     weights = [max(0, line.amount_cents) for line in purchase.lines]
-    shares = share(purchase.paid_cents, weights)
+    shares = share(max(0, purchase.paid_cents - purchase.shipping_cents), weights)
     kept = [Fraction(1)] * len(purchase.lines)
     refunded, money, given_back = 0, 0, Fraction(0)
     for refund in refunds:

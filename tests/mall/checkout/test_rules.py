@@ -206,6 +206,11 @@ def test_what_is_not_possible_is_named(refunds, code):
     assert refused.value.code == code
 
 
+def test_a_line_comes_back_without_its_shipping():
+    left = left_after(order((4000, "", 2), (6000, "", 3), shipping=500), [by_lines(("1",))])
+    assert (left.last_cents, left.complete) == (4000, False)
+
+
 def test_the_parts_of_a_line_add_up_to_its_share_of_what_was_paid():
     purchase = order((100, "", 3), (0, "", 1))
     money = [left_after(purchase, [by_lines(("1", 1))] * n).last_cents for n in (1, 2, 3)]
