@@ -186,7 +186,9 @@ def live_lots(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
 def lots_as_seen(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
     """All lots with `left`: what remains of each at `now`, nothing once it has expired, swept or not."""
     gone = When(expires_at__lte=now, is_pending=False, then=0)
-    return Lot.objects.filter(member_id=member_id).select_related("rule_version").annotate(left=Case(gone, default=F("remaining"), output_field=BigIntegerField()))
+    return (
+        Lot.objects.filter(member_id=member_id).select_related("rule_version").annotate(left=Case(gone, default=F("remaining"), output_field=BigIntegerField()))
+    )
 
 
 def frozen(*, member_id: UUID) -> bool:
