@@ -1,9 +1,12 @@
 """What is measured: each path, done by us and by what stands beside it."""
 
+import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +22,11 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import psycopg2
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.activity.models import Purchase
 from accounts.keys import services as keys
 from accounts.members.models import Member
 from loyalty.outbox import services as outbox
@@ -34,8 +39,9 @@ from .load import Load
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CEILING = HERE.parent / "ceiling"
+SAMPLE = ROOT / "loyalty" / "demo" / "journey_sample.csv.gz"
 
-OURS, SWEPT, YOUNG, OLD = "bench_ours", "bench_swept", "bench_young", "bench_old"
+OURS, SWEPT, REPLAYED, YOUNG, OLD = "bench_ours", "bench_swept", "bench_replayed", "bench_young", "bench_old"
 RAW, RAW_SWEPT = "bench_ceiling", "bench_ceiling_swept"
 
 # Coprime to every number of members here, so that a walk in such steps meets each member once before any a second time.
@@ -122,6 +128,7 @@ class Bench:
         tell(f"filling both for the sweep: {swept * 5:,} lots are due")
         self._ours(SWEPT, members=swept, lots=7, due=5)
         self._raw(RAW_SWEPT, members=swept, lots=7, due=5)
+        self._ours(REPLAYED, members=0, lots=0)
         for name, (members, history) in ((YOUNG, size.young), (OLD, size.old)):
             tell(f"filling our books for the read: {members * (2 * history + READ_LOTS):,} entries")
             self._ours(name, members=members, lots=READ_LOTS, history=history)
@@ -130,7 +137,7 @@ class Bench:
     def drop(self) -> None:
         connection.close()
         with self._admin() as cursor:
-            for name in (OURS, SWEPT, YOUNG, OLD, RAW, RAW_SWEPT):
+            for name in (OURS, SWEPT, REPLAYED, YOUNG, OLD, RAW, RAW_SWEPT):
                 cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _connect(self, database: str) -> Any:
@@ -170,6 +177,7 @@ class Bench:
 
     def cases(self, port: int, key: str) -> list[Case]:
         earn = Case("earn", self._verb(lambda member, key: _earn(member, 100, key)), self._script("earn"), 0.30)
+        replay = Case("replay by one worker, purchases", self._replay, earn.ours, 0.25, "our earn, 8 clients")
         spends = [
             Case(f"spend from {lots} lot{'s' * (lots > 1)}", self._verb(partial(_spend, points)), self._script(f"spend_{lots}"), aim)
             for lots, points, aim in ((1, 10, 0.30), (3, 250, 0.35), (10, 950, None))
@@ -186,7 +194,7 @@ class Bench:
             Case(f"read at {members * (2 * history + READ_LOTS):,} entries", self._read(name), self._raw_read(name), None, "one raw statement")
             for name, (members, history) in ((YOUNG, self.size.young), (OLD, self.size.old))
         ]
-        return [earn, *spends, hold, hot, http, sweep, *reads]
+        return [earn, *spends, hold, hot, http, sweep, replay, *reads]
 
     def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1) -> Side:
         def measure(round_: int) -> Measured:
@@ -256,6 +264,23 @@ class Bench:
             lots = sum(_one(cursor, "SELECT sweep(%s)", [BATCH]) for _ in range(self.size.batches))
             seconds = perf_counter() - began
         return Measured(lots / seconds, lots / (5 * BATCH * self.size.batches))
+
+    def _replay(self, round_: int) -> Measured:
+        """`manage.py replay` on the next slice of the purchases that are shipped for the demo."""
+        with gzip.open(SAMPLE, "rt", encoding="utf-8", newline="") as sample:
+            header, *rows = sample.readlines()
+        slice_ = rows[round_ * self.size.replayed :][: self.size.replayed]
+
+        def replay() -> int:
+            before = Purchase.objects.count()
+            call_command("replay", file.name, stdout=io.StringIO())
+            return Purchase.objects.count() - before
+
+        with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8") as file:
+            file.writelines([header, *slice_])
+            file.flush()
+            purchases, seconds = load.once(replay, database=REPLAYED)
+        return Measured(purchases / seconds, purchases / len(slice_))
 
     def _read(self, database: str) -> Side:
         """A member's balance, what expires next, and the last 20 entries, by the selectors that the API asks."""

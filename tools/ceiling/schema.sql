@@ -22,7 +22,7 @@ CREATE INDEX lot_due ON lot (expires_at, member) WHERE is_open;
 CREATE TABLE entry (
     member  bigint NOT NULL,
     number  bigint NOT NULL,
-    kind    text NOT NULL,
+    kind    smallint NOT NULL,          -- 1 earn, 2 spend, 3 hold, 4 capture, 5 expire
     change  bigint NOT NULL,           -- of what is available
     balance bigint NOT NULL,           -- available afterwards
     key     uuid NOT NULL,
@@ -48,81 +48,85 @@ CREATE TABLE hold (
     PRIMARY KEY (member, entry)
 );
 
--- Every function gives the number of its entry, or null: the key was answered before, or there are too few points.
+-- Every function gives the number of its entry, or null: the key was answered before, or there are too few points. The lots are read in a
+-- statement after the one that took the lock: one statement for both would see them as they were before a wait.
 
 CREATE FUNCTION earn(m bigint, p bigint, until timestamptz, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE n bigint; b bigint;
 BEGIN
-    UPDATE account SET available = available + p, entries = entries + 1
-     WHERE member = m AND NOT EXISTS (SELECT FROM entry e WHERE e.member = m AND e.key = k)
-    RETURNING entries, available INTO n, b;
-    IF NOT FOUND THEN
-        INSERT INTO account (member, available, entries) VALUES (m, p, 1) ON CONFLICT DO NOTHING RETURNING entries, available INTO n, b;
-        IF NOT FOUND THEN RETURN NULL; END IF;
-    END IF;
+    PERFORM FROM entry WHERE member = m AND key = k;
+    IF FOUND THEN RETURN NULL; END IF;
+    INSERT INTO account AS a (member, available, entries) VALUES (m, p, 1)
+        ON CONFLICT (member) DO UPDATE SET available = a.available + p, entries = a.entries + 1
+        RETURNING a.entries, a.available INTO n, b;
     INSERT INTO lot (member, number, expires_at, original, remaining) VALUES (m, n, until, p, p);
-    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 'earn', p, b, k);
+    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 1, p, b, k);
     RETURN n;
 END $$;
 
--- The lots are read in a statement after the one that took the lock: one statement for both would see them as they were before a wait.
-CREATE FUNCTION take(m bigint, n bigint, p bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE l record; lots bigint[]; points bigint[]; need bigint := p;
+-- From as many lots as it takes.
+CREATE FUNCTION spend(m bigint, p bigint, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint; b bigint; got bigint;
 BEGIN
-    SELECT number, remaining INTO l FROM lot WHERE member = m AND is_open AND expires_at > now() ORDER BY expires_at, number LIMIT 1;
-    IF l.remaining >= p THEN
-        UPDATE lot SET remaining = remaining - p, is_open = remaining > p WHERE member = m AND number = l.number;
-        INSERT INTO allocation VALUES (m, n, l.number, p);
-        RETURN;
-    END IF;
-    FOR l IN SELECT number, remaining FROM lot WHERE member = m AND is_open AND expires_at > now() ORDER BY expires_at, number LOOP
-        lots := lots || l.number;
-        points := points || least(l.remaining, need);
-        need := need - least(l.remaining, need);
-        EXIT WHEN need = 0;
-    END LOOP;
-    IF need > 0 THEN RAISE 'the lots hold fewer points than the account'; END IF;
-    UPDATE lot SET remaining = remaining - t.points, is_open = remaining > t.points
-      FROM unnest(lots, points) t (lot, points) WHERE member = m AND number = t.lot;
-    INSERT INTO allocation SELECT m, n, t.lot, t.points FROM unnest(lots, points) t (lot, points);
+    PERFORM FROM entry WHERE member = m AND key = k;
+    IF FOUND THEN RETURN NULL; END IF;
+    UPDATE account SET available = available - p, entries = entries + 1 WHERE member = m AND available >= p RETURNING entries, available INTO n, b;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    WITH part AS (
+        SELECT number, least(remaining, p - before)::bigint AS points
+          FROM (SELECT number, remaining, sum(remaining) OVER (ORDER BY expires_at, number) - remaining AS before
+                  FROM lot WHERE member = m AND is_open AND expires_at > now()) o
+         WHERE before < p),
+    lots AS (UPDATE lot SET remaining = remaining - points, is_open = remaining > points FROM part WHERE member = m AND lot.number = part.number),
+    allocations AS (INSERT INTO allocation SELECT m, n, number, points FROM part),
+    entries AS (INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 2, -p, b, k))
+    SELECT sum(points) INTO got FROM part;
+    IF got IS DISTINCT FROM p THEN RAISE 'the lots hold fewer points than the account'; END IF;
+    RETURN n;
 END $$;
 
-CREATE FUNCTION spend(m bigint, p bigint, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE n bigint; b bigint;
+-- The same where the first lot is known to be enough: fewer, simpler statements are faster.
+CREATE FUNCTION spend_first(m bigint, p bigint, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint; b bigint; l bigint;
 BEGIN
-    UPDATE account SET available = available - p, entries = entries + 1
-     WHERE member = m AND available >= p AND NOT EXISTS (SELECT FROM entry e WHERE e.member = m AND e.key = k)
-    RETURNING entries, available INTO n, b;
+    PERFORM FROM entry WHERE member = m AND key = k;
+    IF FOUND THEN RETURN NULL; END IF;
+    UPDATE account SET available = available - p, entries = entries + 1 WHERE member = m AND available >= p RETURNING entries, available INTO n, b;
     IF NOT FOUND THEN RETURN NULL; END IF;
-    PERFORM take(m, n, p);
-    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 'spend', -p, b, k);
+    SELECT number INTO l FROM lot WHERE member = m AND is_open AND expires_at > now() ORDER BY expires_at, number LIMIT 1;
+    UPDATE lot SET remaining = remaining - p, is_open = remaining > p WHERE member = m AND number = l;
+    INSERT INTO allocation VALUES (m, n, l, p);
+    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 2, -p, b, k);
     RETURN n;
 END $$;
 
 CREATE FUNCTION hold(m bigint, p bigint, until timestamptz, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE n bigint; b bigint;
+DECLARE n bigint; b bigint; l bigint;
 BEGIN
+    PERFORM FROM entry WHERE member = m AND key = k;
+    IF FOUND THEN RETURN NULL; END IF;
     UPDATE account SET available = available - p, held = held + p, entries = entries + 1
-     WHERE member = m AND available >= p AND NOT EXISTS (SELECT FROM entry e WHERE e.member = m AND e.key = k)
-    RETURNING entries, available INTO n, b;
+     WHERE member = m AND available >= p RETURNING entries, available INTO n, b;
     IF NOT FOUND THEN RETURN NULL; END IF;
-    PERFORM take(m, n, p);
-    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 'hold', -p, b, k);
+    SELECT number INTO l FROM lot WHERE member = m AND is_open AND expires_at > now() ORDER BY expires_at, number LIMIT 1;
+    UPDATE lot SET remaining = remaining - p, is_open = remaining > p WHERE member = m AND number = l;
+    INSERT INTO allocation VALUES (m, n, l, p);
+    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 3, -p, b, k);
     INSERT INTO hold (member, entry, points, expires_at) VALUES (m, n, p, until);
     RETURN n;
 END $$;
 
 -- What was held has left its lots already; a capture settles the hold and says so.
 CREATE FUNCTION capture(m bigint, h bigint, k uuid) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE n bigint; b bigint; p bigint;
+DECLARE n bigint; b bigint;
 BEGIN
+    PERFORM FROM entry WHERE member = m AND key = k;
+    IF FOUND THEN RETURN NULL; END IF;
     UPDATE account SET held = held - (SELECT points FROM hold WHERE member = m AND entry = h), entries = entries + 1
-     WHERE member = m AND NOT EXISTS (SELECT FROM entry e WHERE e.member = m AND e.key = k)
-    RETURNING entries, available INTO n, b;
-    IF NOT FOUND THEN RETURN NULL; END IF;
+     WHERE member = m RETURNING entries, available INTO n, b;
     UPDATE hold SET is_open = false WHERE member = m AND entry = h AND is_open AND expires_at > now();
     IF NOT FOUND THEN RAISE 'the hold is settled or past its deadline'; END IF;
-    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 'capture', 0, b, k);
+    INSERT INTO entry (member, number, kind, change, balance, key) VALUES (m, n, 4, 0, b, k);
     RETURN n;
 END $$;
 
@@ -145,7 +149,7 @@ BEGIN
         RETURNING a.member, a.entries, a.available, g.points),
     entries AS (
         INSERT INTO entry (member, number, kind, change, balance, key)
-        SELECT member, entries, 'expire', -points, available, gen_random_uuid() FROM booked),
+        SELECT member, entries, 5, -points, available, gen_random_uuid() FROM booked),
     allocations AS (
         INSERT INTO allocation SELECT g.member, b.entries, g.number, g.remaining FROM gone g JOIN booked b ON b.member = g.member)
     SELECT count(*) INTO lots FROM gone;

@@ -1,1 +1,1 @@
-SELECT spend(0, 10, gen_random_uuid());
+SELECT spend_first(0, 10, gen_random_uuid());
