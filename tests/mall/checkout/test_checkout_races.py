@@ -60,7 +60,7 @@ def paused(monkeypatch):
             result = original(*args, **kwargs)
             if first.acquire(blocking=False):
                 reached.set()
-                go_on.wait(5)
+                go_on.wait(30)
             return result
 
         monkeypatch.setattr(module, name, stopping)
@@ -79,8 +79,11 @@ def without_the_members_lock(monkeypatch):
     return lambda: monkeypatch.setattr(ledger, "lock", lambda **_: None)
 
 
-def meet(paused, module, name, first, second):
-    """`first` stops inside `module.name`; `second` runs as far as it can meanwhile; then both end. What each gave."""
+def meet(paused, module, name, first, second, *, seconds=20.0):
+    """`first` stops inside `module.name`; `second` runs meanwhile, to its end or for so long; then both end. What each gave.
+
+    Where a lock stops the second it does not matter how long; the controls, where none does, give it the time it needs.
+    """
     given = {}
 
     def run(who, act):
@@ -98,7 +101,7 @@ def meet(paused, module, name, first, second):
         assert reached.wait(20)
         two = threading.Thread(target=run, args=("second", second))
         two.start()
-        two.join(0.4)  # long enough to get as far as the lock; where there is none, to the end
+        two.join(seconds)
         go_on.set()
         one.join(20)
         two.join(20)
@@ -133,7 +136,7 @@ def test_control_without_the_members_lock_the_second_finds_no_first_answer(shop,
 
 
 def test_with_it_the_second_finds_the_first_answer(shop, member, paused):
-    first, second = meet(paused, activity, "number", lambda: shop.pay(member), lambda: shop.pay(member))
+    first, second = meet(paused, activity, "number", lambda: shop.pay(member), lambda: shop.pay(member), seconds=0.3)
     assert (first.replayed, second.replayed, first.settlement) == (False, True, second.settlement)
 
 
@@ -146,7 +149,7 @@ def test_a_purchase_and_its_refund_at_the_same_moment_never_miss_each_other(shop
     acts = {"pay": lambda: shop.pay(member), "refund": lambda: shop.refund(4_000)}
     second = "refund" if first == "pay" else "pay"
     module, name = (recording, "record_purchase") if first == "pay" else (recording, "hold_number")
-    meet(paused, module, name, acts[first], acts[second])
+    meet(paused, module, name, acts[first], acts[second], seconds=0.3)
     assert shop.balance(member) == (60, 0, 0, 0)
     assert Refund.objects.count() == 1
     assert not UnmatchedRefund.objects.filter(status="waiting").exists()
