@@ -649,7 +649,8 @@ class ProgrammeShown(serializers.Serializer[Any]):
     zone = serializers.CharField(help_text="IANA time zone of the business days.")
     worth = serializers.DictField(child=serializers.IntegerField(), help_text="`points` are worth `cents`.")
     use = serializers.DictField(
-        child=serializers.IntegerField(), help_text="How an order may use points: threshold, step, and the share of it that they may pay."
+        child=serializers.IntegerField(),
+        help_text="How an order may use points: threshold, step, and the share of it that they may pay, in hundredths of a percent.",
     )
     earn = WayToEarn(many=True)
     expiry = serializers.CharField(help_text="months:12, days:90, calendar_year:0, fiscal_year:0:4 (years after, first month) or never.")
@@ -671,7 +672,7 @@ class ProgrammeView(APIView):
                     "currency": "CNY",
                     "zone": "Asia/Shanghai",
                     "worth": {"points": 100, "cents": 100},
-                    "use": {"threshold": 0, "step": 1, "max_share_percent": 100},
+                    "use": {"threshold": 0, "step": 1, "max_share_bps": 10000},
                     "earn": [{"fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
                     "expiry": "months:12",
                     "pending": "none",
@@ -689,7 +690,7 @@ class ProgrammeView(APIView):
             "currency": settings.currency,
             "zone": settings.zone_at(now).key,
             "worth": {"points": policy.points_per_unit, "cents": 10**policy.minor_digits},
-            "use": {"threshold": policy.threshold, "step": policy.step, "max_share_percent": policy.max_share_bps // 100},
+            "use": {"threshold": policy.threshold, "step": policy.step, "max_share_bps": policy.max_share_bps},
             "earn": [version] if version else [],
             "expiry": str(term.policy),
             "pending": f"days:{term.pending_days}" if term.pending == "days" else term.pending,
