@@ -5,12 +5,12 @@ person, the first operator asks for one.
 """
 
 import argparse
+import io
 import json
 import os
-import struct
-import zlib
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,52 +19,10 @@ LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
 
 
 def smaller(png: bytes) -> bytes:
-    """The same picture of 8-bit RGB in at most 256 colours: a screen of text needs no more, and takes a third of the room."""
-    width, height = struct.unpack(">II", png[16:24])
-    rows, kinds = _rows(png, width, height), {}
-    for bits in (2, 3, 4):
-        mask = 0xFF & (0xFF << bits)
-        half = 1 << (bits - 1)
-        step = bytes(0xFF if value >= 0xFF - half else (value & mask) | half if value >= half else 0 for value in range(256))
-        kinds = {}
-        indexed = []
-        for row in rows:
-            rough = row.translate(step)
-            indexed.append([kinds.setdefault(rough[i : i + 3], len(kinds)) for i in range(0, 3 * width, 3)])
-        if len(kinds) <= 256:
-            break
-    if len(kinds) > 256:
-        return png
-    packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in indexed), 9)
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)), (b"PLTE", b"".join(kinds)), (b"IDAT", packed), (b"IEND", b"")]
-    return png[:8] + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts)
-
-
-def _rows(png: bytes, width: int, height: int) -> list[bytes]:
-    """The lines of pixels, with PNG's prediction undone."""
-    assert png[24:26] == b"\x08\x02", "an 8-bit RGB picture"
-    at, packed = 8, b""
-    while at < len(png):
-        (size,) = struct.unpack(">I", png[at : at + 4])
-        if png[at + 4 : at + 8] == b"IDAT":
-            packed += png[at + 8 : at + 8 + size]
-        at += size + 12
-    data, stride = zlib.decompress(packed), 3 * width
-    above, rows = bytearray(stride), []
-    for y in range(height):
-        kind = data[y * (stride + 1)]
-        row = bytearray(data[y * (stride + 1) + 1 : (y + 1) * (stride + 1)])
-        for x in range(stride) if kind else ():
-            left, up, corner = (row[x - 3], above[x], above[x - 3]) if x >= 3 else (0, above[x], 0)
-            if kind == 4:
-                nearest = sorted((left, up, corner), key=lambda value, guess=left + up - corner: abs(guess - value))
-                predicted = nearest[0]
-            else:
-                predicted = (0, left, up, (left + up) // 2)[kind]
-            row[x] = (row[x] + predicted) & 0xFF
-        rows.append(bytes(row))
-        above = row
-    return rows
+    """The same picture in at most 256 colours: a screen of text needs no more, and takes a third of the room."""
+    made = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(made, "PNG", optimize=True)
+    return made.getvalue()
 
 
 class Visit:
