@@ -24,6 +24,7 @@ from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 from loyalty.lib.spreadsheets import lines
 from loyalty.programme import selectors as programme
+from points.terms import selectors as terms
 
 from .models import Account, Allocation, Entry, Hold, Lot
 
@@ -228,19 +229,23 @@ def _moment(moment: datetime | None) -> str:
 
 @admin.register(Lot)
 class LotAdmin(BooksAdmin):
-    list_display = ["shown", "whose", "source", "original", "remaining", "held", "earned_at", "available_at", "expires_at", "terms"]
+    list_display = ["shown", "whose", "source", "original", "remaining", "held", "earned_at", "available_at", "expires_at", "term"]
     list_filter = ["source", "is_pending", "earned_at"]
     search_help_text = _("A member's storefront id")
     fieldsets = [
         (None, {"fields": ["whose", "source", "original", "remaining", "held", "is_pending", "cost_centre"]}),
-        (_("Time"), {"fields": ["earned_at", "matures_at", "available_at", "expires_at", "terms"]}),
+        (_("Time"), {"fields": ["earned_at", "matures_at", "available_at", "expires_at", "term"]}),
         (_("Why, and where it went"), {"fields": ["made_by", "rule_version", "allocated"]}),
     ]
-    readonly_fields = ["whose", "made_by", "allocated"]
+    readonly_fields = ["whose", "made_by", "allocated", "term"]
 
     @display(description=_("lot"))
     def shown(self, lot: Lot) -> str:
         return str(lot)
+
+    @display(description=_("terms"))
+    def term(self, lot: Lot) -> str:
+        return terms.in_words(lot.terms)
 
     @display(description=_("made by"))
     def made_by(self, lot: Lot) -> str:

@@ -1,6 +1,9 @@
 from datetime import timedelta
 
+from django.utils.translation import gettext as _
+
 from .models import Terms
+from .rules import ExpiryPolicy
 
 
 def terms() -> Terms:
@@ -15,3 +18,23 @@ def are_set() -> bool:
 
 def restore_grace() -> timedelta:
     return timedelta(days=Terms.current().restore_grace_days)
+
+
+def in_words(kept: str) -> str:
+    """The terms of a lot as people read them."""
+    if kept == "as_received":
+        return _("as received")
+    policy = ExpiryPolicy.parse(kept)
+    figures = {"length": policy.length, "month": policy.first_month}
+    match policy.kind:
+        case "months":
+            words = _("%(length)s months") % figures
+        case "days":
+            words = _("%(length)s days") % figures
+        case "calendar_year":
+            words = _("end of the calendar year, + %(length)s years") % figures if policy.length else _("end of the calendar year")
+        case "fiscal_year":
+            words = _("end of the fiscal year from month %(month)s, + %(length)s years") % figures
+        case "never":
+            words = _("never expires")
+    return f"{words} ({policy.zone})" if policy.zone else words
