@@ -152,7 +152,7 @@ class Lot(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="lot_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="lot_is_pinned", fields=["member", "entry", "source", "original", "earned_at", "terms", "rule_version", "cost_centre"]),
+            pgtrigger.ReadOnly(name="lot_is_pinned", fields=["member", "entry", "source", "original", "earned_at", "matures_at", "terms", "rule_version", "cost_centre"]),
         ]
 
     def __str__(self) -> str:
