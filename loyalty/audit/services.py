@@ -28,7 +28,7 @@ from .rules import Schedule, is_dead
 RUN_SECONDS = 60
 HEARTBEAT_SECONDS = 5
 # A run that is silent for longer is taken for dead and its job is sent again.
-SILENCE = timedelta(seconds=15)
+SILENCE = timedelta(seconds=12)
 
 
 class JobUnknown(BusinessError):
