@@ -381,9 +381,12 @@ def web_server(port: int, folder: Path) -> Iterator[None]:
             deadline = perf_counter() + 60
             while not _serves(port):
                 if process.poll() is not None or perf_counter() > deadline:
-                    raise RuntimeError(f"the web server did not start:\n{(folder / 'web.log').read_text()[-3000:]}")
+                    raise RuntimeError("the web server did not start")
                 time.sleep(0.1)
             yield
+        except RuntimeError as failure:
+            failure.add_note(f"The web server's log ends with:\n{(folder / 'web.log').read_text()[-4000:]}")
+            raise
         finally:
             process.terminate()
             process.wait()
