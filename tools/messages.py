@@ -25,6 +25,7 @@ BORROWED = (
     "After you've created a user, you’ll be able to edit more user options.",
     "All applications",
     "Apply Filters",
+    "Attempt Time",
     "Changes",
     "Choose a date from the list below to revert to a previous version of this object",
     "Click to cancel",
@@ -33,10 +34,12 @@ BORROWED = (
     "Date from",
     "Date to",
     "Expand row",
+    "Failed Logins",
     "False",
     "From",
     "General",
     "Go back",
+    "IP Address",
     "Light",
     "Loading more results...",
     "More actions",
@@ -45,6 +48,8 @@ BORROWED = (
     "No results found",
     "No results matching your query",
     "Previous",
+    "Raw passwords are not stored, so there is no way to see this user’s password, but you can change the password using "
+    '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.',
     "Reset filters",
     "Run",
     "Select action",
@@ -59,8 +64,11 @@ BORROWED = (
     "Toggle password visibility",
     "True",
     "Type to search",
+    "User Agent",
     "Value",
     "Welcome back to",
+    "access attempt",
+    "access attempts",
 )
 
 Message = str | tuple[str, str]

@@ -88,16 +88,16 @@ for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, C
 class ScheduleAdmin(ModelAdmin):
     """When each job runs. Jobs themselves are declared in code: a schedule may be changed or switched off, not invented."""
 
-    list_display = ["title", "enabled", "schedule_shown", "last_run_at"]
+    list_display = ["title", "enabled", "schedule_shown", "last_ran"]
     list_filter = ["enabled"]
     search_fields = ["name", "task"]
-    readonly_fields = ["title", "task", "last_run_at"]
+    readonly_fields = ["title", "code", "last_ran"]
     fieldsets = [
-        (None, {"fields": ["title", "task", "enabled"]}),
+        (None, {"fields": ["title", "code", "enabled"]}),
         (
             _("Schedule"),
             {
-                "fields": ["interval", "crontab", "last_run_at"],
+                "fields": ["interval", "crontab", "last_ran"],
                 "description": _("Choose one of the two. Times of day are kept in the programme's time zone: another zone is set back to it."),
             },
         ),
@@ -112,7 +112,14 @@ class ScheduleAdmin(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
+        # Celery brings a schedule of its own, which is no operator's business.
+        return super().get_queryset(request).filter(task__in=services.JOBS).select_related("interval", "crontab", "solar", "clocked")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.help_text = _("Off: the job no longer starts by itself; “Run now” still starts it.") if db_field.name == "enabled" else ""
+        return field
 
     def save_model(self, request: HttpRequest, obj: PeriodicTask, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -134,6 +141,14 @@ class ScheduleAdmin(ModelAdmin):
     @display(description=_("job"), ordering="name")
     def title(self, task: PeriodicTask) -> str:
         return _title(task.task)
+
+    @display(description=_("name in the code"))
+    def code(self, task: PeriodicTask) -> str:
+        return task.task
+
+    @display(description=_("last run"))
+    def last_ran(self, task: PeriodicTask) -> Any:
+        return task.last_run_at
 
     @display(description=_("schedule"))
     def schedule_shown(self, task: PeriodicTask) -> str:
