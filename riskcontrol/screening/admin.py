@@ -65,6 +65,8 @@ class BlockListEntryAdmin(ReadOnlyAdmin):
     list_filter = [OpenFilter]
     search_fields = ["=member__external_id", "reason", "blocked_by"]
     search_help_text = _("The storefront's id of the member, the reason, or who blocked")
+    fields = ["member", "state", "reason", "blocked_by", "blocked_at", "until", "lifted_at", "lifted_by", "lift_reason"]
+    readonly_fields = ["state"]
     add_fieldsets = [
         (
             None,
