@@ -45,6 +45,7 @@ class StorefrontKeyAdmin(ModelAdmin):
     list_display = ["name", "shown_prefix", "state", "scope_list", "expires_at", "last_used_at"]
     search_fields = ["name", "prefix"]
     search_help_text = _("Name or prefix")
+    readonly_fields = ["shown_prefix", "state", "created_at", "last_used_at", "previous_until", "revoked_at"]
     actions_detail = ["rotate_secret", "revoke_key"]
 
     def get_fields(self, request: HttpRequest, obj: StorefrontKey | None = None) -> list[str]:
