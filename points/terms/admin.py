@@ -20,4 +20,9 @@ class TermsAdmin(ConfigurationAdmin):
         ),
         (_("Waiting after a purchase"), {"fields": ["pending", "pending_days"]}),
     ]
-    conditional_fields = {"length": "expiry != 'never'", "first_month": "expiry == 'fiscal_year'", "pending_days": "pending == 'days'"}
+    # Who may only read gets no form, and so none of these variables.
+    conditional_fields = {
+        "length": "typeof expiry == 'undefined' || expiry != 'never'",
+        "first_month": "typeof expiry == 'undefined' || expiry == 'fiscal_year'",
+        "pending_days": "typeof pending == 'undefined' || pending == 'days'",
+    }
