@@ -37,7 +37,7 @@ class ProgrammeAdmin(ConfigurationAdmin):
         # As it is stored: the form may hold what was just refused.
         programme, now = Programme.current(), timezone.now()
         name = programme.zone_at(now).key
-        if programme.zone_from and now < programme.zone_from:
+        if programme.zone_from and now < programme.zone_from and name != programme.zone:
             return str(
                 _("%(old)s until %(moment)s, then %(new)s") % {"old": name, "moment": f"{programme.zone_from:%Y-%m-%d %H:%M} UTC", "new": programme.zone}
             )
