@@ -25,6 +25,7 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm
 from points.ledger import selectors as books
+from points.ledger import services as ledger
 
 from . import rules, selectors, services
 from .models import Adjustment, AdjustmentLimit
@@ -164,6 +165,10 @@ class AdjustmentAdmin(ReadOnlyAdmin):
             else:
                 messages.warning(request, _("This waits for a second person, who finds it on the overview and in the list of adjustments."))
             return HttpResponseRedirect(reverse("admin:points_adjustment_change", args=[adjustment.id]))
+        has = books.balance(member_id=asked["member"], now=now)
+        if rules.effect(available=has.available, debt=has.debt, points=asked["points"]).available < 0:
+            form.add_error(None, ledger.InsufficientPoints.title)
+            return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": self._own_limit(request)})
         waits = selectors.would_wait(operator_id=request.user.pk, points=asked["points"], now=now)
         page |= {
             "effect": effect(member_id=asked["member"], points=asked["points"]),
