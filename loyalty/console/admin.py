@@ -171,6 +171,10 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
         form = ReasonForm(request.POST or None)
         return confirm(request, site=self.admin_site, title=_("Reset second factor"), consequence=consequence, form=form, act=act, back=back, danger=True)
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.is_staff = obj.is_staff or not change  # Else somebody new could not log in here at all.
+        super().save_model(request, obj, form, change)
+
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
         self._note(request, "operator.added", obj, message)
         return super().log_addition(request, obj, message)
