@@ -45,11 +45,15 @@ class StorefrontKeyAdmin(ModelAdmin):
     list_display = ["name", "shown_prefix", "state", "scope_list", "expires_at", "last_used_at"]
     search_fields = ["name", "prefix"]
     search_help_text = _("Name or prefix")
-    readonly_fields = ["shown_prefix", "state", "created_at", "last_used_at", "previous_until", "revoked_at"]
+    readonly_fields = ["shown_prefix", "created_at", "last_used_at", "previous_until", "revoked_at"]
     actions_detail = ["rotate_secret", "revoke_key"]
 
     def get_fields(self, request: HttpRequest, obj: StorefrontKey | None = None) -> list[str]:
         return ["name", "scopes", "expires_at", *(self.readonly_fields if obj else [])]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        revoked = StorefrontKey.objects.filter(pk=object_id, revoked_at__isnull=False).exists()
+        return [] if revoked else super().get_actions_detail(request, object_id)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)

@@ -65,8 +65,7 @@ class BlockListEntryAdmin(ReadOnlyAdmin):
     list_filter = [OpenFilter]
     search_fields = ["=member__external_id", "reason", "blocked_by"]
     search_help_text = _("The storefront's id of the member, the reason, or who blocked")
-    fields = ["member", "state", "reason", "blocked_by", "blocked_at", "until", "lifted_at", "lifted_by", "lift_reason"]
-    readonly_fields = ["state"]
+    fields = ["member", "reason", "blocked_by", "blocked_at", "until", "lifted_at", "lifted_by", "lift_reason"]
     add_fieldsets = [
         (
             None,
@@ -83,6 +82,10 @@ class BlockListEntryAdmin(ReadOnlyAdmin):
 
     def has_lift_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("riskcontrol.lift_blocklistentry")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        lifted = BlockListEntry.objects.filter(pk=object_id, lifted_at__isnull=False).exists()
+        return [] if lifted else super().get_actions_detail(request, object_id)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:

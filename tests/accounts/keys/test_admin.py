@@ -100,3 +100,7 @@ def test_who_may_only_look_cannot_rotate_or_revoke(client, key):
     for action in ("rotate_secret", "revoke_key"):
         assert client.post(page(action, key.id), {"reason": "x", "grace": "0"}).status_code == 403
     assert client.post(page("add"), {}).status_code == 403
+
+
+def test_a_keys_page_says_when_it_was_last_used(operator, key):
+    assert "Exact to the hour." in operator.get(page("change", key.id)).content.decode()

@@ -85,3 +85,10 @@ def test_who_may_only_look_neither_blocks_nor_lifts(client, operator, blocked):
     assert client.get(url("add")).status_code == 403
     assert client.post(url("lift", blocked.pk), {"reason": "just so"}).status_code == 403
     assert BlockListEntry.objects.get().lifted_at is None
+
+
+def test_a_blocks_page_says_who_is_blocked_and_by_whom(client, operator, member):
+    operator("view_blocklistentry")
+    entry = screening.block(member_id=member.id, reason="many accounts", until=None, actor="somebody", now=timezone.now())
+    shown = client.get(url("change", entry.pk)).content.decode()
+    assert all(word in shown for word in ("M-1", "many accounts", "somebody"))
