@@ -48,8 +48,10 @@ BORROWED = (
     "No results found",
     "No results matching your query",
     "Previous",
-    "Raw passwords are not stored, so there is no way to see this user’s password, but you can change the password using "
-    '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.',
+    (
+        "Raw passwords are not stored, so there is no way to see this user’s password, but you can change the password using "
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'
+    ),
     "Reset filters",
     "Run",
     "Select action",

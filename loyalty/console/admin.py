@@ -193,7 +193,11 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
 class RoleAdmin(StockGroupAdmin, ModelAdmin):
     """The six roles are set by `load_roles`; other groups are the superuser's."""
 
-    list_display = ["name", "members"]
+    list_display = ["role", "members"]
+
+    @display(description=_("role"), ordering="name")
+    def role(self, group: Group) -> str:
+        return gettext(group.name)
 
     @display(description=_("operators"))
     def members(self, group: Group) -> str:

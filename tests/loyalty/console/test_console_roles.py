@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.urls import reverse
 
@@ -130,3 +130,9 @@ def test_an_administrator_makes_no_superuser_and_touches_none(browser, operator)
     assert other.is_superuser is False
     assert client.post(reverse("admin:auth_user_change", args=[root.pk]), {**form, "username": "root"}).status_code == 403
     assert client.get(f"/admin/auth/user/{root.pk}/password/").status_code == 403
+
+
+def test_a_new_operator_can_log_in(browser):
+    client, password = browser("administrator"), "a-long-Sample-phrase-7"
+    client.post(reverse("admin:auth_user_add"), {"username": "newcomer", "usable_password": "true", "password1": password, "password2": password})
+    assert User.objects.get(username="newcomer").is_staff
