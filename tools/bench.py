@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, in about a minute: to see that it works, or a first hint")
     parser.add_argument("--only", default="", metavar="PATTERN", help="only the cases whose name matches this regular expression")
+    parser.add_argument("--members", type=int, metavar="N", help=f"whose lots are spent (default {20_000:,}): more, where a fast machine spends all")
     parser.add_argument("--write", action="store_true", help=f"write the figures into {DOCUMENT.relative_to(ROOT)}")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -44,6 +45,7 @@ def main() -> int:
 
     cases.listen()
     size = cases.QUICK if options.quick else cases.FULL
+    size = size._replace(members=options.members or size.members)
     bench = cases.Bench(size)
     bench.drop()
     try:

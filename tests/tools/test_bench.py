@@ -82,7 +82,7 @@ def test_our_document_has_that_place():
 
 @pytest.mark.parametrize(("load", "busy", "quiet"), [(0.1, 0.02, True), (0.1, None, True), (1.5, 0.02, False), (0.1, 0.5, False)])
 def test_a_machine_that_others_use_is_not_quiet(load, busy, quiet):
-    machine = report.Machine(2, "sample", "3.11", "18", "abc", date(2026, 1, 1), load, busy)
+    machine = report.Machine(2, "sample", "3.11", "18", "abc", date(2026, 1, 1), load, busy, 0.001)
     assert machine.quiet is quiet
     assert ("NOT QUIET" in str(machine)) is not quiet
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ class Machine:
     day: date
     load: float
     busy: float | None
+    flush: float
 
     @property
     def quiet(self) -> bool:
@@ -123,7 +125,7 @@ class Machine:
         quiet = "quiet" if self.quiet else "NOT QUIET: the figures are worth little"
         return (
             f"{self.day}, commit {self.commit}. {self.cores} cores ({self.processor}), Python {self.python}, PostgreSQL {self.postgres}. "
-            f"Before the start: load average {self.load:.2f}{busy}; {quiet}."
+            f"Before the start: load average {self.load:.2f}{busy}; {quiet}. Flushing a page to disk took {self.flush * 1000:.2f} ms."
         )
 
     @classmethod
@@ -131,7 +133,7 @@ class Machine:
         processor = platform.machine()
         if (info := Path("/proc/cpuinfo")).exists():
             processor = next((line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")), processor)
-        return cls(os.cpu_count() or 1, processor, platform.python_version(), postgres, _commit(root), day, os.getloadavg()[0], _busy())
+        return cls(os.cpu_count() or 1, processor, platform.python_version(), postgres, _commit(root), day, os.getloadavg()[0], _busy(), _flush())
 
 
 def _commit(root: Path) -> str:
@@ -153,3 +155,17 @@ def _busy(seconds: float = 2.0) -> float | None:
     time.sleep(seconds)
     (all_after, idle_after) = times()
     return 1 - (idle_after - idle_before) / max(1, all_after - all_before)
+
+
+def _flush(times: int = 50) -> float:
+    """How long the disk takes to keep 8 kB for good, in seconds; the median."""
+    took = []
+    with tempfile.NamedTemporaryFile(dir=".") as file:
+        for _ in range(times):
+            file.seek(0)
+            file.write(os.urandom(8192))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return median(took)
