@@ -17,6 +17,7 @@ from accounts.keys.models import Scope
 from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.tokens import services as tokens
+from loyalty.lib import configuration
 from loyalty.lib.configuration import Configuration
 from points.reconciliation import selectors as reconciliation
 
@@ -29,6 +30,7 @@ hypothesis.settings.load_profile("unhurried")
 def fresh_process(settings):
     """Nothing remembered from the test before; everybody is the same anonymous address, so that one is not limited."""
     Configuration._held.clear()
+    configuration._changing.models = set()
     keys_seen._held.clear()
     settings.RATE_LIMIT_ANONYMOUS = 10**6
 

@@ -26,6 +26,10 @@ class ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        owner = Purchase.objects.filter(pk=request.resolver_match.kwargs["object_id"]).values("member_id")
+        return super().get_queryset(request).filter(member_id__in=owner)
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

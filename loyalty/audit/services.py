@@ -174,7 +174,10 @@ def _finish(row: JobRun, run: Run, status: JobRun.Status, *, error: str = "") ->
                 JobRun.objects.filter(id=before.id).update(runs=F("runs") + 1, heartbeat_at=run.clock, finished_at=run.clock)
                 row.delete()
                 return
-        JobRun.objects.filter(id=row.id).update(status=status, counts=dict(run.counts), error=error, heartbeat_at=run.clock, finished_at=run.clock)
+        # A run taken for dead stays abandoned: another goes on in its place.
+        JobRun.objects.filter(id=row.id, status=JobRun.Status.RUNNING).update(
+            status=status, counts=dict(run.counts), error=error, heartbeat_at=run.clock, finished_at=run.clock
+        )
 
 
 def run_now(*, job: str, actor: str, reason: str, now: datetime) -> None:

@@ -1,13 +1,17 @@
 """Settings that operators edit: one row each, read on every request, so held in the process for a moment."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 
 Row = TypeVar("Row", bound=models.Model)
+
+# What this thread's open transaction has changed and may yet roll back.
+_changing = threading.local()
 
 
 class Configuration(models.Model):
@@ -37,10 +41,15 @@ def held(model: type[Row], read: Callable[[], Row | None]) -> Row | None:
     read_at, row = Configuration._held.get(model, (0.0, None))
     if row is None or time.monotonic() - read_at >= settings.CONFIGURATION_SECONDS:
         row = read()
-        Configuration._held[model] = (time.monotonic(), row)
+        if not connection.in_atomic_block:
+            _changing.models = set()
+        if model not in getattr(_changing, "models", ()):
+            Configuration._held[model] = (time.monotonic(), row)
     return row
 
 
 def forget(model: type[models.Model]) -> None:
-    """This process reads it anew the next time."""
+    """This process reads it anew the next time, and holds what it read once the transaction that changed it is over."""
+    if connection.in_atomic_block:
+        _changing.models = {*getattr(_changing, "models", ()), model}
     Configuration._held.pop(model, None)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.db.models import Case, QuerySet, When
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -135,6 +135,13 @@ class LinkForm(ReasonForm):
     field_order = ["purchase", "reason"]
 
 
+def _refund_of(object_id: str) -> UnmatchedRefund:
+    try:
+        return UnmatchedRefund.objects.get(pk=UUID(object_id))
+    except (ValueError, UnmatchedRefund.DoesNotExist) as error:
+        raise Http404 from error
+
+
 @admin.register(UnmatchedRefund)
 class UnmatchedRefundAdmin(ReadOnlyAdmin):
     """Refunds that have no purchase: those that wait are applied with it when it comes; those parked need a person."""
@@ -180,7 +187,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             services.retry_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The refund is applied: points were given back and taken back as it says.")
 
-        refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
+        refund = _refund_of(object_id)
         consequence = _("The refund is applied to the purchase it names, if that has come and allows it. This cannot be undone.")
         return self._ask(request, refund, ReasonForm(request.POST or None), act, title=_("Try refund again"), consequence=consequence)
 
@@ -192,7 +199,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             )
             return _("The refund is applied: points were given back and taken back as it says.")
 
-        refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
+        refund = _refund_of(object_id)
         form = LinkForm(request.POST or None, initial={"purchase": refund.purchase_ref})
         consequence = _("The refund is applied to that purchase: spent points are given back, earned points are taken back. This cannot be undone.")
         return self._ask(request, refund, form, act, title=_("Apply refund to a purchase"), consequence=consequence)
@@ -203,7 +210,7 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             services.close_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The refund is closed. No points were moved.")
 
-        refund = get_object_or_404(UnmatchedRefund, pk=UUID(object_id))
+        refund = _refund_of(object_id)
         consequence = _("Nothing is given back or taken back for this refund, also when its purchase comes later.")
         return self._ask(request, refund, ReasonForm(request.POST or None), act, title=_("Close refund"), consequence=consequence, danger=True)
 

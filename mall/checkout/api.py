@@ -35,12 +35,15 @@ SENTENCES = {
     "basis": gettext_lazy("Points are earned on %(amount)s, what is paid in money for goods."),
     "below_threshold": gettext_lazy("Points can be used from %(threshold)s on."),
     "clawed_back": gettext_lazy("%(points)s earned points are taken back, for what was refunded."),
+    "closed": gettext_lazy("An operator has closed this refund; it moves no points."),
     "debt": gettext_lazy("%(points)s points are owed now; the next points that come in settle them."),
     "earned": gettext_lazy("%(points)s points earned, by version %(version)s of the earning rule."),
     "earning_screened": gettext_lazy("Risk control lets this member earn nothing now."),
     "fewer_points": gettext_lazy("%(used)s points can be used instead of %(wanted)s."),
     "hold_lapsed": gettext_lazy("The hold had lapsed, so %(points)s points were spent from the balance."),
+    "linked": gettext_lazy("An operator has applied this refund to another purchase."),
     "no_rule": gettext_lazy("No earning rule is published, so nothing is earned."),
+    "over_share": gettext_lazy("The points paid more than the %(percent)s %% of the order that they may."),
     "owed": gettext_lazy("%(points)s of them were missing and are owed; the next points that come in settle them."),
     "pending": gettext_lazy("The points can be spent later, as the terms say."),
     "restored": gettext_lazy("%(points)s spent points are given back, to the lots that they came from."),
@@ -476,6 +479,7 @@ class RefundStatus(models.TextChoices):
     APPLIED = "applied"
     WAITING = "waiting"
     PARKED = "parked"
+    CLOSED = "closed"
 
 
 class RefundedShown(serializers.Serializer[Any]):
@@ -535,9 +539,9 @@ class RefundsView(APIView):
         activity.refuse_untimely(refund.occurred_at, now=now)
         done = services.refund(purchase_ref=id_in_address("purchase", purchase), facts=refund, actor=request.auth.identity, now=now)
         if done.settlement is None:
-            waits = done.waiting is not None and done.waiting.status == RefundStatus.WAITING
-            why = sentences([{"code": "waiting" if waits else "undecided"}], _language(request))
-            kept = {"id": refund.id, "status": "waiting" if waits else "parked", **_KEPT, "explanation": why}
+            assert done.waiting is not None
+            code = {"waiting": "waiting", "parked": "undecided", "closed": "closed", "applied": "linked"}[done.waiting.status]
+            kept = {"id": refund.id, "status": done.waiting.status, **_KEPT, "explanation": sentences([{"code": code}], _language(request))}
             return Response(RefundedShown(kept).data, status=202)
         settled = done.settlement
         shown = {

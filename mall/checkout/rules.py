@@ -23,9 +23,13 @@ class Policy:
         """What so many points pay, in minor units, rounded down."""
         return points * int(10**self.minor_digits) // self.points_per_unit
 
+    def most_worth(self, *, total_cents: int) -> int:
+        """The share of an order of that total that points may pay, in minor units."""
+        return max(0, total_cents) * self.max_share_bps // 10_000
+
     def most(self, *, total_cents: int, available: int) -> int:
         """The most points that an order of that total may use: a multiple of the step that is never worth more than its share."""
-        payable = max(0, total_cents) * self.max_share_bps // 10_000
+        payable = self.most_worth(total_cents=total_cents)
         points = min(available, payable * self.points_per_unit // 10**self.minor_digits)
         points -= points % self.step
         return points if points >= max(self.threshold, 1) else 0

@@ -140,10 +140,13 @@ def hold(
 
 
 @transaction.atomic(savepoint=False)
-def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime) -> Paid:
+def pay(
+    *, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, ruled_at: datetime | None = None, actor: str, now: datetime
+) -> Paid:
     """A purchase was paid: capture its hold, record it, grant what it earns, apply the refunds that came before it.
 
-    The same purchase again is a replay. `policy` overrides the programme's expiry. A lapsed hold does not refuse a paid purchase.
+    The same purchase again is a replay. `policy` overrides the programme's expiry; with `ruled_at` the rule in force then decides. A
+    lapsed hold does not refuse a paid purchase.
     Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
     """
     ledger.lock(member_id=member_id)
@@ -154,13 +157,15 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     programme.fix_currency(currency=facts.currency)
 
     subject = f"purchase/{facts.id}"
-    held, worth = _hold_of(member_id, facts.hold)
+    held, worth, policy_of_hold = _hold_of(member_id, facts.hold)
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
     purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
     spend, why = _spend_hold(held, subject=subject, actor=actor, now=now) if held else (None, [])
+    if worth > policy_of_hold.most_worth(total_cents=facts.paid_cents + worth):
+        why.append({"code": "over_share", "percent": policy_of_hold.max_share_bps / 100})
 
-    version = earning.current()
+    version = earning.in_force(at=ruled_at) if ruled_at else earning.current()
     basis = rules.basis(facts.lines, paid_cents=facts.paid_cents, shipping_cents=facts.shipping_cents)
     award = earning_rules.decide(earning.formula(version, currency=facts.currency), basis)
     grant = granting.grant_purchase(
@@ -215,20 +220,28 @@ def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, d
     return Paid(purchase, selectors.settlement(member_id=member_id, purchase_id=purchase_id), True)
 
 
-def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int]:
-    """The hold that a purchase names, and what its points are worth. Holds that are not for checkout are none of the till's."""
+def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Policy]:
+    """The hold that a purchase names, what its points are worth, under which policy. Holds not for checkout are none of the till's."""
     if not hold_ref:
-        return None, 0
+        return None, 0, rules.Policy()
     pinned = selectors.checkout_hold(member_id=member_id, hold_id=UUID(hold_ref))
     if pinned is None:
         raise HoldNotMembers(hold=hold_ref)
-    if pinned.hold.status == Hold.Status.CAPTURED or activity.names_hold(member_id=member_id, hold_ref=hold_ref):
+    if activity.names_hold(member_id=member_id, hold_ref=hold_ref):
         raise HoldUsed(hold=hold_ref)
-    return pinned.hold, pinned.worth_cents
+    policy = selectors.policy_rules(pinned.burn_policy)
+    captured = pinned.hold.status == Hold.Status.CAPTURED
+    return pinned.hold, policy.worth(pinned.hold.captured) if captured else pinned.worth_cents, policy
 
 
 def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
-    """Capture the whole hold; where it has lapsed, spend as many points from what is available, the rest on credit."""
+    """Capture the whole hold; where it has lapsed, spend as many points from what is available, the rest on credit.
+
+    A hold that the storefront has captured by itself was spent for this purchase.
+    """
+    if held.status == Hold.Status.CAPTURED:
+        entry = books.capture_of(hold=held)
+        return entry, [{"code": "spent", "points": entry.points}]
     if held.status == Hold.Status.OPEN and held.expires_at > now:
         entry = ledger.capture(member_id=held.member_id, hold_id=held.id, subject=subject, actor=actor, key=f"{subject}/capture", now=now)
         return entry, [{"code": "spent", "points": entry.points}]
@@ -434,7 +447,8 @@ def claim(*, purchase_ref: str, member_ref: str, actor: str, now: datetime) -> P
     """
     member = members.ensure(external_id=member_ref, now=now)
     ledger.lock(member_id=member.id)
-    if activity.guest_purchase(external_id=purchase_ref) is None:
+    guest = activity.guest_purchase(external_id=purchase_ref)
+    if guest is None:
         raise activity.PurchaseUnknown
     facts = recording.claim_guest_purchase(external_id=purchase_ref, member_id=member.id, now=now)
-    return pay(member_id=member.id, facts=facts, actor=actor, now=now)
+    return pay(member_id=member.id, facts=facts, ruled_at=guest.recorded_at, actor=actor, now=now)

@@ -1,3 +1,4 @@
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,11 @@ def current() -> RuleVersion | None:
     Like the programme's settings, a version published elsewhere is in force here within CONFIGURATION_SECONDS.
     """
     return held(RuleVersion, lambda: RuleVersion.objects.order_by("-number").first())
+
+
+def in_force(*, at: datetime) -> RuleVersion | None:
+    """The rule version that decided at that time."""
+    return RuleVersion.objects.filter(published_at__lte=at).order_by("-number").first()
 
 
 def version(number: int) -> RuleVersion:

@@ -152,7 +152,9 @@ class Lot(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="lot_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="lot_is_pinned", fields=["member", "entry", "source", "original", "earned_at", "matures_at", "terms", "rule_version", "cost_centre"]),
+            pgtrigger.ReadOnly(
+                name="lot_is_pinned", fields=["member", "entry", "source", "original", "earned_at", "matures_at", "terms", "rule_version", "cost_centre"]
+            ),
         ]
 
     def __str__(self) -> str:
@@ -208,7 +210,7 @@ class Hold(models.Model):
             models.CheckConstraint(
                 name="hold_captured_is_settled",
                 condition=Q(status="open", captured=0, settled_at__isnull=True)
-                | Q(status="captured", captured__gt=0, settled_at__isnull=False)
+                | Q(status="captured", captured__gt=0, settled_at__isnull=False, settled_at__lt=F("expires_at"))
                 | Q(status__in=["released", "lapsed"], captured=0, settled_at__isnull=False),
             ),
         ]
@@ -217,7 +219,10 @@ class Hold(models.Model):
             models.Index(fields=["expires_at", "member"], name="hold_overdue", condition=Q(status="open")),
             models.Index(fields=["member", "entry"], name="hold_entry"),
         ]
-        triggers = [pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="hold_is_pinned", fields=["member", "entry", "points", "subject", "created_at", "expires_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.points} {self.get_status_display()}"

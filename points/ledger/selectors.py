@@ -118,6 +118,11 @@ SELECT EXISTS (SELECT FROM points_lot WHERE is_open AND NOT is_pending AND expir
     OR EXISTS (SELECT FROM points_hold WHERE status = 'open' AND expires_at <= %(now)s)"""
 
 
+def capture_of(*, hold: Hold) -> Entry:
+    """The entry by which a captured hold was spent."""
+    return Entry.objects.get(member_id=hold.member_id, refers_to_id=hold.entry_id, kind=Entry.Kind.CAPTURE)
+
+
 def anything_due(*, now: datetime) -> bool:
     """Whether the jobs have anything to do at `now`: points to expire or to mature, holds to release."""
     with connection.cursor() as cursor:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,6 +22,8 @@ from points.terms.rules import ExpiryPolicy
 from . import events, rules, selectors
 from .models import Account, Allocation, Entry, Hold, Lot, Source
 from .rules import Shortage
+
+logger = logging.getLogger(__name__)
 
 
 class KeyConflict(BusinessError):
@@ -738,19 +742,33 @@ def expire_due(*, members: int = 1000, actor: str, now: datetime) -> Swept | Non
     return Swept(len(accounts), lots, sum(g[2] for g in groups))
 
 
-def mature_due(*, limit: int = 500, actor: str, now: datetime) -> int:
-    """Mature the pending lots whose time has come, at most `limit`, each in a transaction of its own; how many there were."""
+def mature_due(*, limit: int = 500, actor: str, now: datetime) -> Counter[str]:
+    """Mature the pending lots whose time has come, at most `limit`, each in a transaction of its own: how many `lots`, how many `failed`.
+
+    One that fails stops none of the others.
+    """
     due = Lot.objects.filter(is_open=True, is_pending=True, matures_at__lte=now).order_by("matures_at", "member_id")[:limit]
     lots = list(due.values_list("member_id", "entry_id", "id"))
-    for member_id, entry_id, lot_id in lots:
-        mature(member_id=member_id, entry_id=entry_id, actor=actor, key=f"mature/{lot_id}", now=now)
-    return len(lots)
+    return _each("lots", lots, lambda lot: mature(member_id=lot[0], entry_id=lot[1], actor=actor, key=f"mature/{lot[2]}", now=now))
 
 
-def release_overdue(*, limit: int = 500, actor: str, now: datetime) -> int:
-    """Book the release of holds past their deadline, of at most `limit` holds' members; how many holds there were."""
+def release_overdue(*, limit: int = 500, actor: str, now: datetime) -> Counter[str]:
+    """Book the release of holds past their deadline, of at most `limit` holds' members: how many `members`, how many `failed`.
+
+    One that fails stops none of the others.
+    """
     overdue = Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=now).order_by("expires_at", "member_id")[:limit]
     members = list(overdue.values_list("member_id", flat=True))
-    for member_id in dict.fromkeys(members):
-        expire(member_id=member_id, actor=actor, now=now)
-    return len(members)
+    return _each("members", dict.fromkeys(members), lambda member_id: expire(member_id=member_id, actor=actor, now=now))
+
+
+def _each(name: str, rows: Iterable[Any], act: Callable[[Any], Any]) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    for row in rows:
+        try:
+            act(row)
+            outcomes[name] += 1
+        except Exception:
+            logger.exception("%s could not be booked.", row)
+            outcomes["failed"] += 1
+    return outcomes

@@ -9,6 +9,8 @@ from loyalty.lib.readiness import NotReady, readiness
 from . import selectors, services
 
 ACTOR = "job"
+# Rows that fail stay due and come up in every batch: after so many, the next run tries again.
+MOST_FAILURES = 100
 
 
 @job("points.expire_due", title=gettext_lazy("Expire points that are due"), daily_at="00:02")
@@ -19,13 +21,13 @@ def expire_due(run: Run) -> None:
 
 @job("points.mature_due", title=gettext_lazy("Make pending points available"), every=timedelta(minutes=5))
 def mature_due(run: Run) -> None:
-    while run.has_time and run.add(lots=services.mature_due(actor=ACTOR, now=run.now)):
+    while run.has_time and run.add(services.mature_due(actor=ACTOR, now=run.now)) and run.counts["failed"] < MOST_FAILURES:
         pass
 
 
 @job("points.release_overdue", title=gettext_lazy("Release holds past their deadline"), every=timedelta(minutes=1))
 def release_overdue(run: Run) -> None:
-    while run.has_time and run.add(holds=services.release_overdue(actor=ACTOR, now=run.now)):
+    while run.has_time and run.add(services.release_overdue(actor=ACTOR, now=run.now)) and run.counts["failed"] < MOST_FAILURES:
         pass
 
 

@@ -272,8 +272,8 @@ def test_points_wait_a_number_of_days_after_payment_where_the_programme_says_so(
     lot = Lot.objects.get()
     assert lot.matures_at == paid.purchase.occurred_at + timedelta(days=7)
     shop.wait(days=7)
-    assert ledger.mature_due(actor="tests", now=shop.now - timedelta(microseconds=1)) == 0
-    assert ledger.mature_due(actor="tests", now=shop.now) == 1
+    assert ledger.mature_due(actor="tests", now=shop.now - timedelta(microseconds=1)).total() == 0
+    assert ledger.mature_due(actor="tests", now=shop.now).total() == 1
     assert shop.balance(member) == (100, 0, 0, 0)
 
 
@@ -332,3 +332,25 @@ def test_the_books_balance_after_many_purchases(shop, member, assert_books_balan
         hold = shop.hold(member, 100 * (n + 1))
         shop.pay(member, shop.order(9_999, number=str(n), worth=100 * (n + 1), hold=hold.hold_id))
     assert_books_balance()
+
+
+def test_a_hold_that_the_storefront_captured_by_itself_pays_the_order_it_was_for(shop, member, publish_rule):
+    publish_rule()
+    shop.give(member, 1_000)
+    hold = shop.hold(member, 500).hold
+    captured = ledger.capture(member_id=member.id, hold_id=hold.id, points=300, actor="shop", key="capture", now=shop.now)
+    paid = shop.pay(member, shop.order(10_000, worth=300, hold=hold.id))
+    assert (paid.settlement.spent, paid.settlement.spend_entry) == (300, captured)
+    shop.refund(9_700)
+    assert shop.balance(member) == (1_000, 0, 0, 0)
+
+
+def test_points_beyond_the_share_of_the_order_are_said_in_the_answer_and_do_not_refuse_it(shop, member, publish_policy):
+    publish_policy(max_share_bps=5_000)
+    shop.give(member, 10_000)
+    hold = shop.hold(member, 6_000).hold
+    fits = shop.hold(member, 4_000).hold
+    over = shop.pay(member, shop.order(10_000, worth=6_000, hold=hold.id))
+    assert {"code": "over_share", "percent": 50.0} in over.settlement.explanation
+    within = shop.pay(member, shop.order(8_000, worth=4_000, hold=fits.id, number="1002"))
+    assert "over_share" not in {why["code"] for why in within.settlement.explanation}

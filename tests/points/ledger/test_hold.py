@@ -93,9 +93,9 @@ def test_the_job_books_the_release_of_overdue_holds(desk, other):
     desk.later(hours=2)
     other.later(hours=2)
 
-    assert ledger.release_overdue(actor="job", now=desk.now) == 2
+    assert ledger.release_overdue(actor="job", now=desk.now).total() == 2
     assert desk.stored == other.stored == (90, 10, 0, 0)
-    assert ledger.release_overdue(actor="job", now=desk.now) == 0
+    assert ledger.release_overdue(actor="job", now=desk.now).total() == 0
 
 
 def test_points_of_a_lapsed_hold_whose_lot_expired_expire_at_once(desk):

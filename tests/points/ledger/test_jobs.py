@@ -119,18 +119,18 @@ def test_lots_of_several_nights_expire_each_at_its_own_instant(now):
 
 def test_what_is_pending_matures_when_its_time_has_come(member, now):
     ledger.earn(member_id=member.id, points=70, source="purchase", matures_at=now + timedelta(days=7), actor="tests", key="p", now=now)
-    assert ledger.mature_due(actor="job", now=now + timedelta(days=7, seconds=-1)) == 0
-    assert ledger.mature_due(actor="job", now=now + timedelta(days=8)) == 1
+    assert ledger.mature_due(actor="job", now=now + timedelta(days=7, seconds=-1)).total() == 0
+    assert ledger.mature_due(actor="job", now=now + timedelta(days=8)).total() == 1
     assert Entry.objects.get(kind="mature").occurred_at == now + timedelta(days=7)
-    assert ledger.mature_due(actor="job", now=now + timedelta(days=8)) == 0
+    assert ledger.mature_due(actor="job", now=now + timedelta(days=8)).total() == 0
 
 
 def test_an_overdue_hold_is_released_once_as_of_its_deadline(member, now):
     ledger.earn(member_id=member.id, points=50, source="purchase", policy=NEVER, actor="tests", key="e", now=now)
     held = ledger.hold(member_id=member.id, points=20, expires_at=now + timedelta(minutes=30), actor="tests", key="h", now=now)
-    assert ledger.release_overdue(actor="job", now=now + timedelta(minutes=30, seconds=-1)) == 0
-    assert ledger.release_overdue(actor="job", now=now + timedelta(hours=1)) == 1
-    assert ledger.release_overdue(actor="job", now=now + timedelta(hours=1)) == 0
+    assert ledger.release_overdue(actor="job", now=now + timedelta(minutes=30, seconds=-1)).total() == 0
+    assert ledger.release_overdue(actor="job", now=now + timedelta(hours=1)).total() == 1
+    assert ledger.release_overdue(actor="job", now=now + timedelta(hours=1)).total() == 0
     assert Hold.objects.get(id=held.id).status == "lapsed"
     assert Entry.objects.get(kind="release").occurred_at == held.expires_at
     assert Account.objects.get().available == 50
@@ -142,3 +142,18 @@ def test_a_hold_unbooked_for_more_than_five_minutes_is_a_readiness_alarm(member,
     assert tasks.holds(now=now + timedelta(minutes=34))
     with pytest.raises(NotReady):
         tasks.holds(now=now + timedelta(minutes=35))
+
+
+def test_one_lot_that_fails_stops_none_of_the_others(now, monkeypatch):
+    for name in ("bad", "good"):
+        member = members.ensure(external_id=name, now=now)
+        ledger.earn(member_id=member.id, points=7, source="purchase", matures_at=now + timedelta(days=1), actor="tests", key="p", now=now)
+    bad, mature = members.ensure(external_id="bad", now=now).id, ledger.mature
+
+    def fails_for_one(*, member_id, **kwargs):
+        assert member_id != bad, "broken books"
+        return mature(member_id=member_id, **kwargs)
+
+    monkeypatch.setattr(ledger, "mature", fails_for_one)
+    assert ledger.mature_due(actor="job", now=now + timedelta(days=1)) == {"lots": 1, "failed": 1}
+    assert sorted(Account.objects.values_list("available", "pending")) == [(0, 7), (7, 0)]
