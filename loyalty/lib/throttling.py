@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import threading
 import time
 from typing import Any
 
@@ -17,8 +18,17 @@ logger = logging.getLogger(__name__)
 WINDOW = 60
 
 
-@functools.cache
+_one_at_a_time = threading.Lock()
+
+
 def _valkey() -> "redis.Redis[bytes]":
+    # A cache lets two threads make two clients at first; the one that is not kept closes its connections while they are in use.
+    with _one_at_a_time:
+        return _client()
+
+
+@functools.cache
+def _client() -> "redis.Redis[bytes]":
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.2, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
 
 

@@ -1,6 +1,9 @@
 """So many requests a minute, each caller for itself."""
 
+import contextlib
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -74,3 +77,22 @@ def test_without_valkey_everybody_passes_and_the_log_says_so(storefront, setting
     monkeypatch.setattr(throttling, "_valkey", lambda: nowhere)
     assert statuses(storefront, 2) == [200, 200]
     assert "Rate limits are not counted" in caplog.text
+
+
+def test_threads_that_come_first_together_share_one_client(monkeypatch):
+    made, meeting = [], threading.Barrier(2)
+
+    def make(*_args, **_kwargs):
+        made.append(object())
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=0.3)  # whoever is let in beside the first one meets it here
+        return made[-1]
+
+    monkeypatch.setattr(throttling.redis.Redis, "from_url", make)
+    throttling._client.cache_clear()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            seen = set(pool.map(lambda _: throttling._valkey(), range(4)))
+    finally:
+        throttling._client.cache_clear()
+    assert len(seen) == len(made) == 1
