@@ -10,7 +10,6 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -57,9 +56,6 @@ def migrations_are_applied(*, now: datetime) -> str:
 def jobs_are_running(*, now: datetime) -> str:
     last = audit.last_runs(jobs=["loyalty.heartbeat"]).get("loyalty.heartbeat")
     if last is None:
-        since = MigrationRecorder.Migration.objects.order_by("-applied").values_list("applied", flat=True).first()
-        if since is not None and now - since > HEARTBEAT_MAX_AGE:
-            raise NotReady("No job has ever run: start beat and a worker.")
         return "No job has run yet: start beat and a worker if this stays so."
     if now - last.heartbeat_at > HEARTBEAT_MAX_AGE:
         raise NotReady(f"No job has run since {last.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC: beat or the workers are away.")

@@ -11,5 +11,7 @@ Always: a purchase has one settlement; restored ≤ spent; clawed back ≤ earne
 restores the rest; what is left earned is what the same rule version gives for what is left of the order. Policies and rule versions
 never change; a change is a new version.
 
-Locks: the member's account, then the purchase's number, then the settlement (guarded by the account's lock).
+Locks: the member's account, then the purchase's number, then the settlement (guarded by the account's lock). Only what comes before its
+purchase (refund, delivery) holds the number first; it goes on to the account where the purchase has come meanwhile, and nobody who
+holds an account waits for the number of a purchase that is already there.
 """
