@@ -1,1 +1,1 @@
-"""Who may move value: one door, `screening.assess`, asked wherever points move."""
+"""Who may move value: one door, `screening.assess`, asked before a member earns, holds or spends."""

@@ -1,4 +1,4 @@
-"""Screening (风控): the one door that is asked wherever a member's points are about to move.
+"""Screening (风控): the one door that is asked before a member earns, holds or spends points.
 
 `services.assess` gives a **verdict**: allowed, or refused with a code. The caller decides what a refusal means there: a spend raises
 `Screened`, a paid purchase is recorded all the same and earns nothing, with the verdict in its decision.
@@ -11,7 +11,7 @@ lift is told upwards (`riskcontrol.member_banned`, `riskcontrol.member_cleared`)
 account by them. From the instant of its `until` a block no longer counts for the verdict; the job that lifts it comes within a minute.
 
 A blocked member neither gains nor moves points. What only puts right what was done before goes on: capture of a hold, restore,
-clawback, adjustment by an operator, expiry.
+clawback, adjustment by an operator, expiry. The door would let these through, and is not asked for them yet.
 
 Locks: the member's open entry; nothing else is locked under it.
 """
