@@ -1,0 +1,3 @@
+from .standing import tasks as standing
+
+__all__ = ["standing"]

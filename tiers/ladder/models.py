@@ -1,0 +1,55 @@
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from .rules import LEAST, MOST, ONCE, Step
+
+
+class Tier(models.Model):
+    code = models.SlugField(
+        _("code"),
+        max_length=40,
+        primary_key=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9_-]*\Z", _("Write small letters, digits, hyphens and underscores, a letter first."))],
+        help_text=_("By which earning rules name this tier, like gold. It cannot change later."),
+    )
+    name_zh = models.CharField(_("name, Chinese"), max_length=30, help_text=_("As members read it: 金卡会员 …"))
+    name_en = models.CharField(_("name, English"), max_length=30)
+    rank = models.PositiveSmallIntegerField(
+        _("rank"), unique=True, help_text=_("Higher is better. Leave room between tiers (10, 20, 30), so that another one fits in later.")
+    )
+    multiplier_bps = models.PositiveIntegerField(_("multiplier"), default=ONCE, validators=[MinValueValidator(LEAST), MaxValueValidator(MOST)])
+    colour = models.CharField(
+        _("colour"),
+        max_length=7,
+        default="#8a8f98",
+        validators=[RegexValidator(r"^#[0-9a-f]{6}\Z", _("Write a colour like #c9a227."))],
+        help_text=_("Of the member's card, for the storefront to use."),
+    )
+    active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_(
+            "Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, "
+            "or the lowest one where there is none below, and are back in this one as soon as it is active again."
+        ),
+    )
+    history = HistoricalRecords(app="tiers")
+
+    class Meta:
+        verbose_name = _("tier")
+        verbose_name_plural = _("tier ladder")
+        ordering = ["rank"]
+        constraints = [
+            models.CheckConstraint(name="tier_multiplier_in_range", condition=models.Q(multiplier_bps__gte=LEAST, multiplier_bps__lte=MOST)),
+            models.CheckConstraint(name="tier_has_a_code", condition=~models.Q(code="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.step.name(get_language() or "")
+
+    @property
+    def step(self) -> Step:
+        return Step(self.code, self.rank, self.multiplier_bps, self.name_zh, self.name_en, self.colour, self.active)
