@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import hypothesis
 import pytest
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -33,6 +35,29 @@ def fresh_process(settings):
     configuration._changing.models = set()
     keys_seen._held.clear()
     settings.RATE_LIMIT_ANONYMOUS = 10**6
+
+
+# Migrations that bring rows. A test with transaction=True empties every table, and the next run with --reuse-db finds them so.
+BRING_ROWS = ("accounts.migrations.0006_behaviours",)
+
+
+def _bring_rows() -> None:
+    for migration in BRING_ROWS:
+        import_module(migration).load(apps, None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        _bring_rows()
+
+
+@pytest.fixture(autouse=True)
+def rows_of_migrations(request):
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        request.getfixturevalue("transactional_db")
+        _bring_rows()
 
 
 @pytest.fixture

@@ -103,8 +103,7 @@ def in_code() -> list[Message]:
     found: dict[Message, None] = {}
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*.py")):
-            if "migrations" not in path.parts:
-                found |= dict.fromkeys(of_python(path))
+            found |= dict.fromkeys(of_python(path))
     for path in sorted((ROOT / "templates").rglob("*.html")):
         found |= dict.fromkeys(of_template(path.read_text()))
     return [*found, *(word for word in (*ROLES, *BORROWED) if word not in found)]

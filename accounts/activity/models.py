@@ -1,12 +1,112 @@
+from functools import cached_property
+from typing import Any
+
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+
+from . import rules
 
 
 def member() -> models.ForeignKey:
     return models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+
+
+class FactKind(models.Model):
+    """What members can do besides buying. Operators add kinds; those that came with the programme are `built_in`."""
+
+    class Once(models.TextChoices):
+        EACH = "each", _("every time")
+        EVER = "ever", _("once ever")
+        DAY = "day", _("once a day")
+        SUBJECT = "subject", _("once for each subject")
+        SUBJECT_DAY = "subject_day", _("once a day for each subject")
+
+    code = models.CharField(
+        _("code"),
+        primary_key=True,
+        max_length=40,
+        validators=[RegexValidator(rules.NAME, _("Small letters, digits and underscores, a letter first: photo_shared."))],
+        help_text=_("What the storefront's messages and the rules call it, like photo_shared. It stays as it is for good."),
+    )
+    name_zh = models.CharField(_("Chinese name"), max_length=60)
+    name_en = models.CharField(_("English name"), max_length=60)
+    # Of a built-in kind an English sentence of ours, translated where it is shown; so is the help of its fields.
+    description = models.CharField(
+        _("description"), max_length=300, blank=True, help_text=_("When the storefront tells it, for whoever writes a rule about it.")
+    )
+    once = models.CharField(_("counts"), max_length=12, choices=Once, default=Once.EACH, help_text=_("How often the same member can do it. More is refused."))
+    subject = models.JSONField(_("subject"), default=list, blank=True, help_text=_("The fields that say what it was about: together they are the subject."))
+    fields = models.JSONField(_("fields"), default=list, blank=True)
+    ours = models.BooleanField(_("told by the programme itself"), default=False, editable=False)
+    built_in = models.BooleanField(_("built in"), default=False, editable=False)
+    active = models.BooleanField(_("accepted"), default=True, help_text=_("Off: messages of this kind are refused from now on. What was told before stays."))
+    history = HistoricalRecords(app="accounts")
+
+    class Meta:
+        verbose_name = _("kind of fact")
+        verbose_name_plural = _("kinds of facts")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
+
+    @property
+    def name(self) -> str:
+        """In the language of whoever reads."""
+        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
+
+    @property
+    def explained(self) -> str:
+        """Its description, in the language of whoever reads where it is built in."""
+        return gettext(self.description) if self.description else ""
+
+    @cached_property
+    def shape(self) -> tuple[rules.Field, ...]:
+        return tuple(rules.field_from_json(one) for one in self.fields)
+
+
+class Behaviour(models.Model):
+    """`data` is what was told first, and stays; `amended` what it turned out to be."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    kind = models.ForeignKey(FactKind, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    external_id = models.CharField(_("id of the message"), max_length=128)
+    once_key = models.TextField(editable=False)
+    occurred_at = models.DateTimeField(_("happened at"))
+    local_date = models.DateField(_("business day"))
+    data = models.JSONField(_("as it came"), default=dict)
+    amended = models.JSONField(_("as it turned out"), null=True, blank=True)
+    digest = models.CharField(max_length=32, editable=False)
+    recorded_at = models.DateTimeField(_("recorded"))
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("behaviour")
+        verbose_name_plural = _("behaviours")
+        ordering = ["-occurred_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "kind", "external_id"], name="behaviour_once"),
+            models.UniqueConstraint(fields=["member", "kind", "once_key"], name="behaviour_once_only"),
+        ]
+        indexes = [
+            models.Index(fields=["member", "kind", "occurred_at"], name="behaviour_of_member"),
+            models.Index(fields=["kind", "-id"], name="behaviour_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What holds: as it turned out, else as it came."""
+        return self.data if self.amended is None else self.amended
 
 
 class PurchaseNumber(models.Model):
@@ -33,10 +133,12 @@ class Purchase(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     paid_cents = models.BigIntegerField(_("paid in money"))
     shipping_cents = models.BigIntegerField(_("shipping"), default=0)
+    channel = models.CharField(_("channel"), max_length=40, blank=True, default="", db_default="", help_text=_("Where it was bought: app, web, a branch."))
     discounts = models.JSONField(_("discounts"), default=list)
     hold_ref = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=32, editable=False)
     recorded_at = models.DateTimeField(_("recorded"))
+    refunded = models.BooleanField(_("refunded completely"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("purchase")
@@ -63,6 +165,7 @@ class PurchaseLine(models.Model):
     brand = models.CharField(_("brand"), max_length=100, blank=True)
     quantity = models.BigIntegerField(_("quantity"))
     amount_cents = models.BigIntegerField(_("amount"))
+    cost_cents = models.BigIntegerField(_("cost"), null=True, blank=True, help_text=_("What all of the line cost the shop, where the storefront says so."))
 
     class Meta:
         verbose_name = _("purchase line")

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 FUTURE = timedelta(minutes=5)
 
@@ -101,3 +103,149 @@ def too_late(occurred_at: datetime, *, now: datetime, window_days: int) -> bool:
 
 def too_early(occurred_at: datetime, *, now: datetime) -> bool:
     return occurred_at > now + FUTURE
+
+
+NAME = r"^[a-z][a-z0-9_]{0,39}$"
+TYPES = ("text", "number", "flag", "time")
+LONGEST = 500
+# Above any real figure, and what an index can hold of a key.
+MOST = 10**12
+LONGEST_KEY = 200
+# What the expression language of the rules keeps for itself.
+RESERVED = frozenset(
+    "as break const continue else false for function if import in let loop namespace null package return true var void while".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a kind of fact says: a text, a whole number, yes or no (`flag`), or an instant (`time`)."""
+
+    name: str
+    type: str = "text"
+    required: bool = False
+    help: str = ""
+    choices: Sequence[str] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class Fault(NamedTuple):
+    """What is wrong, as a code with its figures; who shows it has the sentence."""
+
+    code: str
+    figures: Mapping[str, Any] = {}
+
+
+def field_from_json(kept: Mapping[str, Any]) -> Field:
+    return Field(**{**kept, "choices": tuple(kept.get("choices") or ())})
+
+
+def field_as_json(field: Field) -> dict[str, Any]:
+    """Without what says nothing."""
+    said = {"choices": list(field.choices), "minimum": field.minimum, "maximum": field.maximum, "help": field.help}
+    return {"name": field.name, "type": field.type, "required": field.required, **{name: value for name, value in said.items() if value not in (None, "", [])}}
+
+
+def checked(fields: Sequence[Field], data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Fault]]:
+    """A fact's data against its kind: the data as it is kept (3.0 as 3, instants in UTC), and what is wrong with which field."""
+    kept: dict[str, Any] = {}
+    known = {field.name for field in fields}
+    faults = {str(name)[:100]: Fault("unknown") for name in data if name not in known}
+    for field in fields:
+        if field.name in data:
+            value = _READ[field.type](field, data[field.name])
+            if isinstance(value, Fault):
+                faults[field.name] = value
+            else:
+                kept[field.name] = value
+        elif field.required:
+            faults[field.name] = Fault("required")
+    return kept, faults
+
+
+def _text(field: Field, value: Any) -> str | Fault:
+    if not isinstance(value, str) or "\0" in value:
+        return Fault("no_text")
+    if field.required and not value.strip():
+        return Fault("empty")
+    if len(value) > LONGEST:
+        return Fault("too_long", {"most": LONGEST})
+    if field.choices and value not in field.choices:
+        return Fault("no_choice", {"choices": ", ".join(field.choices)})
+    return value
+
+
+def _number(field: Field, value: Any) -> int | Fault:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        return Fault("no_number")
+    least, most = -MOST if field.minimum is None else field.minimum, MOST if field.maximum is None else field.maximum
+    if value < least:
+        return Fault("too_small", {"least": least})
+    return Fault("too_large", {"most": most}) if value > most else value
+
+
+def _flag(field: Field, value: Any) -> bool | Fault:
+    return value if isinstance(value, bool) else Fault("no_flag")
+
+
+def _time(field: Field, value: Any) -> str | Fault:
+    try:
+        moment = datetime.fromisoformat(value.upper()) if isinstance(value, str) and "T" in value.upper() else None
+        if moment is None or moment.tzinfo is None or not 1970 <= moment.year <= 9998:
+            return Fault("no_time")
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except ValueError:
+        return Fault("no_time")
+
+
+_READ: Mapping[str, Callable[[Field, Any], Any]] = {"text": _text, "number": _number, "flag": _flag, "time": _time}
+
+
+def once_key(once: str, subject: Sequence[str], *, external_id: str, day: date, data: Mapping[str, Any]) -> str:
+    """What a member can do once only: two facts of a kind with the same key are one too many."""
+    if once == "each":
+        return f"#{external_id}"
+    if once == "ever":
+        return "ever"
+    about = "|".join(re.sub(r"([\\|#])", r"\\\1", str(data.get(name, ""))) for name in subject)
+    key = {"day": f"{day}", "subject": about, "subject_day": f"{day}|{about}"}[once]
+    return key if len(key) <= LONGEST_KEY else f"#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
+
+
+def digest_of_behaviour(*, occurred_at: datetime, data: Mapping[str, Any]) -> str:
+    """The same for two messages that say the same."""
+    body = json.dumps([occurred_at.astimezone(UTC).isoformat(), data], sort_keys=True)
+    return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
+
+
+def faults_of_kind(*, once: str, subject: Sequence[str], fields: Sequence[Field]) -> list[tuple[str, Fault]]:
+    """What is wrong with the definition of a kind: (the field's name, or "" for the kind itself, the fault)."""
+    faults: list[tuple[str, Fault]] = []
+    by_name = {field.name: field for field in fields}
+    faults += [(name, Fault("twice")) for name, times in Counter(field.name for field in fields).items() if times > 1]
+    for field in fields:
+        faults += [(field.name, fault) for fault in _faults_of_field(field)]
+    if ("subject" in once) != bool(subject):
+        faults.append(("", Fault("subject_missing" if "subject" in once else "subject_unused")))
+    for name in subject:
+        if name not in by_name or not by_name[name].required:
+            faults.append(("", Fault("subject_not_required", {"name": name})))
+    return faults
+
+
+def _faults_of_field(field: Field) -> list[Fault]:
+    numbers: Collection[int] = [one for one in (field.minimum, field.maximum) if one is not None]
+    wrong = {
+        "no_name": not re.match(NAME, field.name),
+        "reserved": field.name in RESERVED,
+        "no_type": field.type not in TYPES,
+        "choices_not_text": bool(field.choices) and field.type != "text",
+        "choice_invalid": any(not one or len(one) > LONGEST for one in field.choices) or len(set(field.choices)) != len(field.choices),
+        "bounds_not_number": bool(numbers) and field.type != "number",
+        "bounds_crossed": len(numbers) == 2 and field.minimum > field.maximum,  # type: ignore[operator]
+        "bounds_too_far": any(abs(one) > MOST for one in numbers),
+    }
+    return [Fault(code) for code, is_wrong in wrong.items() if is_wrong]

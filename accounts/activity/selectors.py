@@ -1,16 +1,18 @@
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.lib.configuration import held
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
 from . import rules
-from .models import GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
+from .models import Behaviour, FactKind, GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
 
 
 class PurchaseUnknown(BusinessError):
@@ -25,6 +27,35 @@ class FactFromTheFuture(BusinessError):
     code, status, title = "fact_from_the_future", 422, _("This lies in the future. Check the clock that dated it.")
 
 
+class FactKindUnknown(BusinessError):
+    code, status, title = "fact_kind_unknown", 422, _("There is no such kind of event.")
+
+
+class FactKindOurs(BusinessError):
+    code, status, title = "fact_kind_ours", 422, _("Events of this kind are made by the programme itself; nobody else can send them.")
+
+
+class FactDataInvalid(BusinessError):
+    """`fields`: what is wrong with which field, as a sentence."""
+
+    code, status, title = "fact_data_invalid", 422, _("The data does not fit the kind of event.")
+
+
+DATA_SENTENCES = {
+    "empty": _("This may not be empty."),
+    "no_choice": _("Give one of these: %(choices)s."),
+    "no_flag": _("Give true or false."),
+    "no_number": _("Give a whole number."),
+    "no_text": _("Give a text."),
+    "no_time": _("Give a date and time with its offset, like 2026-03-01T12:00:00+08:00."),
+    "required": _("This is missing."),
+    "too_large": _("Give at most %(most)s."),
+    "too_long": _("Give at most %(most)s characters."),
+    "too_small": _("Give at least %(least)s."),
+    "unknown": _("This field is not known."),
+}
+
+
 def refuse_untimely(occurred_at: datetime, *, now: datetime) -> None:
     """Refuse a fact later than now + 5 minutes, or older than the programme's window."""
     window = programme.programme().fact_window_days
@@ -32,6 +63,43 @@ def refuse_untimely(occurred_at: datetime, *, now: datetime) -> None:
         raise FactFromTheFuture(occurred_at=occurred_at.isoformat(), now=now.isoformat())
     if rules.too_late(occurred_at, now=now, window_days=window):
         raise FactTooOld(occurred_at=occurred_at.isoformat(), window_days=window)
+
+
+def fact_kinds() -> dict[str, FactKind]:
+    """Every kind by its code, as it was at most CONFIGURATION_SECONDS ago. Not to be changed."""
+    return held(FactKind, lambda: {kind.code: kind for kind in FactKind.objects.all()})  # type: ignore[return-value, arg-type]
+
+
+def fact_kind(code: str) -> FactKind:
+    """The kind of that code, whether it is accepted now or not. Refuses: FactKindUnknown."""
+    found = fact_kinds().get(code)
+    if found is None:
+        raise FactKindUnknown(kind=code)
+    return found
+
+
+def checked(*, kind: FactKind, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data for a fact of that kind, as it is kept. Refuses: FactDataInvalid."""
+    kept, faults = rules.checked(kind.shape, data)
+    if faults:
+        told = {name: str(DATA_SENTENCES[fault.code]) % fault.figures for name, fault in faults.items()}
+        raise FactDataInvalid(" ".join([str(FactDataInvalid.title), *(f"{name}: {sentence}" for name, sentence in told.items())]), fields=told)
+    return kept
+
+
+def behaviours(*, member_id: UUID, kind: str | None = None) -> QuerySet[Behaviour]:
+    """What a member did besides buying, newest first; withdrawn facts too."""
+    rows = Behaviour.objects.filter(member_id=member_id)
+    return rows.filter(kind_id=kind) if kind else rows
+
+
+def behaviour(*, member_id: UUID, kind: str, external_id: str) -> Behaviour | None:
+    return Behaviour.objects.filter(member_id=member_id, kind_id=kind, external_id=external_id).first()
+
+
+def count_behaviours(*, member_id: UUID, kind: str, since: datetime, until: datetime) -> int:
+    """How many of a kind a member did from `since` to before `until`, withdrawn ones apart."""
+    return Behaviour.objects.filter(member_id=member_id, kind_id=kind, occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None).count()
 
 
 def number(*, external_id: str) -> PurchaseNumber | None:

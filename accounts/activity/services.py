@@ -1,18 +1,22 @@
 """Recording facts. What they mean for points is decided above (`mall.checkout`), in the same transaction."""
 
 import json
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.localtime import local_date as day_of
 from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
 
-from . import rules
-from .models import GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
+from . import rules, selectors
+from .models import Behaviour, GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
+from .selectors import FactKindOurs, FactKindUnknown
 
 Status = UnmatchedRefund.Status
 
@@ -31,6 +35,16 @@ class AlreadyClaimed(BusinessError):
 
 class RefundDecided(BusinessError):
     code, status, title = "refund_decided", 409, _("This refund was applied or closed before.")
+
+
+class FactConflict(BusinessError):
+    code, status, title = "fact_conflict", 409, _("An event with this id was recorded with other content.")
+
+
+class FactRepeated(BusinessError):
+    """`of`: the id of the event that came before it, `since`: when that happened."""
+
+    code, status, title = "fact_repeated", 409, _("The member did this before, and it counts once only.")
 
 
 # One statement, so that an order of many lines is one round trip. Where the number is another member's, nothing is written.
@@ -106,6 +120,101 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
             raise PurchaseConflict(purchase=facts.id)
         claim_guest_purchase(external_id=facts.id, member_id=member_id, now=now)
     return recorded
+
+
+class RecordedBehaviour(NamedTuple):
+    """`repeated`: the same id with the same content came before; this is what was recorded then."""
+
+    behaviour: Behaviour
+    repeated: bool
+
+
+@transaction.atomic(savepoint=False)
+def record_behaviour(
+    *,
+    member_id: UUID,
+    kind: str,
+    external_id: str,
+    data: Mapping[str, Any],
+    occurred_at: datetime,
+    ours: bool,
+    local_date: date | None = None,
+    now: datetime,
+) -> RecordedBehaviour:
+    """Write down what a member did. The caller holds the member's lock. `ours`: the programme itself tells it.
+
+    `local_date` is the business day, by default that of `occurred_at` in the programme's zone. A withdrawn fact keeps its id: the
+    same message again is a replay of it.
+    Refuses: FactKindUnknown (also of a kind that is switched off), FactKindOurs, FactDataInvalid, FactConflict, FactRepeated.
+    """
+    shape = selectors.fact_kind(kind)
+    if shape.ours and not ours:
+        raise FactKindOurs(kind=kind)
+    if not shape.active:
+        raise FactKindUnknown(_("Events of this kind are not accepted any more."), kind=kind)
+    kept = selectors.checked(kind=shape, data=data)
+    day = local_date or day_of(occurred_at, programme.zone(now=occurred_at))
+    made = Behaviour(
+        member_id=member_id,
+        kind=shape,
+        external_id=external_id,
+        once_key=rules.once_key(shape.once, shape.subject, external_id=external_id, day=day, data=kept),
+        occurred_at=occurred_at,
+        local_date=day,
+        data=kept,
+        digest=rules.digest_of_behaviour(occurred_at=occurred_at, data=kept),
+        recorded_at=now,
+    )
+    if _insert(made):
+        return RecordedBehaviour(made, False)
+    earlier = Behaviour.objects.filter(member_id=member_id, kind_id=kind, external_id=external_id).first()
+    if earlier is None:
+        earlier = Behaviour.objects.get(member_id=member_id, kind_id=kind, once_key=made.once_key)
+        raise FactRepeated(of=earlier.external_id, since=earlier.occurred_at.isoformat())
+    if earlier.digest != made.digest:
+        raise FactConflict(id=external_id)
+    return RecordedBehaviour(earlier, True)
+
+
+_NOTE = """
+INSERT INTO accounts_behaviour (id, member_id, kind_id, external_id, once_key, occurred_at, local_date, data, digest, recorded_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+
+
+def _insert(made: Behaviour) -> bool:
+    """Whether it is written: not where its id or what it counts once for is taken, by whoever was first."""
+    values = [made.id, made.member_id, made.kind_id, made.external_id, made.once_key, made.occurred_at, made.local_date]
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [*values, json.dumps(made.data), made.digest, made.recorded_at])
+        written = cursor.rowcount == 1
+    made._state.adding = not written
+    return written
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_behaviour(*, behaviour: Behaviour, free_key: bool, now: datetime) -> Behaviour:
+    """It did not hold. Its row and its id stay; with `free_key`, what it counted once for can be done again. Twice is once.
+
+    The caller holds the member's lock.
+    """
+    if behaviour.withdrawn_at is None:
+        behaviour.withdrawn_at = now
+        if free_key:
+            behaviour.once_key = f"#withdrawn/{behaviour.id}"
+        behaviour.save(update_fields=["withdrawn_at", "once_key"])
+    return behaviour
+
+
+@transaction.atomic(savepoint=False)
+def amend_behaviour(*, behaviour: Behaviour, data: Mapping[str, Any], now: datetime) -> Behaviour:
+    """It turned out otherwise. What was told first stays beside it, with its digest, its day and what it counted once for.
+
+    The caller holds the member's lock. Refuses: FactDataInvalid.
+    """
+    kind = selectors.fact_kind(behaviour.kind_id)
+    behaviour.amended = selectors.checked(kind=kind, data=data)
+    behaviour.save(update_fields=["amended"])
+    return behaviour
 
 
 @transaction.atomic(savepoint=False)
