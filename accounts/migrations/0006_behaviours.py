@@ -60,7 +60,7 @@ OURS = [
       number("points", _("What the mission promises."), required=False)]),
     ("proof_reviewed", "凭证通过", "Proof approved", _("An operator has approved a proof."), "subject", ["proof"],
      [text("proof", _("The proof's id.")), text("task", _("The code of the task that it proves.")), number("grade", _("How good the operator found it."))]),
-    ("board_placed", "上榜", "Placed on a board", _("The member stands on a board of the best."), "subject", ["board", "period"],
+    ("board_placed", "上榜", "Placed on a board", _("The member stands on a board of the best."), "subject", ["board", "period", "place"],
      [text("board", _("The board's code.")), text("period", _("The month that it counts for.")), number("place", _("The place, 1 is best."), minimum=1)]),
 ]
 
