@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 FUTURE = timedelta(minutes=5)
 
@@ -249,3 +250,44 @@ def _faults_of_field(field: Field) -> list[Fault]:
         "bounds_too_far": any(abs(one) > MOST for one in numbers),
     }
     return [Fault(code) for code, is_wrong in wrong.items() if is_wrong]
+
+
+# What a purchase is called where kinds of facts are named.
+PURCHASE = "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How many facts of `kind` that hold happened from `since` on and before `until`: answered by a Tally.
+
+    Where `field` is given, only those that say `value` in it (`compare` is "is"), or a number at least as large ("at_least"). Of a purchase
+    there is `amount_cents`: what was paid and not given back. Where `distinct` names a field, each of its values counts once. `fact`: only
+    that one, by its id.
+    """
+
+    kind: str
+    since: datetime | None = None
+    until: datetime | None = None
+    nth: int = 1
+    field: str = ""
+    compare: str = ""
+    value: str = ""
+    distinct: str = ""
+    fact: str = ""
+
+
+class Tally(NamedTuple):
+    """`fact` and `at` are the id and the time of the nth that counts, where there are as many."""
+
+    count: int = 0
+    fact: str = ""
+    at: datetime | None = None
+
+
+class Ranked(NamedTuple):
+    """A fact, whose it is (our id and the storefront's), and how many others are about it."""
+
+    member_id: UUID
+    member: str
+    fact: str
+    count: int

@@ -1,5 +1,5 @@
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
+from loyalty.lib.ids import first_id_at
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
@@ -193,3 +194,107 @@ def counts() -> dict[str, int]:
         "refunds_waiting": UnmatchedRefund.objects.filter(status=statuses.WAITING).count(),
         "refunds_parked": UnmatchedRefund.objects.filter(status=statuses.PARKED).count(),
     }
+
+
+_ASKED = """
+unnest(%(n)s::int[], %(kind)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[], %(nth)s::int[],
+       %(field)s::text[], %(compare)s::text[], %(value)s::text[], %(distinct)s::text[], %(fact)s::text[])
+    AS q (n, kind, since, until, nth, field, compare, value, distinct_by, fact)"""
+
+_TALLY = """
+SELECT q.n, t.* FROM {asked} CROSS JOIN LATERAL (
+    SELECT count(*), (array_agg(f.external_id ORDER BY f.occurred_at, f.id))[q.nth], (array_agg(f.occurred_at ORDER BY f.occurred_at, f.id))[q.nth]
+      FROM ({facts}) f) t"""
+
+# A CASE, because a condition elsewhere does not keep a text from being read as a number.
+_BEHAVIOURS = """
+SELECT DISTINCT ON (s.subject) b.external_id, b.occurred_at, b.id FROM accounts_behaviour b
+ CROSS JOIN LATERAL (SELECT coalesce(b.amended, b.data) AS said) d
+ CROSS JOIN LATERAL (SELECT CASE WHEN q.distinct_by = '' THEN b.id::text ELSE d.said ->> q.distinct_by END AS subject, d.said -> q.field AS told) s
+ WHERE b.member_id = %(member)s AND b.kind_id = q.kind AND b.withdrawn_at IS NULL AND s.subject IS NOT NULL AND q.fact IN ('', b.external_id)
+   AND b.occurred_at >= coalesce(q.since, '-infinity') AND b.occurred_at < coalesce(q.until, 'infinity')
+   AND CASE WHEN q.field = '' THEN true
+            WHEN jsonb_typeof(s.told) = 'number' AND q.value ~ '^-?[0-9]+$'
+            THEN CASE q.compare WHEN 'at_least' THEN (s.told #>> '{}')::numeric >= q.value::numeric ELSE (s.told #>> '{}')::numeric = q.value::numeric END
+            ELSE q.compare = 'is' AND s.told #>> '{}' = q.value END
+ ORDER BY s.subject, b.occurred_at, b.id"""
+
+_PURCHASES = """
+SELECT p.external_id, p.occurred_at, p.id FROM accounts_purchase p
+ WHERE p.member_id = %(member)s AND NOT p.refunded AND q.fact IN ('', p.external_id)
+   AND p.occurred_at >= coalesce(q.since, '-infinity') AND p.occurred_at < coalesce(q.until, 'infinity')
+   AND CASE WHEN q.field = '' THEN true WHEN q.value ~ '^-?[0-9]+$' THEN (
+            SELECT CASE q.compare WHEN 'at_least' THEN left_over >= q.value::numeric ELSE left_over = q.value::numeric END
+              FROM (SELECT p.paid_cents - coalesce(sum(r.amount_cents), 0) AS left_over FROM accounts_refund r
+                     WHERE r.member_id = p.member_id AND r.purchase_id = p.id) paid)
+            ELSE false END"""
+
+
+def tallies(*, member_id: UUID, questions: Sequence[rules.Question]) -> list[rules.Tally]:
+    """The answer to each question, in the order asked: one statement for behaviours and one for purchases, however many there are."""
+    found = [rules.Tally()] * len(questions)
+    for facts, asked in (
+        (_BEHAVIOURS, [(n, one) for n, one in enumerate(questions) if one.kind != rules.PURCHASE]),
+        (_PURCHASES, [(n, one) for n, one in enumerate(questions) if one.kind == rules.PURCHASE]),
+    ):
+        if asked:
+            values: dict[str, Any] = {name: [getattr(one, name) for _n, one in asked] for name in rules.Question.__slots__}
+            with connection.cursor() as cursor:
+                cursor.execute(_TALLY.format(asked=_ASKED, facts=facts), {**values, "n": [n for n, _one in asked], "member": member_id})
+                for n, *tally in cursor.fetchall():
+                    found[n] = rules.Tally(tally[0], tally[1] or "", tally[2])
+    return found
+
+
+def happened_at(*, member_id: UUID, kind: str, external_id: str) -> datetime | None:
+    """When that fact of the member's happened; None for one that is not recorded."""
+    if kind == rules.PURCHASE:
+        facts = Purchase.objects.filter(member_id=member_id, external_id=external_id)
+    else:
+        facts = Behaviour.objects.filter(member_id=member_id, kind=kind, external_id=external_id)
+    return facts.values_list("occurred_at", flat=True).first()
+
+
+# What is counted is found by the ids of its kind, which sort by the time they were recorded at: not before it happened, but for the
+# clocks' difference. Where two members' facts have the same id, it means the first.
+_RANKED = """
+WITH counted AS (
+    SELECT coalesce(amended, data) ->> %(field)s AS about, member_id FROM accounts_behaviour
+     WHERE kind_id = %(counted)s AND id >= %(first_id)s AND occurred_at >= %(since)s AND occurred_at < %(until)s AND withdrawn_at IS NULL),
+ranked AS (
+    SELECT DISTINCT ON (external_id) id, member_id, external_id, occurred_at FROM accounts_behaviour
+     WHERE kind_id = %(ranked)s AND withdrawn_at IS NULL AND external_id IN (SELECT about FROM counted)
+     ORDER BY external_id, occurred_at, id),
+standing AS (
+    SELECT r.id, r.member_id, r.external_id, r.occurred_at, count(*) AS count FROM counted c
+      JOIN ranked r ON r.external_id = c.about AND r.member_id <> c.member_id
+     WHERE r.member_id <> ALL(%(without)s)
+     GROUP BY r.id, r.member_id, r.external_id, r.occurred_at HAVING count(*) >= %(minimum)s),
+best AS (SELECT *, row_number() OVER (PARTITION BY member_id ORDER BY count DESC, occurred_at, id) AS nth FROM standing)
+SELECT b.member_id, m.external_id, b.external_id, b.count FROM best b
+  JOIN accounts_member m ON m.id = b.member_id AND m.status = 'active'
+ WHERE b.nth <= %(most_each)s ORDER BY b.count DESC, b.occurred_at, b.id LIMIT %(limit)s"""
+
+
+def ranked(
+    *,
+    kind: str,
+    counted: str,
+    field: str,
+    since: datetime,
+    until: datetime,
+    minimum: int = 1,
+    most_each: int,
+    without: Collection[UUID] = (),
+    limit: int,
+) -> list[rules.Ranked]:
+    """The facts of `kind` that most facts of `counted` name in their `field`, those from `since` to before `until`; the most first.
+
+    Equal counts: the fact that happened earlier is ahead. Withdrawn facts do not count, nor does what a member did about their own; closed
+    members and those in `without` are left out; of one member at most `most_each`.
+    """
+    values = {"ranked": kind, "counted": counted, "field": field, "since": since, "until": until, "minimum": minimum, "most_each": most_each}
+    values |= {"first_id": first_id_at(since - timedelta(days=1)), "without": list(without), "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_RANKED, values)
+        return [rules.Ranked(*row) for row in cursor.fetchall()]
