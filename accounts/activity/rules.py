@@ -277,9 +277,9 @@ class Question:
 
 
 class Tally(NamedTuple):
-    """`fact` and `at` are the id and the time of the nth that counts, where there are as many."""
+    """`found` facts count; `fact` and `at` are the id and the time of the nth of them, where there are as many."""
 
-    count: int = 0
+    found: int = 0
     fact: str = ""
     at: datetime | None = None
 
