@@ -1,5 +1,20 @@
 from .activity.models import Behaviour, FactKind, GuestPurchase, Purchase, PurchaseLine, PurchaseNumber, Refund, UnmatchedRefund
 from .keys.models import StorefrontKey
 from .members.models import Member
+from .referrals.models import Referral, ReferralCode, ReferralTerms
 
-__all__ = ["Behaviour", "FactKind", "GuestPurchase", "Member", "Purchase", "PurchaseLine", "PurchaseNumber", "Refund", "StorefrontKey", "UnmatchedRefund"]
+__all__ = [
+    "Behaviour",
+    "FactKind",
+    "GuestPurchase",
+    "Member",
+    "Purchase",
+    "PurchaseLine",
+    "PurchaseNumber",
+    "Referral",
+    "ReferralCode",
+    "ReferralTerms",
+    "Refund",
+    "StorefrontKey",
+    "UnmatchedRefund",
+]

@@ -1,0 +1,3 @@
+from .referrals import tasks as referrals
+
+__all__ = ["referrals"]

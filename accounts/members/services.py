@@ -7,6 +7,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from accounts.referrals import selectors as referrals_seen
+from accounts.referrals import services as referrals
 from loyalty.lib.refusals import BusinessError
 from loyalty.outbox import services as outbox
 
@@ -21,11 +23,15 @@ class MemberClosed(BusinessError):
 
 
 class InviterUnknown(BusinessError):
-    code, status, title = "inviter_unknown", 422, _("The member named in referred_by is not known.")
+    code, status, title = "inviter_unknown", 422, _("The inviter is not known, or takes part no more.")
 
 
 class InviterRefused(BusinessError):
     code, status, title = "inviter_refused", 422, _("Nobody is invited by themselves, or by someone they invited.")
+
+
+class InviterNotRegistered(BusinessError):
+    code, status, title = "inviter_not_registered", 422, _("Who invites must have registered before the friend.")
 
 
 class InviterTooLate(BusinessError):
@@ -64,12 +70,18 @@ def ensure_all(*, external_ids: Collection[str], now: datetime) -> dict[str, UUI
 
 
 @transaction.atomic(savepoint=False)
-def register(*, external_id: str, referred_by: str | None = None, now: datetime, **profile: Unpack[Profile]) -> tuple[Member, bool]:
+def register(
+    *, external_id: str, referred_by: str | None = None, referral_code: str | None = None, now: datetime, **profile: Unpack[Profile]
+) -> tuple[Member, bool]:
     """Write what is given of the profile, and register the member if that has not happened: (member, whether it happened now).
 
-    What is left out stays as it is; the same content again changes nothing. `referred_by` is the inviter's id at the storefront
-    and counts with the first registration only.
+    What is left out stays as it is; the same content again changes nothing. Who invited is told by their id at the storefront
+    (`referred_by`) or by their code, and counts with the first registration only. Whoever may be paying for this member at the same
+    moment holds the account first.
+    Refuses: MemberClosed, BirthdayAhead, InviterUnknown, InviterRefused, InviterNotRegistered, InviterTooLate, ReferralCodeUnknown.
     """
+    if referral_code is not None:
+        referred_by = referrals_seen.owner(referral_code).external_id
     found = ensure(external_id=external_id, now=now)
     # Not FOR UPDATE: entries that point at the member would wait for it while holding the account.
     member = Member.objects.select_for_update(no_key=True).get(id=found.id)
@@ -92,6 +104,8 @@ def register(*, external_id: str, referred_by: str | None = None, now: datetime,
     if first:
         payload = {"member": external_id, "referred_by": str(member.referred_by_id) if member.referred_by_id else None}
         outbox.publish(topic=MEMBER_REGISTERED, member_id=member.id, payload=payload, now=now)
+        if member.referred_by:
+            referrals.begin(member=member, inviter=member.referred_by, now=now)
     return member, first
 
 
@@ -103,6 +117,8 @@ def _inviter(member: Member, referred_by: str | None) -> Member | None:
         raise InviterUnknown
     if member.id in (inviter.id, inviter.referred_by_id):
         raise InviterRefused
+    if inviter.registered_at is None:
+        raise InviterNotRegistered
     return inviter
 
 

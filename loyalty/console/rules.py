@@ -15,8 +15,8 @@ STEER_MEMBERS = ("accounts.change_member", "points.change_account")
 ROLES: Mapping[str, tuple[str, ...]] = {
     "viewer": VIEW,
     "service": (*VIEW, *STEER_MEMBERS, "points.add_adjustment", "accounts.change_unmatchedrefund"),
-    "marketer": (*VIEW, "points.add_ruleversion", "mall.add_burnpolicy"),
-    "risk": (*VIEW, *STEER_MEMBERS, "riskcontrol.*"),
+    "marketer": (*VIEW, "points.add_ruleversion", "mall.add_burnpolicy", "accounts.change_referralterms"),
+    "risk": (*VIEW, *STEER_MEMBERS, "accounts.change_referral", "riskcontrol.*"),
     "finance": (*VIEW, "points.export_entry", "points.add_adjustment", "points.decide_adjustment", "loyalty.view_auditentry"),
     "administrator": (
         "accounts.*",
@@ -62,6 +62,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "accounts.refund": ("members", "assignment_return"),
     "accounts.unmatchedrefund": ("members", "help_center"),
     "accounts.guestpurchase": ("members", "no_accounts"),
+    "accounts.referral": ("members", "group_add"),
     "points.adjustment": ("points", "tune"),
     "points.entry": ("points", "receipt_long"),
     "points.lot": ("points", "inventory_2"),
@@ -75,6 +76,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.terms": ("programme", "event_busy"),
     "points.ruleversion": ("programme", "add_shopping_cart"),
     "mall.burnpolicy": ("programme", "shopping_cart_checkout"),
+    "accounts.referralterms": ("programme", "person_add"),
     "points.adjustmentlimit": ("programme", "rule"),
     "accounts.storefrontkey": ("programme", "key"),
     "loyalty.outboxrow": ("operations", "outbox"),

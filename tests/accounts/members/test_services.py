@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.members import events, selectors, services
 from accounts.members.models import Member
 from accounts.members.selectors import MemberUnknown
-from accounts.members.services import BirthdayAhead, InviterRefused, InviterTooLate, InviterUnknown, MemberClosed
+from accounts.members.services import BirthdayAhead, InviterNotRegistered, InviterRefused, InviterTooLate, InviterUnknown, MemberClosed
 from loyalty.lib.ids import new_id
 from loyalty.outbox import services as outbox
 
@@ -76,9 +76,21 @@ def test_an_inviter_is_known_and_somebody_else(now, refuses):
     assert not Member.objects.filter(registered_at__isnull=False).exists()
 
 
-def test_two_cannot_have_invited_each_other(now, refuses):
+def test_who_invites_was_registered_before_so_nobody_invites_in_a_circle(now, refuses):
     services.ensure(external_id="M-1", now=now)
+    with refuses(InviterNotRegistered):
+        services.register(external_id="M-2", referred_by="M-1", now=now)
+    services.register(external_id="M-1", now=now)
     services.register(external_id="M-2", referred_by="M-1", now=now)
+    services.register(external_id="M-3", referred_by="M-2", now=now)
+    with refuses(InviterTooLate):
+        services.register(external_id="M-1", referred_by="M-3", now=now)
+
+
+def test_a_member_who_invited_before_registering_is_not_invited_by_that_friend(now, refuses):
+    inviter = services.ensure(external_id="M-1", now=now)
+    friend, _ = services.register(external_id="M-2", now=now)
+    Member.objects.filter(id=friend.id).update(referred_by=inviter)
     with refuses(InviterRefused):
         services.register(external_id="M-1", referred_by="M-2", now=now)
 

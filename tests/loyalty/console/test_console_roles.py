@@ -32,6 +32,7 @@ ADDED_BY = {
     "points.ruleversion": {"marketer", "administrator"},
     "mall.burnpolicy": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
+    "accounts.referralterms": {"marketer", "administrator"},
     "points.adjustmentlimit": ONLY_ADMINISTRATORS,
     "points.terms": ONLY_ADMINISTRATORS,
     "loyalty.programme": ONLY_ADMINISTRATORS,
