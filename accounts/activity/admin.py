@@ -39,12 +39,16 @@ class ReadOnlyInline(TabularInline):
 
 class LineInline(ReadOnlyInline):
     model = PurchaseLine
-    fields = ["external_id", "sku", "category", "brand", "quantity", "amount"]
-    readonly_fields = ["amount"]
+    fields = ["external_id", "sku", "category", "brand", "quantity", "amount", "cost"]
+    readonly_fields = ["amount", "cost"]
 
     @display(description=_("amount"))
     def amount(self, line: PurchaseLine) -> str:
         return _money(line.amount_cents, line.purchase.currency)
+
+    @display(description=_("cost"), empty_value=_("not told"))
+    def cost(self, line: PurchaseLine) -> str | None:
+        return None if line.cost_cents is None else _money(line.cost_cents, line.purchase.currency)
 
 
 class RefundInline(ReadOnlyInline):
@@ -65,7 +69,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
     list_select_related = ["member"]
     sortable_by = ()
     ordering = ["-id"]
-    fields = ["external_id", "whose", "occurred_at", "paid", "shipping", "discounts", "recorded_at"]
+    fields = ["external_id", "whose", "occurred_at", "channel", "paid", "shipping", "discounts", "refunded", "recorded_at"]
     readonly_fields = ["whose", "paid", "shipping"]
     inlines = [LineInline, RefundInline]
 

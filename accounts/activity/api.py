@@ -38,8 +38,8 @@ class PurchaseShown(serializers.ModelSerializer[Purchase]):
 
     class Meta:
         model = Purchase
-        fields = ["id", "occurred_at", "currency", "paid_cents", "shipping_cents", "lines", "refunds"]
-        extra_kwargs = {"shipping_cents": {"required": True}}
+        fields = ["id", "occurred_at", "currency", "paid_cents", "shipping_cents", "channel", "lines", "refunds"]
+        extra_kwargs = {"shipping_cents": {"required": True}, "channel": {"required": True}}
 
 
 _PURCHASE = {
@@ -48,6 +48,7 @@ _PURCHASE = {
     "currency": "CNY",
     "paid_cents": 12800,
     "shipping_cents": 0,
+    "channel": "app",
     "lines": [{"id": "1", "sku": "MUG-01", "category": "HOME/KITCHEN", "brand": "", "quantity": 2, "amount_cents": 12800}],
     "refunds": [],
 }

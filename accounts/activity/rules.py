@@ -1,4 +1,4 @@
-"""Facts as plain values, and when two messages are the same."""
+"""Facts as plain values: when two messages are the same, what is left of an order, what a kind of fact says and counts once for."""
 
 import hashlib
 import json
@@ -7,15 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from loyalty.lib.money import share
 
 FUTURE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`amount_cents` is for all of `quantity`; it may be zero or negative (deposits returned), and so may the quantity be zero."""
+    """`amount_cents` is for all of `quantity`; it may be zero or negative (deposits returned), and so may the quantity be zero.
+
+    `cost_cents`: what all of it cost the shop, where the storefront says so.
+    """
 
     id: str
     sku: str = ""
@@ -23,11 +29,15 @@ class Line:
     brand: str = ""
     quantity: int = 1
     amount_cents: int = 0
+    cost_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """`paid_cents` was paid in money. `discounts` are the storefront's own, by kind; `hold` is the id of the points' hold, if any."""
+    """`paid_cents` was paid in money. `discounts` are the storefront's own, by kind; `hold` is the id of the points' hold, if any.
+
+    `channel`: where it was bought (app, web, a branch), where the storefront says so.
+    """
 
     id: str
     occurred_at: datetime
@@ -37,6 +47,7 @@ class Purchase:
     shipping_cents: int = 0
     discounts: Sequence[Mapping[str, Any]] = ()
     hold: str = ""
+    channel: str = ""
 
     @property
     def lines_cents(self) -> int:
@@ -67,9 +78,13 @@ class Refund:
     points: int | None = None
 
 
+# Left out of a digest where they say nothing: they came later, and what was recorded before them must still read the same.
+_LATER = {"channel": "", "cost_cents": None}
+
+
 def digest(fact: Purchase | Refund, **more: str) -> str:
     """The same for two messages that say the same."""
-    body = json.dumps({**fields_of(fact), **more}, sort_keys=True, default=_said)
+    body = json.dumps({**_digested(fact), **more}, sort_keys=True, default=_said)
     return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
 
 
@@ -78,8 +93,13 @@ def fields_of(fact: Any) -> dict[str, Any]:
     return {name: getattr(fact, name) for name in fact.__slots__}
 
 
+def _digested(fact: Any) -> dict[str, Any]:
+    said = fields_of(fact)
+    return said if said.keys().isdisjoint(_LATER) else {name: value for name, value in said.items() if name not in _LATER or value != _LATER[name]}
+
+
 def _said(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else fields_of(value)
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else _digested(value)
 
 
 def refund_as_json(refund: Refund) -> dict[str, Any]:
@@ -104,6 +124,71 @@ def too_late(occurred_at: datetime, *, now: datetime, window_days: int) -> bool:
 
 def too_early(occurred_at: datetime, *, now: datetime) -> bool:
     return occurred_at > now + FUTURE
+
+
+class RefundNotPossible(Exception):
+    """The refund cannot be what was meant: `code` and `figures` say why."""
+
+    def __init__(self, code: str, **figures: int | str) -> None:
+        super().__init__(code)
+        self.code, self.figures = code, figures
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of an order after refunds, in whatever order they came.
+
+    Money refunded in all, and by the last of them; of each line the part that is still kept; `given_back`, the part of the order
+    that all refunds gave back. Parts are from 0 to 1.
+    """
+
+    refunded_cents: int
+    last_cents: int
+    kept: Sequence[Fraction]
+    given_back: Fraction
+    complete: bool
+
+
+def _part(line: Line, quantity: int | None) -> Fraction:
+    if quantity is None or line.quantity <= 0:
+        return Fraction(quantity != 0)
+    return Fraction(quantity, line.quantity)
+
+
+def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
+    """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
+
+    A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid for goods: the
+    parts of a line add up to it.
+    """
+    index = {line.id: i for i, line in enumerate(purchase.lines)}
+    weights = [max(0, line.amount_cents) for line in purchase.lines]
+    shares = share(max(0, purchase.paid_cents - purchase.shipping_cents), weights)
+    kept = [Fraction(1)] * len(purchase.lines)
+    refunded, money, given_back = 0, 0, Fraction(0)
+    for refund in refunds:
+        by_lines, returned = 0, Fraction(0)
+        for part in refund.lines:
+            if part.id not in index:
+                raise RefundNotPossible("line_unknown", line=part.id)
+            i = index[part.id]
+            before, of_line = kept[i], _part(purchase.lines[i], part.quantity)
+            kept[i] -= of_line
+            if kept[i] < 0:
+                raise RefundNotPossible("line_exceeded", line=part.id)
+            returned += weights[i] * of_line
+            by_lines += int(shares[i] * (1 - kept[i])) - int(shares[i] * (1 - before)) if part.amount_cents is None else part.amount_cents
+        money = by_lines if refund.amount_cents is None else refund.amount_cents
+        refunded += money
+        if refunded > purchase.paid_cents:
+            raise RefundNotPossible("refund_exceeds_paid", paid_cents=purchase.paid_cents, refunded_cents=refunded)
+        if refund.lines and any(weights):
+            given_back += returned / sum(weights)
+        elif purchase.paid_cents:
+            given_back += Fraction(money, purchase.paid_cents)
+    all_money = refunded == purchase.paid_cents > 0
+    all_lines = any(weights) and not any(part for part, weight in zip(kept, weights, strict=True) if weight)
+    return Left(refunded, money, kept, min(given_back, Fraction(1)), all_money or all_lines)
 
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"

@@ -1,7 +1,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
 from loyalty.lib.ids import first_id_at
+from loyalty.lib.localtime import local_date, start_of_day
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
@@ -143,7 +145,7 @@ def lines_of(purchase: Purchase) -> QuerySet[PurchaseLine]:
 
 def facts_of(purchase: Purchase) -> rules.Purchase:
     """A recorded purchase as plain values."""
-    lines = tuple(rules.Line(r.external_id, r.sku, r.category, r.brand, r.quantity, r.amount_cents) for r in lines_of(purchase))
+    lines = tuple(rules.Line(r.external_id, r.sku, r.category, r.brand, r.quantity, r.amount_cents, r.cost_cents) for r in lines_of(purchase))
     return rules.Purchase(
         purchase.external_id,
         purchase.occurred_at,
@@ -153,7 +155,45 @@ def facts_of(purchase: Purchase) -> rules.Purchase:
         purchase.shipping_cents,
         tuple(purchase.discounts),
         purchase.hold_ref,
+        purchase.channel,
     )
+
+
+class History(NamedTuple):
+    """What a member had bought before: how often in all, when last, and when last of each category that was asked for."""
+
+    count: int
+    last_at: datetime | None
+    last_by_category: dict[str, datetime]
+
+
+def purchase_history(*, member_id: UUID, before: datetime, days: int | None, categories: Collection[str], zone: ZoneInfo) -> History:
+    """The member's purchases from before an instant, those refunded completely apart.
+
+    `count` is of all of them. The latest are looked for as many local days back as `days` says (0: since the midnight before; None: ever); a
+    category is meant exactly as it stands on a line.
+    """
+    since = start_of_day(local_date(before, zone) - timedelta(days=days), zone) if days is not None else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HISTORY + _LAST_BY_CATEGORY if categories else _HISTORY,
+            {"member": member_id, "before": before, "since": since, "categories": list(categories)},
+        )
+        (_all, count, last_at), *latest = cursor.fetchall()
+    return History(count, last_at, {category: at for category, _count, at in latest})
+
+
+_HISTORY = """
+SELECT NULL, count(*), max(occurred_at) FILTER (WHERE occurred_at >= coalesce(%(since)s, '-infinity'::timestamptz))
+  FROM accounts_purchase WHERE member_id = %(member)s AND occurred_at < %(before)s AND NOT refunded"""
+
+_LAST_BY_CATEGORY = """
+UNION ALL
+(SELECT l.category, NULL, max(p.occurred_at) FROM accounts_purchase p
+   JOIN accounts_purchaseline l ON l.member_id = p.member_id AND l.purchase_id = p.id
+  WHERE p.member_id = %(member)s AND p.occurred_at < %(before)s AND p.occurred_at >= coalesce(%(since)s, '-infinity'::timestamptz)
+    AND NOT p.refunded AND l.category = ANY(%(categories)s)
+  GROUP BY l.category)"""
 
 
 def refunds_of(*, member_id: UUID, purchase_id: UUID) -> list[Refund]:

@@ -55,14 +55,15 @@ WITH number AS (
                                   WHERE accounts_purchasenumber.member_id IS NULL
         RETURNING xmax <> 0 AS heard_of, delivered_at),
 purchase AS (
-    INSERT INTO accounts_purchase (id, member_id, external_id, occurred_at, currency, paid_cents, shipping_cents, discounts, hold_ref, digest, recorded_at)
-    SELECT %(id)s, %(member)s, %(external_id)s, %(occurred_at)s, %(currency)s, %(paid)s, %(shipping)s, %(discounts)s, %(hold)s, %(digest)s, %(now)s
+    INSERT INTO accounts_purchase
+           (id, member_id, external_id, occurred_at, currency, paid_cents, shipping_cents, channel, discounts, hold_ref, digest, recorded_at)
+    SELECT %(id)s, %(member)s, %(external_id)s, %(occurred_at)s, %(currency)s, %(paid)s, %(shipping)s, %(channel)s, %(discounts)s, %(hold)s, %(digest)s, %(now)s
       FROM number),
 lines AS (
-    INSERT INTO accounts_purchaseline (id, member_id, purchase_id, position, external_id, sku, category, brand, quantity, amount_cents)
-    SELECT l.key, %(member)s, %(id)s, l.position, l.id, l.sku, l.category, l.brand, l.quantity, l.amount_cents
+    INSERT INTO accounts_purchaseline (id, member_id, purchase_id, position, external_id, sku, category, brand, quantity, amount_cents, cost_cents)
+    SELECT l.key, %(member)s, %(id)s, l.position, l.id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents
       FROM number, json_to_recordset(%(lines)s)
-        AS l(key uuid, position int, id text, sku text, category text, brand text, quantity bigint, amount_cents bigint))
+        AS l(key uuid, position int, id text, sku text, category text, brand text, quantity bigint, amount_cents bigint, cost_cents bigint))
 SELECT heard_of, delivered_at FROM number"""
 
 
@@ -89,6 +90,7 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
         currency=facts.currency,
         paid_cents=facts.paid_cents,
         shipping_cents=facts.shipping_cents,
+        channel=facts.channel,
         discounts=list(facts.discounts),
         hold_ref=facts.hold,
         digest=digest,
@@ -102,6 +104,7 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
         "currency": facts.currency,
         "paid": facts.paid_cents,
         "shipping": facts.shipping_cents,
+        "channel": facts.channel,
         "discounts": json.dumps(purchase.discounts),
         "hold": facts.hold,
         "digest": digest,
@@ -248,6 +251,12 @@ def record_refund(*, purchase: Purchase, facts: rules.Refund, amount_cents: int,
         digest=digest,
         recorded_at=now,
     )
+
+
+def mark_refunded(*, purchase: Purchase) -> None:
+    """All of its money or goods came back: it counts among the member's purchases no more. The caller holds the member's lock."""
+    Purchase.objects.filter(member_id=purchase.member_id, id=purchase.id).update(refunded=True)
+    purchase.refunded = True
 
 
 @transaction.atomic(savepoint=False)

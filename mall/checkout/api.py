@@ -88,6 +88,7 @@ class LineGiven(StrictSerializer):
     brand = TextField(max_length=100, required=False, allow_blank=True)
     quantity = WholeNumberField(min_value=0, max_value=10**9, required=False)
     amount_cents = CentsField(signed=True, help_text="For all of the quantity. May be below zero, for a deposit that is returned.")
+    cost_cents = CentsField(required=False, help_text="What all of the quantity cost you; for rules that may give away only a part of the margin.")
 
 
 class CouponGiven(StrictSerializer):
@@ -99,6 +100,7 @@ class CouponGiven(StrictSerializer):
 class _Cart(StrictSerializer):
     lines = LineGiven(many=True, max_length=500)
     shipping_cents = CentsField(required=False)
+    channel = TextField(max_length=40, required=False, allow_blank=True, help_text="Where it is bought: app, web, a branch. Rules can ask for it.")
     coupons = CouponGiven(many=True, required=False, max_length=50, help_text="Your own discounts.")
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[facts.Line]:
@@ -136,7 +138,7 @@ class QuoteShown(serializers.Serializer[Any]):
     quote = serializers.CharField(allow_blank=True, help_text="To make a hold from; good for an hour. Empty without a member.")
 
 
-_LINES = [{"id": "1", "sku": "MUG-01", "category": "HOME/KITCHEN", "quantity": 2, "amount_cents": 12800}]
+_LINES = [{"id": "1", "sku": "MUG-01", "category": "HOME/KITCHEN", "quantity": 2, "amount_cents": 12800, "cost_cents": 7000}]
 
 
 class QuoteView(APIView):
@@ -350,6 +352,7 @@ class PurchaseGiven(_Cart):
             given.get("shipping_cents", 0),
             tuple(dict(coupon) for coupon in given.get("coupons", [])),
             str(given.get("hold", "")),
+            given.get("channel", ""),
         )
 
 
@@ -415,6 +418,7 @@ class PurchasesView(APIView):
                     "member": "M-1001",
                     "occurred_at": "2026-03-01T12:00:00+08:00",
                     "currency": "CNY",
+                    "channel": "app",
                     "lines": _LINES,
                     "paid_cents": 12300,
                     "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02",

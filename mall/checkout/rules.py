@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from accounts.activity.rules import Line, Purchase, Refund
+from accounts.activity.rules import Left, Line, Purchase, Refund, RefundNotPossible
 from loyalty.lib.money import share
 from points.earning.rules import Basis
 
@@ -50,71 +49,6 @@ def basis(lines: Sequence[Line], *, paid_cents: int, shipping_cents: int) -> lis
     if not any(weights):
         return [Basis("", goods)]
     return [Basis(line.category, cents) for line, cents in zip(lines, share(goods, weights), strict=True)]
-
-
-class RefundNotPossible(Exception):
-    """The refund cannot be what was meant: `code` and `figures` say why."""
-
-    def __init__(self, code: str, **figures: int | str) -> None:
-        super().__init__(code)
-        self.code, self.figures = code, figures
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What is left of an order after refunds, in whatever order they came.
-
-    Money refunded in all, and by the last of them; of each line the part that is still kept; `given_back`, the part of the order
-    that all refunds gave back. Parts are from 0 to 1.
-    """
-
-    refunded_cents: int
-    last_cents: int
-    kept: Sequence[Fraction]
-    given_back: Fraction
-    complete: bool
-
-
-def _part(line: Line, quantity: int | None) -> Fraction:
-    if quantity is None or line.quantity <= 0:
-        return Fraction(quantity != 0)
-    return Fraction(quantity, line.quantity)
-
-
-def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
-    """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
-
-    A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid for goods: the
-    parts of a line add up to it.
-    """
-    index = {line.id: i for i, line in enumerate(purchase.lines)}
-    weights = [max(0, line.amount_cents) for line in purchase.lines]
-    shares = share(max(0, purchase.paid_cents - purchase.shipping_cents), weights)
-    kept = [Fraction(1)] * len(purchase.lines)
-    refunded, money, given_back = 0, 0, Fraction(0)
-    for refund in refunds:
-        by_lines, returned = 0, Fraction(0)
-        for part in refund.lines:
-            if part.id not in index:
-                raise RefundNotPossible("line_unknown", line=part.id)
-            i = index[part.id]
-            before, of_line = kept[i], _part(purchase.lines[i], part.quantity)
-            kept[i] -= of_line
-            if kept[i] < 0:
-                raise RefundNotPossible("line_exceeded", line=part.id)
-            returned += weights[i] * of_line
-            by_lines += int(shares[i] * (1 - kept[i])) - int(shares[i] * (1 - before)) if part.amount_cents is None else part.amount_cents
-        money = by_lines if refund.amount_cents is None else refund.amount_cents
-        refunded += money
-        if refunded > purchase.paid_cents:
-            raise RefundNotPossible("refund_exceeds_paid", paid_cents=purchase.paid_cents, refunded_cents=refunded)
-        if refund.lines and any(weights):
-            given_back += returned / sum(weights)
-        elif purchase.paid_cents:
-            given_back += Fraction(money, purchase.paid_cents)
-    all_money = refunded == purchase.paid_cents > 0
-    all_lines = any(weights) and not any(part for part, weight in zip(kept, weights, strict=True) if weight)
-    return Left(refunded, money, kept, min(given_back, Fraction(1)), all_money or all_lines)
 
 
 def still_earned(purchase: Purchase, left: Left) -> list[Basis]:

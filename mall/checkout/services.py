@@ -309,6 +309,8 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     clawback = max(0, settlement.earned - settlement.clawed_back - keeps)
 
     row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=left.last_cents, digest=digest, now=now)
+    if left.complete:
+        recording.mark_refunded(purchase=purchase)
     about = f"purchase/{purchase.external_id}/refund/{facts.id}"
     # One that came before its purchase is booked with it, not before it.
     occurred_at = max(facts.occurred_at, purchase.occurred_at)
@@ -327,12 +329,14 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     return Refunded(made)
 
 
-def _planned(bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund) -> tuple[rules.Left, int]:
+def _planned(
+    bought: facts_rules.Purchase, settlement: Settlement, before: Sequence[facts_rules.Refund], facts: facts_rules.Refund
+) -> tuple[facts_rules.Left, int]:
     """What a refund comes to: what is left of the order, how many points come back. Refuses what is not possible."""
     try:
-        left = rules.left_after(bought, [*before, facts])
+        left = facts_rules.left_after(bought, [*before, facts])
         return left, rules.to_restore(facts, left, spent=settlement.spent, restored=settlement.restored)
-    except rules.RefundNotPossible as no:
+    except facts_rules.RefundNotPossible as no:
         raise _NOT_POSSIBLE[no.code](**no.figures) from no
 
 

@@ -212,6 +212,16 @@ def test_purchases_are_listed_newest_first_with_lines_and_refunds(api, world, or
     )  # fmt: skip
 
 
+def test_the_channel_is_shown_and_what_a_line_cost_the_shop_is_nobodys_business(api, world, order):
+    lines = [{**order()["lines"][0], "cost_cents": 6_000}]
+    assert api.post("purchases", order("1002", lines=lines, channel="app")).status_code == 201
+    [shown] = [one for one in api.get("members/M-1/purchases").json()["results"] if one["id"] == "1002"]
+    assert shown["channel"] == "app"
+    assert "cost_cents" not in shown["lines"][0]
+    assert api.post("purchases", order("1002", lines=lines, channel="web")).status_code == 409
+    assert api.post("quotes", {"lines": lines, "channel": "app"}).status_code == 200
+
+
 def test_a_quote_for_anyone_needs_no_member(api, world, order):
     quote = api.post("quotes", {"lines": order()["lines"]}).json()
     assert (quote["earn"], quote["burn"]["max_points"], quote["quote"]) == (100, 0, "")

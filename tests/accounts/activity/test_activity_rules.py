@@ -24,7 +24,9 @@ PURCHASE = Purchase("1", NOW, "CNY", 800, (Line("1", "MUG", "HOME", "Sample", 2,
 REFUND = Refund("R", NOW, 500, (RefundLine("1", 1, 500),), 3)
 
 
-@pytest.mark.parametrize("fact", [PURCHASE, REFUND, replace(PURCHASE, lines=(), discounts=()), replace(REFUND, lines=(), amount_cents=None, points=None)])
+@pytest.mark.parametrize(
+    "fact", [PURCHASE, REFUND, replace(PURCHASE, lines=(), discounts=(), channel="app"), replace(REFUND, lines=(), amount_cents=None, points=None)]
+)
 def test_a_fact_kept_and_read_again_is_the_same(fact):
     keep, read = (purchase_as_json, purchase_from_json) if isinstance(fact, Purchase) else (refund_as_json, refund_from_json)
     again = read(keep(fact))
@@ -43,6 +45,26 @@ def test_a_fact_kept_and_read_again_is_the_same(fact):
 )
 def test_what_says_the_same_has_the_same_digest(same):
     assert digest(same) == digest(PURCHASE)
+
+
+def test_a_digest_never_changes_from_one_version_to_the_next():
+    # As they stand in the database of whoever runs this already.
+    assert digest(PURCHASE) == "733e210d68b6faed213989f7959f0261"
+    assert digest(REFUND, purchase="1") == "6ef89e9ed3b1c90875718d2aeb0506ef"
+
+
+def test_the_channel_and_the_cost_of_a_line_tell_where_they_are_told():
+    line = PURCHASE.lines[0]
+    told = [PURCHASE, replace(PURCHASE, channel="app"), replace(PURCHASE, channel="web")]
+    told += [replace(PURCHASE, lines=(replace(line, cost_cents=cost),)) for cost in (0, 1)]
+    assert len({digest(one) for one in told}) == len(told)
+    assert [digest(purchase_from_json(purchase_as_json(one))) for one in told] == [digest(one) for one in told]
+
+
+def test_a_purchase_that_was_kept_before_there_were_channels_can_still_be_read():
+    kept = purchase_as_json(PURCHASE)
+    del kept["channel"], kept["lines"][0]["cost_cents"]
+    assert digest(purchase_from_json(kept)) == digest(PURCHASE)
 
 
 @pytest.mark.parametrize(

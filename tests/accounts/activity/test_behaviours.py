@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from accounts.activity import rules, selectors, services
 from accounts.activity.models import Behaviour, FactKind
@@ -114,7 +115,7 @@ def test_what_is_ours_is_told_by_nobody_else(record, refuses):
 
 
 def test_data_that_does_not_fit_is_refused_with_a_sentence_for_each_field(record, refuses):
-    with refuses(selectors.FactDataInvalid) as refused:
+    with translation.override("en"), refuses(selectors.FactDataInvalid) as refused:
         record("review_featured", data={"grade": 4, "colour": "red"})
     fields = {"review": "This is missing.", "grade": "Give at most 3.", "colour": "This field is not known."}
     assert refused.value.figures == {"fields": fields}

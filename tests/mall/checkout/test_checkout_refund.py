@@ -71,6 +71,13 @@ def test_an_order_paid_with_points_alone_is_refunded_by_its_lines(shop, member):
     assert moved(shop.refund(number="R-3", lines=[("1",)])) == (2_000, 0)
 
 
+def test_only_the_refund_that_completes_an_order_takes_it_out_of_the_history(shop, member, paid):
+    shop.refund(4_000, number="R-1")
+    assert not activity.purchase_of(member_id=member.id, purchase_id=paid.purchase.id).refunded
+    shop.refund(4_000, number="R-2")
+    assert activity.purchase_of(member_id=member.id, purchase_id=paid.purchase.id).refunded
+
+
 def test_the_points_that_come_back_may_be_given(shop, member, paid):
     assert moved(shop.refund(4_000, points=150)) == (150, 40)
     assert moved(shop.refund(4_000, number="R-2")) == (1_850, 40)
