@@ -14,6 +14,7 @@ from accounts.activity import services as recording
 from accounts.activity.models import GuestPurchase, Purchase, UnmatchedRefund
 from accounts.members import services as members
 from accounts.members.models import Member
+from accounts.referrals import services as referrals
 from loyalty.audit import services as audit
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import services as programme
@@ -195,6 +196,7 @@ def pay(
         explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency, delivered=delivered_at is not None)],
     )
     _insert(settlement)
+    referrals.purchase_paid(member_id=member_id, purchase_ref=facts.id, net_cents=basis_cents, occurred_at=facts.occurred_at, now=now)
     if delivered_at:
         _deliver(settlement, subject=subject, occurred_at=delivered_at, actor=actor, now=now)
     if heard_of:
@@ -305,7 +307,8 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     bought = activity.facts_of(purchase)
     left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
     formula = earning.formula(settlement.rule_version, currency=purchase.currency)
-    keeps = earning_rules.decide(formula, rules.still_earned(bought, left)).points
+    basis = rules.still_earned(bought, left)
+    keeps = earning_rules.decide(formula, basis).points
     clawback = max(0, settlement.earned - settlement.clawed_back - keeps)
 
     row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=left.last_cents, digest=digest, now=now)
@@ -324,6 +327,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     settlement.clawed_back += clawback
     settlement.refunded_cents = left.refunded_cents
     settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
+    referrals.purchase_refunded(member_id=member_id, purchase_ref=purchase.external_id, net_cents_left=sum(part.cents for part in basis), now=now)
     debt = books.balance(member_id=member_id, now=now).debt
     made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=clawback, waived=waived, debt=debt)
     return Refunded(made)
