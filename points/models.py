@@ -1,7 +1,22 @@
 from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
+from .cards.models import Card, CardKind
 from .earning.models import RuleVersion
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .terms.models import Terms
 from .totals.models import DayTotals
 
-__all__ = ["Account", "Adjustment", "AdjustmentDay", "AdjustmentLimit", "Allocation", "DayTotals", "Entry", "Hold", "Lot", "RuleVersion", "Terms"]
+__all__ = [
+    "Account",
+    "Adjustment",
+    "AdjustmentDay",
+    "AdjustmentLimit",
+    "Allocation",
+    "Card",
+    "CardKind",
+    "DayTotals",
+    "Entry",
+    "Hold",
+    "Lot",
+    "RuleVersion",
+    "Terms",
+]

@@ -1,4 +1,5 @@
+from .cards import tasks as cards
 from .ledger import tasks as ledger
 from .totals import tasks as totals
 
-__all__ = ["ledger", "totals"]
+__all__ = ["cards", "ledger", "totals"]

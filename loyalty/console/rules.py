@@ -14,8 +14,8 @@ STEER_MEMBERS = ("accounts.change_member", "points.change_account")
 # Role → permissions, as patterns. `points.change_account` is freezing, `accounts.change_member` ending tokens: those pages edit nothing.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "viewer": VIEW,
-    "service": (*VIEW, *STEER_MEMBERS, "points.add_adjustment", "accounts.change_unmatchedrefund"),
-    "marketer": (*VIEW, "points.add_ruleversion", "mall.add_burnpolicy", "accounts.change_referralterms"),
+    "service": (*VIEW, *STEER_MEMBERS, "points.add_adjustment", "points.grant_card", "points.withdraw_card", "accounts.change_unmatchedrefund"),
+    "marketer": (*VIEW, "points.add_ruleversion", "points.add_cardkind", "points.change_cardkind", "mall.add_burnpolicy", "accounts.change_referralterms"),
     "risk": (*VIEW, *STEER_MEMBERS, "accounts.change_referral", "riskcontrol.*"),
     "finance": (*VIEW, "points.export_entry", "points.add_adjustment", "points.decide_adjustment", "loyalty.view_auditentry"),
     "administrator": (
@@ -68,6 +68,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.lot": ("points", "inventory_2"),
     "points.hold": ("points", "lock_clock"),
     "points.account": ("points", "account_balance_wallet"),
+    "points.card": ("points", "style"),
     "mall.settlement": ("mall", "receipt"),
     "mall.refundsettlement": ("mall", "currency_exchange"),
     "mall.checkouthold": ("mall", "shopping_cart"),
@@ -77,6 +78,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.ruleversion": ("programme", "add_shopping_cart"),
     "mall.burnpolicy": ("programme", "shopping_cart_checkout"),
     "accounts.referralterms": ("programme", "person_add"),
+    "points.cardkind": ("programme", "playing_cards"),
     "points.adjustmentlimit": ("programme", "rule"),
     "accounts.storefrontkey": ("programme", "key"),
     "loyalty.outboxrow": ("operations", "outbox"),

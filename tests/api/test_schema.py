@@ -31,6 +31,7 @@ OPERATIONS = [
     ("members/{member}/account", "GET", 200, None),
     ("members/{member}/entries", "GET", 200, None),
     ("members/{member}/lots", "GET", 200, None),
+    ("members/{member}/cards", "GET", 200, None),
     ("members/{member}/purchases", "GET", 200, None),
     ("members/{member}/referrals", "GET", 200, None),
     ("members/{member}/spends", "POST", 201, {"points": 5, "subject": "game/1"}),
@@ -49,6 +50,7 @@ OPERATIONS = [
     ("me/account", "GET", 200, None),
     ("me/entries", "GET", 200, None),
     ("me/lots", "GET", 200, None),
+    ("me/cards", "GET", 200, None),
     ("me/purchases", "GET", 200, None),
     ("me/referrals", "GET", 200, None),
 ]

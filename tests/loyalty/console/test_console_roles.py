@@ -31,6 +31,7 @@ ADDED_BY = {
     "points.adjustment": {"service", "finance", "administrator"},
     "points.ruleversion": {"marketer", "administrator"},
     "mall.burnpolicy": {"marketer", "administrator"},
+    "points.cardkind": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
     "accounts.referralterms": {"marketer", "administrator"},
     "points.adjustmentlimit": ONLY_ADMINISTRATORS,
