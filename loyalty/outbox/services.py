@@ -25,6 +25,8 @@ Status = OutboxRow.Status
 
 # By topic, then by dotted path.
 SUBSCRIBERS: dict[str, dict[str, Subscriber]] = {}
+# By dotted path: which of its topic's events a subscriber wants.
+WANTED: dict[str, Callable[[Event], bool]] = {}
 
 # A transaction that wrote to more lines than this is a batch: its events are left to the job.
 LINES_AT_ONCE = 20
@@ -38,11 +40,17 @@ class NotFailed(BusinessError):
     code, status, title = "event_not_failed", 409, _("Only an event that has failed can be retried or dropped.")
 
 
-def subscribe(topic: str) -> Callable[[Subscriber], Subscriber]:
-    """Register a subscriber of `topic`. Its dotted path is stored in rows under way: rename it only when none are."""
+def subscribe(topic: str, *, wants: Callable[[Event], bool] | None = None) -> Callable[[Subscriber], Subscriber]:
+    """Register a subscriber of `topic`. Its dotted path is stored in rows under way: rename it only when none are.
+
+    An event that it does not want is not written for it. `wants` is asked on the hot path, within the transaction of the fact.
+    """
 
     def register(function: Subscriber) -> Subscriber:
-        SUBSCRIBERS.setdefault(topic, {})[f"{function.__module__}.{function.__qualname__}"] = function
+        path = f"{function.__module__}.{function.__qualname__}"
+        SUBSCRIBERS.setdefault(topic, {})[path] = function
+        if wants is not None:
+            WANTED[path] = wants
         return function
 
     return register
@@ -59,7 +67,7 @@ def insertion(events: Sequence[Event]) -> tuple[str, list[Any]]:
     For a verb that writes everything in one statement (`WITH …, told AS (INSERT …)`). Empty text where nobody listens: append nothing.
     The events are delivered after that transaction's commit.
     """
-    rows = [(subscriber, event) for event in events for subscriber in SUBSCRIBERS.get(event.topic, ())]
+    rows = [(subscriber, event) for event in events for subscriber in SUBSCRIBERS.get(event.topic, ()) if subscriber not in WANTED or WANTED[subscriber](event)]
     if not rows:
         return "", []
     assert connection.in_atomic_block, "an event belongs to the transaction of its fact"
