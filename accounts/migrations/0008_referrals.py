@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ReferralCode",
             fields=[
-                ("code", models.CharField(max_length=8, primary_key=True, serialize=False, verbose_name="code")),
+                ("code", models.CharField(max_length=8, primary_key=True, serialize=False)),
                 (
                     "member",
                     models.ForeignKey(

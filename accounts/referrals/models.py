@@ -52,7 +52,7 @@ class ReferralTerms(Configuration):
 class ReferralCode(models.Model):
     """Whose a code is. Found by the code alone, like a purchase by its number."""
 
-    code = models.CharField(_("code"), max_length=8, primary_key=True)
+    code = models.CharField(max_length=8, primary_key=True)
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     made_at = models.DateTimeField(_("made"))
 
