@@ -2,6 +2,7 @@ from .activity.models import Behaviour, FactKind, GuestPurchase, Purchase, Purch
 from .keys.models import StorefrontKey
 from .members.models import Member
 from .referrals.models import Referral, ReferralCode, ReferralTerms
+from .segments.models import Segment, SegmentMember
 
 __all__ = [
     "Behaviour",
@@ -15,6 +16,8 @@ __all__ = [
     "ReferralCode",
     "ReferralTerms",
     "Refund",
+    "Segment",
+    "SegmentMember",
     "StorefrontKey",
     "UnmatchedRefund",
 ]

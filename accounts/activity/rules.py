@@ -325,7 +325,7 @@ def faults_of_kind(*, once: str, subject: Sequence[str], fields: Sequence[Field]
 def _faults_of_field(field: Field) -> list[Fault]:
     numbers: Collection[int] = [one for one in (field.minimum, field.maximum) if one is not None]
     wrong = {
-        "no_name": not re.match(NAME, field.name),
+        "no_name": not re.fullmatch(NAME, field.name),
         "reserved": field.name in RESERVED,
         "no_type": field.type not in TYPES,
         "choices_not_text": bool(field.choices) and field.type != "text",

@@ -34,6 +34,7 @@ ADDED_BY = {
     "points.cardkind": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
     "accounts.referralterms": {"marketer", "administrator"},
+    "accounts.segment": {"marketer", "administrator"},
     "points.adjustmentlimit": ONLY_ADMINISTRATORS,
     "points.terms": ONLY_ADMINISTRATORS,
     "loyalty.programme": ONLY_ADMINISTRATORS,

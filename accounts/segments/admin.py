@@ -1,0 +1,168 @@
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+
+from accounts.members import selectors as members
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+
+from . import rules, selectors, services
+from .models import Segment, SegmentMember
+
+LARGEST_FILE = 5_000_000
+
+
+class IdsForm(ReasonForm):
+    """Which members: pasted, or as a file. `cleaned_data["found"]` are their ids, each once."""
+
+    ids = forms.CharField(
+        label=_("Members"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 8}),
+        help_text=_("The storefront's ids: one a line, or with commas between them. You see who is meant before anything happens."),
+    )  # fmt: skip
+    file = forms.FileField(
+        label=_("or a CSV file"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=_("The ids stand in its first column; other columns are ignored."),
+    )
+    field_order = ["ids", "file", "reason"]
+
+    def clean_file(self) -> list[str]:
+        file: UploadedFile | None = self.cleaned_data["file"]
+        if file is None:
+            return []
+        if (file.size or 0) > LARGEST_FILE:
+            raise forms.ValidationError(_("The file is too large. Split it."))
+        try:
+            return rules.first_column(file.read())
+        except ValueError:
+            raise forms.ValidationError(_("This is no text file. Save the table as CSV and try again.")) from None
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        if self.errors:
+            return asked
+        # What was previewed is confirmed to the letter: an id may hold a comma.
+        read = rules.lines if "confirmed" in self.data else rules.pasted
+        found = list(dict.fromkeys([*read(asked["ids"]), *asked["file"]]))
+        if not found:
+            raise forms.ValidationError(_("Paste ids, or choose a file."))
+        if len(found) > rules.MOST:
+            raise forms.ValidationError(
+                _("These are %(count)s ids; at most %(most)s are taken at a time.") % {"count": f"{len(found):,}", "most": f"{rules.MOST:,}"}
+            )
+        return {**asked, "found": found}
+
+
+@admin.register(Segment)
+class SegmentAdmin(HistoryAdmin):
+    list_display = ["code", "shown", "description"]
+    search_fields = ["code", "name_zh", "name_en"]
+    actions = None
+    actions_detail = ["add_members", "remove_members"]
+    SHOWN = 100
+
+    def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
+        return ["code", "name_zh", "name_en", "description", *(["inside"] if obj else [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
+        return ["code", "inside"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_members_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request)
+
+    @display(description=_("name"), ordering="name_zh")
+    def shown(self, segment: Segment) -> str:
+        return segment.name
+
+    @display(description=_("members"))
+    def inside(self, segment: Segment) -> str:
+        count = selectors.size(segment=segment.code)
+        said = ngettext("%(count)s member", "%(count)s members", count) % {"count": f"{count:,}"}
+        return format_html(
+            '<a class="console-link" href="{}?segment__code__exact={}">{}</a>', reverse("admin:accounts_segmentmember_changelist"), segment.code, said
+        )
+
+    @action(description=_("Add members"), permissions=["members"], icon="group_add", variant=ActionVariant.PRIMARY)
+    def add_members(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, services.add, title=_("Add members"))
+
+    @action(description=_("Remove members"), permissions=["members"], icon="group_remove")
+    def remove_members(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, services.remove, title=_("Remove members"))
+
+    def _change(self, request: HttpRequest, object_id: str, verb: Callable[..., services.Changed], *, title: Any) -> HttpResponse:
+        """Two steps: who is meant, then what it would do and whom nobody knows, with the question whether to go on."""
+        segment = get_object_or_404(Segment, pk=object_id)
+        form = IdsForm(request.POST or None, request.FILES or None)
+        back = reverse("admin:accounts_segment_change", args=[segment.pk])
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "object": segment, "original": segment, "title": title, "back": back, "form": form}
+        if "again" in request.POST or not form.is_valid():
+            return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": segment})
+        found, adding = form.cleaned_data["found"], verb is services.add
+        if "confirmed" in request.POST:
+            with transaction.atomic():
+                changed = verb(segment=segment.code, external_ids=found, actor=operator_name(request), reason=form.cleaned_data["reason"], now=timezone.now())
+            said = ngettext("%(count)s member was added.", "%(count)s members were added.", changed.count) if adding else ngettext(
+                "%(count)s member was removed.", "%(count)s members were removed.", changed.count
+            )  # fmt: skip
+            messages.success(request, said % {"count": f"{changed.count:,}"})
+            return HttpResponseRedirect(back)
+        listed = selectors.listed(segment=segment.code, external_ids=found)
+        before = selectors.size(segment=segment.code)
+        moved, stay = (listed.outside, listed.inside) if adding else (listed.inside, listed.outside)
+        page |= {
+            "segment": segment,
+            "rows": [
+                (gettext("will be added") if adding else gettext("will be removed"), len(moved)),
+                (gettext("are in the segment already") if adding else gettext("are not in the segment"), len(stay)),
+                (gettext("nobody has this id"), len(listed.unknown)),
+            ],
+            "effect": (before, before + (len(moved) if adding else -len(moved))),
+            "unknown": listed.unknown[: self.SHOWN],
+            "more_unknown": max(0, len(listed.unknown) - self.SHOWN),
+            "ids": "\n".join(found),
+            "reason": form.cleaned_data["reason"],
+            "possible": bool(moved),
+        }
+        return TemplateResponse(request, "admin/accounts/segment/preview.html", page)
+
+
+@admin.register(SegmentMember)
+class SegmentMemberAdmin(ReadOnlyAdmin):
+    list_display = ["whose", "segment", "added_at", "added_by"]
+    list_filter = ["segment"]
+    list_select_related = ["member", "segment"]
+    list_display_links = None
+    search_fields = ["member"]
+    search_help_text = _("A member's storefront id")
+    sortable_by = ()
+    ordering = ["-id"]
+    fields = ["whose", "segment", "added_at", "added_by"]
+    readonly_fields = ["whose"]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[SegmentMember], search_term: str) -> tuple[QuerySet[SegmentMember], bool]:
+        term = search_term.strip()
+        return (queryset.filter(member_id=members.id_of(external_id=term)) if term else queryset), False
+
+    @display(description=_("member"))
+    def whose(self, row: SegmentMember) -> str:
+        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), row.member)
