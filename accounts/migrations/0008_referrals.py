@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
                         default=0, help_text="What of that order was paid in money for goods, net of refunds: by it the rules decide.", verbose_name="amount"
                     ),
                 ),
-                ("completed_at", models.DateTimeField(blank=True, help_text="When that order was paid.", null=True, verbose_name="completed")),
+                ("completed_at", models.DateTimeField(blank=True, null=True, verbose_name="paid at")),
                 ("settled_at", models.DateTimeField(verbose_name="last change")),
                 ("cancelled_by", models.CharField(blank=True, max_length=100, verbose_name="cancelled by")),
                 ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),

@@ -108,10 +108,11 @@ class ReferralAdmin(ReadOnlyAdmin):
             return _("The referral is cancelled.")
 
         referral = get_object_or_404(Referral.objects.select_related("member", "inviter"), pk=object_id)
-        consequence = _("For abuse: no order of the friend's completes it any more, and points that it brought to either of the two are taken back.")
+        consequence = _(
+            "For abuse: no order of the friend's completes it any more, and points that it brought to either of the two are taken back. This cannot be undone."
+        )
         back = reverse("admin:accounts_referral_change", args=[referral.id])
         context = {"opts": self.opts, "object": referral, "original": referral}
-        return confirm(
-            request, site=self.admin_site, title=_("Cancel referral"), consequence=f"{consequence} {_('This cannot be undone.')}",
-            form=ReasonForm(request.POST or None), act=act, back=back, danger=True, context=context,
-        )  # fmt: skip
+        form = ReasonForm(request.POST or None)
+        title = _("Cancel referral")
+        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, danger=True, context=context)

@@ -98,7 +98,7 @@ class Referral(models.Model):
     amount_cents = models.BigIntegerField(
         _("amount"), default=0, help_text=_("What of that order was paid in money for goods, net of refunds: by it the rules decide.")
     )
-    completed_at = models.DateTimeField(_("completed"), null=True, blank=True, help_text=_("When that order was paid."))
+    completed_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("last change"))
     cancelled_by = models.CharField(_("cancelled by"), max_length=100, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
