@@ -1,18 +1,6 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
-from .earning.admin import RuleVersionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .terms.admin import TermsAdmin
 
-__all__ = [
-    "AccountAdmin",
-    "AdjustmentAdmin",
-    "AdjustmentLimitAdmin",
-    "CardAdmin",
-    "CardKindAdmin",
-    "EntryAdmin",
-    "HoldAdmin",
-    "LotAdmin",
-    "RuleVersionAdmin",
-    "TermsAdmin",
-]
+__all__ = ["AccountAdmin", "AdjustmentAdmin", "AdjustmentLimitAdmin", "CardAdmin", "CardKindAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "TermsAdmin"]

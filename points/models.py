@@ -1,8 +1,9 @@
 from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
-from .cards.models import Card, CardKind
 from .budgets.models import Budget, BudgetAlarm, SharedUse
-from .earning.models import RuleVersion
+from .cards.models import Card, CardKind
+from .earning.models import Decision, Grant, MemberUse
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
+from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
 from .terms.models import Terms
 from .totals.models import DayTotals
 
@@ -12,12 +13,24 @@ __all__ = [
     "AdjustmentDay",
     "AdjustmentLimit",
     "Allocation",
+    "Budget",
+    "BudgetAlarm",
     "Card",
     "CardKind",
     "DayTotals",
+    "Decision",
+    "EarningSettings",
     "Entry",
+    "Festival",
+    "FestivalDays",
+    "Grant",
     "Hold",
     "Lot",
+    "MemberUse",
+    "Rule",
     "RuleVersion",
+    "RulebookGeneration",
+    "SharedLimit",
+    "SharedUse",
     "Terms",
 ]

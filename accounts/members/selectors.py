@@ -1,4 +1,5 @@
 from collections.abc import Collection
+from datetime import date, datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -32,3 +33,8 @@ def active_by_id(member_id: UUID) -> Member | None:
 def id_of(*, external_id: str) -> UUID | None:
     """Our id of the member whom the storefront calls so; None for an unknown one."""
     return Member.objects.filter(external_id=external_id).values_list("id", flat=True).first()
+
+
+def known_since(*, member_id: UUID) -> tuple[datetime | None, date | None]:
+    """When the member registered, and their birthday."""
+    return Member.objects.values_list("registered_at", "birthday").get(id=member_id)

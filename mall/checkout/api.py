@@ -37,7 +37,9 @@ SENTENCES = {
     "clawed_back": gettext_lazy("%(points)s earned points are taken back, for what was refunded."),
     "closed": gettext_lazy("An operator has closed this refund; it moves no points."),
     "debt": gettext_lazy("%(points)s points are owed now; the next points that come in settle them."),
+    "claimable": gettext_lazy("%(points)s points wait to be claimed."),
     "earned": gettext_lazy("%(points)s points earned, by version %(version)s of the earning rule."),
+    "earned_in_all": gettext_lazy("%(points)s points earned."),
     "earning_screened": gettext_lazy("Risk control lets this member earn nothing now."),
     "fewer_points": gettext_lazy("%(used)s points can be used instead of %(wanted)s."),
     "hold_lapsed": gettext_lazy("The hold had lapsed, so %(points)s points were spent from the balance."),
@@ -47,9 +49,11 @@ SENTENCES = {
     "owed": gettext_lazy("%(points)s of them were missing and are owed; the next points that come in settle them."),
     "pending": gettext_lazy("The points can be spent later, as the terms say."),
     "restored": gettext_lazy("%(points)s spent points are given back, to the lots that they came from."),
+    "rule_gave": gettext_lazy("%(points)s points by the rule “%(rule)s”."),
     "screened": gettext_lazy("Risk control lets this member use no points now."),
     "share_of_order": gettext_lazy("Points may pay at most %(percent)s %% of the order."),
     "spent": gettext_lazy("%(points)s held points were spent."),
+    "surprise": gettext_lazy("With luck it is up to %(points)s points."),
     "undecided": gettext_lazy("The refund could not be applied. It is kept for an operator."),
     "unmoved": gettext_lazy("The refund moved no points."),
     "waived": gettext_lazy("%(points)s of the points taken back had expired and are not claimed."),
@@ -72,7 +76,9 @@ def sentences(why: Any, language: str) -> list[dict[str, str]]:
     """Codes with their figures as sentences in the request's language."""
     told = []
     for one in why:
-        figures = {**one, "amount": money.show(one["cents"], one["currency"], language)} if "cents" in one else one
+        figures = {**one, "rule": one.get("zh" if language.startswith("zh") else "en", "")}
+        if "cents" in one:
+            figures["amount"] = money.show(one["cents"], one["currency"], language)
         told.append({"code": one["code"], "text": str(SENTENCES[one["code"]]) % figures})
     return told
 
@@ -175,6 +181,7 @@ class QuoteView(APIView):
             shipping_cents=cart.get("shipping_cents", 0),
             discounts=cart.get("coupons", []),
             points=cart.get("points"),
+            channel=cart.get("channel", ""),
             now=timezone.now(),
         )
         shown = {
@@ -645,8 +652,12 @@ class ClaimView(APIView):
 
 
 class WayToEarn(serializers.Serializer[Any]):
-    fact = serializers.CharField()
-    points_per_unit = serializers.DecimalField(max_digits=8, decimal_places=4, help_text="For one unit of money, one floor per order.")
+    rule = serializers.CharField()
+    name = serializers.CharField(help_text="In the request's language.")
+    fact = serializers.CharField(help_text="The kind of fact that it answers: purchase, checked_in, reviewed …")
+    points_per_unit = serializers.DecimalField(
+        max_digits=12, decimal_places=4, allow_null=True, help_text="For one unit of money, one floor per order. Null where the rule gives something else."
+    )
     categories = serializers.DictField(child=serializers.CharField(), help_text="Other rates, by category.")
 
 
@@ -681,7 +692,7 @@ class ProgrammeView(APIView):
                     "zone": "Asia/Shanghai",
                     "worth": {"points": 100, "cents": 100},
                     "use": {"threshold": 0, "step": 1, "max_share_bps": 10000},
-                    "earn": [{"fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
+                    "earn": [{"rule": "purchase", "name": "购物积分", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
                     "expiry": "months:12",
                     "pending": "none",
                 },
@@ -691,7 +702,7 @@ class ProgrammeView(APIView):
     )
     def get(self, request: Request) -> Response:
         now, settings, term = timezone.now(), programme.programme(), terms.terms()
-        version, policy = earning.current(), selectors.policy_rules(selectors.burn_policy())
+        policy = selectors.policy_rules(selectors.burn_policy())
         shown = {
             "name": settings.points_name,
             "unit": settings.points_unit,
@@ -699,7 +710,7 @@ class ProgrammeView(APIView):
             "zone": settings.zone_at(now).key,
             "worth": {"points": policy.points_per_unit, "cents": 10**policy.minor_digits},
             "use": {"threshold": policy.threshold, "step": policy.step, "max_share_bps": policy.max_share_bps},
-            "earn": [version] if version else [],
+            "earn": earning.ways_to_earn(now=now),
             "expiry": str(term.policy),
             "pending": f"days:{term.pending_days}" if term.pending == "days" else term.pending,
         }

@@ -1,11 +1,8 @@
 """The till's arithmetic. Pure; money in minor units, points whole."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accounts.activity.rules import Left, Line, Purchase, Refund, RefundNotPossible
-from loyalty.lib.money import share
-from points.earning.rules import Basis
+from accounts.activity.rules import Left, Purchase, Refund, RefundNotPossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +34,6 @@ class Policy:
 def expected_paid(purchase: Purchase, *, worth_cents: int) -> int:
     """What an order must have cost in money: Σ lines + shipping − discounts − worth of the points."""
     return purchase.lines_cents + purchase.shipping_cents - purchase.discount_cents - worth_cents
-
-
-def basis(lines: Sequence[Line], *, paid_cents: int, shipping_cents: int) -> list[Basis]:
-    """What was paid in money for goods, shared over the lines by their amounts. Lines below zero carry none.
-
-    An order without any line above zero is one basis without a category.
-    """
-    goods = max(0, paid_cents - shipping_cents)
-    weights = [max(0, line.amount_cents) for line in lines]
-    if not any(weights):
-        return [Basis("", goods)]
-    return [Basis(line.category, cents) for line, cents in zip(lines, share(goods, weights), strict=True)]
-
-
-def still_earned(purchase: Purchase, left: Left) -> list[Basis]:
-    """The basis of what is left: no line beyond the part that was kept, all together no more than the money that was."""
-    original = basis(purchase.lines, paid_cents=purchase.paid_cents, shipping_cents=purchase.shipping_cents)
-    money = max(0, purchase.paid_cents - left.refunded_cents - purchase.shipping_cents)
-    if len(original) != len(left.kept):
-        return [Basis("", min(money, original[0].cents))]
-    capped = [part.cents * kept.numerator // kept.denominator for part, kept in zip(original, left.kept, strict=True)]
-    return [Basis(part.category, cents) for part, cents in zip(original, share(min(money, sum(capped)), capped), strict=True)]
 
 
 def to_restore(refund: Refund, left: Left, *, spent: int, restored: int) -> int:

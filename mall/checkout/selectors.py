@@ -10,8 +10,8 @@ from accounts.activity.rules import Line, Purchase
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
-from points.earning import rules as earning
-from points.earning import selectors as earning_rules
+from points.earning import rules as earning_rules
+from points.earning import selectors as earning
 from points.ledger import selectors as ledger
 from points.ledger.models import Hold
 from riskcontrol.screening import services as screening
@@ -66,6 +66,7 @@ def quote(
     shipping_cents: int = 0,
     discounts: Sequence[dict[str, Any]] = (),
     points: int | None = None,
+    channel: str = "",
     now: datetime,
 ) -> Quote:
     """What a cart would earn, and the points it may use. Without a member: what a new one would get. Writes nothing.
@@ -103,17 +104,19 @@ def quote(
             why.append({"code": "fewer_points", "wanted": points, "used": used})
 
     worth = policy.worth(used)
-    version = earning_rules.current()
-    basis = rules.basis(lines, paid_cents=max(0, total - worth), shipping_cents=shipping_cents)
-    award = earning.decide(earning_rules.formula(version, currency=currency), basis)
-    earn = award.points
+    bought = Purchase("", now, currency, max(0, total - worth), tuple(lines), shipping_cents, channel=channel)
+    basis = earning_rules.basis(bought)
+    decision, at_most = earning.for_quote(member_id=member_id, fact=earning.purchase_fact(bought, lines=basis, now=now), now=now)
+    earn = decision.points
     if earn and member_id is not None and not screening.assess(member_id=member_id, action="earn", points=earn, now=now).allowed:
-        earn = 0
+        earn = at_most = 0
         why.append({"code": "earning_screened"})
-    if version is None:
+    if not decision.considered:
         why.append({"code": "no_rule"})
+    if at_most > earn:
+        why.append({"code": "surprise", "points": at_most})
     why.insert(0, {"code": "basis", "cents": sum(part.cents for part in basis), "currency": currency})
-    parts = [(line, part.cents, n if earn else 0) for line, part, n in zip(lines, basis, award.parts, strict=False)]
+    parts = [(line, part.cents, n if earn else 0) for line, part, n in zip(lines, basis, decision.lines, strict=False)]
     token = signing.dumps([str(member_id), total, row.number if row else 0], salt="quote", compress=True) if member_id else ""
     return Quote(earn, most, policy.worth(most), used, worth, parts, why, token, policy)
 

@@ -142,12 +142,12 @@ def hold(
 
 @transaction.atomic(savepoint=False)
 def pay(
-    *, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, ruled_at: datetime | None = None, actor: str, now: datetime
+    *, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime
 ) -> Paid:
     """A purchase was paid: capture its hold, record it, grant what it earns, apply the refunds that came before it.
 
-    The same purchase again is a replay. `policy` overrides the programme's expiry; with `ruled_at` the rule in force then decides. A
-    lapsed hold does not refuse a paid purchase.
+    The same purchase again is a replay. `policy` takes the place of the programme's expiry. A lapsed hold does not refuse a paid
+    purchase.
     Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
     """
     ledger.lock(member_id=member_id)
@@ -166,34 +166,20 @@ def pay(
     if worth > policy_of_hold.most_worth(total_cents=facts.paid_cents + worth):
         why.append({"code": "over_share", "percent": policy_of_hold.max_share_bps / 100})
 
-    version = earning.in_force(at=ruled_at) if ruled_at else earning.current()
-    basis = rules.basis(facts.lines, paid_cents=facts.paid_cents, shipping_cents=facts.shipping_cents)
-    award = earning_rules.decide(earning.formula(version, currency=facts.currency), basis)
-    grant = granting.grant_purchase(
-        member_id=member_id,
-        award=award,
-        rule_version_id=version.id if version else None,
-        cost_centre=version.cost_centre if version else "",
-        subject=subject,
-        policy=policy,
-        occurred_at=facts.occurred_at,
-        actor=actor,
-        key=f"{subject}/earn",
-        now=now,
-    )
-    basis_cents = sum(part.cents for part in basis)
+    granted = granting.award_purchase(member_id=member_id, facts_of=facts, policy=policy, actor=actor, now=now)
+    basis_cents = sum(line.cents for line in earning_rules.basis(facts))
     settlement = Settlement(
         purchase=purchase,
         member_id=member_id,
         spend_entry=spend,
-        earn_entry=grant.entry,
-        rule_version=version,
+        earn_entry=granted.entry,
+        rule_version=granted.grants[0].rule_version if granted.grants else None,
         paid_cents=facts.paid_cents,
         basis_cents=basis_cents,
         worth_cents=worth,
         spent=spend.points if spend else 0,
-        earned=grant.points,
-        explanation=[*why, *_why_earned(version, basis_cents, grant, facts.currency, delivered=delivered_at is not None)],
+        earned=granted.points,
+        explanation=[*why, *_why_earned(granted, basis_cents, facts.currency, delivered=delivered_at is not None)],
     )
     _insert(settlement)
     referrals.purchase_paid(member_id=member_id, purchase_ref=facts.id, net_cents=basis_cents, occurred_at=facts.occurred_at, now=now)
@@ -252,14 +238,17 @@ def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple
     return entry, [*why, {"code": "owed", "points": entry.debt_change}] if entry.debt_change else why
 
 
-def _why_earned(version: Any, basis_cents: int, grant: granting.Grant, currency: str, *, delivered: bool) -> list[dict[str, Any]]:
-    if version is None:
-        return [{"code": "no_rule"}]
+def _why_earned(granted: granting.Granted, basis_cents: int, currency: str, *, delivered: bool) -> list[dict[str, Any]]:
     why: list[dict[str, Any]] = [{"code": "basis", "cents": basis_cents, "currency": currency}]
-    if grant.screened:
+    if granted.decision.screened:
         return [*why, {"code": "earning_screened"}]
-    why.append({"code": "earned", "points": grant.points, "version": version.number})
-    if grant.entry is not None and grant.entry.pending_change and not delivered:
+    if not granted.decision.given.get("versions"):
+        return [{"code": "no_rule"}]
+    why += [{"code": "rule_gave", **figures} for figures in earning.givers(granted.decision)]
+    why.append({"code": "earned_in_all", "points": granted.points})
+    if granted.offered:
+        why.append({"code": "claimable", "points": granted.offered})
+    if not delivered and any(grant.entry.pending_change for grant in granted.grants if grant.entry is not None):
         why.append({"code": "pending"})
     return why
 
@@ -306,10 +295,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     settlement = selectors.settlement(member_id=member_id, purchase_id=purchase.id)
     bought = activity.facts_of(purchase)
     left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
-    formula = earning.formula(settlement.rule_version, currency=purchase.currency)
-    basis = rules.still_earned(bought, left)
-    keeps = earning_rules.decide(formula, basis).points
-    clawback = max(0, settlement.earned - settlement.clawed_back - keeps)
+    basis = earning_rules.still_earned(bought, left)
 
     row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=left.last_cents, digest=digest, now=now)
     if left.complete:
@@ -320,17 +306,28 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     common = {"member_id": member_id, "subject": about, "occurred_at": occurred_at, "actor": actor, "now": now}
     if restore:
         ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
-    waived = 0
-    if clawback:
-        waived = ledger.clawback(entry_id=settlement.earn_entry_id, points=clawback, key=f"{about}/clawback", **common).waived
+    back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis, now=now), void=left.complete, about=about, common=common)
     settlement.restored += restore
-    settlement.clawed_back += clawback
+    settlement.clawed_back += back.points
     settlement.refunded_cents = left.refunded_cents
     settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
     referrals.purchase_refunded(member_id=member_id, purchase_ref=purchase.external_id, net_cents_left=sum(part.cents for part in basis), now=now)
     debt = books.balance(member_id=member_id, now=now).debt
-    made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=clawback, waived=waived, debt=debt)
+    made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=back.points, waived=back.waived, debt=debt)
     return Refunded(made)
+
+
+def _no_longer_earned(settlement: Settlement, fact: earning_rules.Fact, *, void: bool, about: str, common: dict[str, Any]) -> granting.TakenBack:
+    """Take back what the purchase earns no longer; one from before decisions were kept is decided again by its version alone."""
+    key = f"{about}/clawback"
+    decided = earning.decision(member_id=settlement.member_id, subject=fact.key)
+    if decided is not None:
+        return granting.decide_again(fact=fact, void=void, about=about, key=key, **{name: value for name, value in common.items() if name != "subject"})
+    keeps = 0 if void else earning.by_version(settlement.rule_version, fact)
+    points = max(0, settlement.earned - settlement.clawed_back - keeps)
+    if not points:
+        return granting.TakenBack(0, 0)
+    return granting.TakenBack(points, ledger.clawback(entry_id=settlement.earn_entry_id, points=points, key=key, **common).waived)
 
 
 def _planned(
@@ -429,8 +426,12 @@ def delivered(*, purchase_ref: str, occurred_at: datetime, actor: str, now: date
 
 
 def _deliver(settlement: Settlement, *, subject: str, occurred_at: datetime, actor: str, now: datetime) -> None:
-    if settlement.earn_entry is not None and books.waits_for_act(member_id=settlement.member_id, entry_id=settlement.earn_entry.id):
-        ledger.mature(member_id=settlement.member_id, entry_id=settlement.earn_entry.id, actor=actor, key=f"{subject}/mature", now=now)
+    member_id = settlement.member_id
+    earned = earning.entries_of(member_id=member_id, subject=subject) or [entry for entry in [settlement.earn_entry_id] if entry]
+    for number, entry_id in enumerate(earned):
+        if books.waits_for_act(member_id=member_id, entry_id=entry_id):
+            key = f"{subject}/mature/{number}" if number else f"{subject}/mature"
+            ledger.mature(member_id=member_id, entry_id=entry_id, actor=actor, key=key, now=now)
     settlement.delivered_at = occurred_at
     settlement.save(update_fields=["delivered_at"])
 
@@ -455,8 +456,7 @@ def claim(*, purchase_ref: str, member_ref: str, actor: str, now: datetime) -> P
     """
     member = members.ensure(external_id=member_ref, now=now)
     ledger.lock(member_id=member.id)
-    guest = activity.guest_purchase(external_id=purchase_ref)
-    if guest is None:
+    if activity.guest_purchase(external_id=purchase_ref) is None:
         raise activity.PurchaseUnknown
     facts = recording.claim_guest_purchase(external_id=purchase_ref, member_id=member.id, now=now)
-    return pay(member_id=member.id, facts=facts, ruled_at=guest.recorded_at, actor=actor, now=now)
+    return pay(member_id=member.id, facts=facts, actor=actor, now=now)

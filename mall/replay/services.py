@@ -21,10 +21,11 @@ from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 from loyalty.programme import services as programme_verbs
 from mall.checkout import services as checkout
-from points.earning import selectors as earning
-from points.earning import services as earning_verbs
 from points.ledger import selectors as books
 from points.ledger import services as ledger
+from points.rulebook import selectors as rulebook
+from points.rulebook import services as publishing
+from points.rulebook.rules import ONE, Definition, Effect
 from points.terms import selectors as terms
 from points.terms.rules import NEVER, ExpiryPolicy
 
@@ -81,11 +82,13 @@ def conditions(
     A rate other than that of the rule in force is published as a new version. Where no rule was ever published it is 1, and where no
     terms were ever set, points never expire. Refuses: RateInvalid.
     """
-    rule = earning.current()
-    if rule is None and points_per_unit is None:
+    if points_per_unit is None and not rulebook.anything_published():
         points_per_unit = Decimal(1)
-    if points_per_unit is not None and (rule is None or rule.categories or rule.points_per_unit != points_per_unit):
-        earning_verbs.publish(points_per_unit=points_per_unit, categories={}, actor=ACTOR, now=now)
+    if points_per_unit is not None:
+        wanted = Effect("per_unit", rate=int(points_per_unit * ONE))
+        rule = rulebook.in_force(at=now)
+        if rule is None or rule.said != Definition(effect=wanted):
+            publishing.publish_formula(points_per_unit=points_per_unit, categories={}, effective_from=rules.EARLIEST, actor=ACTOR, now=now)
     if expire_months is not None:
         policy: ExpiryPolicy | None = ExpiryPolicy("months", expire_months, zone=zone)
     elif not terms.are_set():

@@ -1,25 +1,101 @@
-import pgtrigger
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.lib.ids import new_id
 
-class RuleVersion(models.Model):
-    number = models.PositiveIntegerField(_("version"), unique=True)
-    fact = models.CharField(_("fact"), max_length=30, default="purchase", editable=False)
-    points_per_unit = models.DecimalField(
-        _("points per unit of money"), max_digits=8, decimal_places=4, default=1, help_text=_("1: one point for each whole yuan, dollar … paid for goods.")
-    )
-    categories = models.JSONField(_("by category"), default=dict, blank=True)
-    source = models.CharField(max_length=12, default="purchase", editable=False)
-    cost_centre = models.CharField(_("cost centre"), max_length=50, blank=True, help_text=_("Who pays for these points in the books."))
-    published_at = models.DateTimeField(_("published"))
-    published_by = models.CharField(_("published by"), max_length=150)
+
+def member() -> models.ForeignKey:
+    return models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+
+
+class Decision(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = member()
+    fact = models.CharField(_("kind of fact"), max_length=40)
+    subject = models.CharField(_("about"), max_length=200, help_text=_("The fact: its kind and the id that it came with."))
+    occurred_at = models.DateTimeField(_("happened"))
+    decided_at = models.DateTimeField(_("decided"))
+    points = models.BigIntegerField(_("points"), help_text=_("What was granted or offered."))
+    taken_back = models.BigIntegerField(_("taken back"), default=0)
+    screened = models.CharField(_("refused by risk control"), max_length=40, blank=True)
+    # What a refund needs to decide again: as it was seen, and what was charged.
+    given = models.JSONField(default=dict, editable=False)
+    # The explanation; null once its time is over.
+    trace = models.JSONField(null=True, editable=False)
 
     class Meta:
-        verbose_name = _("earning rule version")
-        verbose_name_plural = _("earning rule versions")
-        ordering = ["-number"]
-        triggers = [pgtrigger.Protect(name="rule_version_is_published", operation=pgtrigger.Update | pgtrigger.Delete)]
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["-decided_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "subject"], name="decision_once"),
+            models.CheckConstraint(name="decision_takes_back_at_most_what_it_gave", condition=Q(taken_back__gte=0, taken_back__lte=F("points"))),
+        ]
+        indexes = [models.Index(fields=["member", "-decided_at", "-id"], name="decision_newest")]
 
     def __str__(self) -> str:
-        return str(_("version %(number)s") % {"number": self.number})
+        return self.subject
+
+
+class Grant(models.Model):
+    class Status(models.TextChoices):
+        GRANTED = "granted", _("granted")
+        OFFERED = "offered", _("waiting to be claimed")
+        LAPSED = "lapsed", _("not claimed in time")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    ARROWS = {
+        Status.OFFERED: (Status.GRANTED, Status.LAPSED, Status.WITHDRAWN),
+        Status.GRANTED: (),
+        Status.LAPSED: (),
+        Status.WITHDRAWN: (),
+    }
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    member = member()
+    decision = models.ForeignKey(Decision, verbose_name=_("decision"), on_delete=models.PROTECT, related_name="grants", db_index=False)
+    entry = models.ForeignKey("points.Entry", verbose_name=_("entry"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule_version = models.ForeignKey("points.RuleVersion", verbose_name=_("rule version"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    status = models.CharField(_("status"), max_length=10, choices=Status)
+    points = models.BigIntegerField(_("points"))
+    taken_back = models.BigIntegerField(_("taken back"), default=0)
+    claim_until = models.DateTimeField(_("to be claimed until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["member", "decision", "rule_version"], name="grant_once"),
+            models.CheckConstraint(name="grant_takes_back_at_most_what_it_gave", condition=Q(points__gt=0, taken_back__gte=0, taken_back__lte=F("points"))),
+        ]
+        indexes = [
+            models.Index(fields=["member", "entry"], name="grant_by_entry", condition=Q(entry__isnull=False)),
+            models.Index(fields=["claim_until"], name="grant_offered", condition=Q(status="offered")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.points} {self.status}"
+
+
+class MemberUse(models.Model):
+    """How much of a limit a member has used in a period."""
+
+    id = models.BigAutoField(primary_key=True)
+    member = member()
+    counter = models.CharField(max_length=100)
+    starts = models.DateField()
+    points = models.BigIntegerField(default=0)
+    times = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("use of limits")
+        verbose_name_plural = _("use of limits")
+        constraints = [
+            models.UniqueConstraint(fields=["member", "starts", "counter"], name="member_use_once"),
+            models.CheckConstraint(name="member_use_not_below_zero", condition=Q(points__gte=0, times__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.counter} {self.starts}"

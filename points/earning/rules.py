@@ -1,50 +1,725 @@
-"""What facts earn. Pure, exact integers: rates in ten-thousandths of a point per unit of money, amounts in minor units."""
+"""What facts earn. Pure: a fact, its member and the rules in; what each rule gives, and why, out.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Exact integers throughout: money in minor units, rates and factors in ten-thousandths, one floor at the very end. While a decision is
+under way points are counted at a **scale**: so many of its units are one point.
+"""
 
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from accounts.activity import rules as activity
 from loyalty.lib.money import share
+from points.rulebook.rules import CERTAIN, ONE, THINGS, Conditions, Definition, Effect, Period, SharedLimit
 
-RATE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """Points per unit of money, by category where it says so. The longest category that matches decides.
-
-    `categories` maps a category, or the part of it before a slash, to its rate: `COSMETICS` covers `COSMETICS/FRAGRANCES`.
-    """
-
-    rate: int = RATE
-    categories: Mapping[str, int] | None = None
-    minor_digits: int = 2
-
-    def rate_of(self, category: str) -> int:
-        while category and self.categories:
-            if category in self.categories:
-                return self.categories[category]
-            category = category.rpartition("/")[0]
-        return self.rate
+PURCHASE = "purchase"
+# A roll is a whole number below this.
+ROLLS = 1 << 64
+EVER = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
-    """What of a line was paid in money for goods."""
+class Line:
+    """What of a line was paid in money for goods. `margin_cents`: of that, what exceeds the line's cost; None where it is not known."""
 
     category: str
     cents: int
+    brand: str = ""
+    sku: str = ""
+    quantity: int = 1
+    margin_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Award:
-    """`points` in all, floored once; `parts` are the lines' shares of it and add up to it."""
+class Fact:
+    """Something that happened: when, by the programme's clock, and about what. `key` names it among all facts."""
+
+    kind: str
+    key: str
+    day: date
+    hour: int = 0
+    lines: Sequence[Line] = ()
+    channel: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    minor_digits: int = 2
+
+    @property
+    def amount_cents(self) -> int:
+        if self.kind == PURCHASE:
+            return sum(line.cents for line in self.lines)
+        given = self.data.get("amount_cents", 0)
+        return given if isinstance(given, int) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who did it, as they stood then. `key` names the member among all."""
+
+    key: str = ""
+    tier: str = ""
+    tier_factor: int = ONE
+    segments: frozenset[str] = frozenset()
+    registered_on: date | None = None
+    birthday: date | None = None
+    cards: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The member's purchases before this one: how many, on which day the last, and the last with each category of this one's lines."""
+
+    purchases: int = 0
+    last_on: date | None = None
+    last_by_category: Mapping[str, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a limit or a budget has left: points, times; None is without end. `covers`: the rules whose points it bounds, None all.
+
+    At its end it cuts what does not fit, or stops: then a rule gives nothing that does not fit whole.
+    """
+
+    key: str
+    points: int | None = None
+    times: int | None = None
+    covers: frozenset[str] | None = None
+    at_end: Literal["cut", "stop"] = "cut"
+
+    def bounds(self, code: str) -> bool:
+        return self.covers is None or code in self.covers
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """All that a decision looks at. `roll` gives, for a text, always the same number below ROLLS. `points_per_unit`: what points cost."""
+
+    fact: Fact
+    roll: Callable[[str], int]
+    member: Member = Member()
+    history: History = History()
+    festivals: frozenset[str] = frozenset()
+    rooms: Sequence[Room] = ()
+    points_per_unit: int = 100
+
+
+Test = Callable[[Given], bool | None]
+Scope = Callable[[Line, Given], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A published version, made ready: its conditions as tests by name, and which lines it is about (None: all, and the order as such)."""
+
+    id: int
+    code: str
+    said: Definition
+    tests: Sequence[tuple[str, Test]]
+    scopes: Sequence[tuple[str, Scope]]
+
+
+def birthday_in(birthday: date, year: int) -> date:
+    """The day it is celebrated: who was born on 29 February celebrates on the 28th in other years."""
+    try:
+        return birthday.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)
+
+
+def below(category: str, parents: Iterable[str]) -> bool:
+    """Whether a category is one of these, or stands below one: `HOME/KITCHEN` is below `HOME`."""
+    return any(category == parent or category.startswith(f"{parent}/") for parent in parents)
+
+
+def ready(version_id: int, code: str, said: Definition, expression: Callable[[Mapping[str, Any]], bool | None] | None = None) -> Rule:
+    """A version as `decide` takes it. `expression` is what its text was compiled to."""
+    c = said.conditions
+    tests: list[tuple[str, Test]] = []
+
+    def test(name: str, holds: Test) -> None:
+        tests.append((name, holds))
+
+    if said.release.to != "all":
+        test("release", lambda g: _released(said, code, g))
+    if c.min_cents is not None:
+        test("min_cents", lambda g: g.fact.amount_cents >= c.min_cents)  # type: ignore[operator]
+    if c.max_cents is not None:
+        test("max_cents", lambda g: g.fact.amount_cents <= c.max_cents)  # type: ignore[operator]
+    if c.tiers:
+        test("tiers", lambda g: g.member.tier in c.tiers)
+    if c.segments:
+        test("segments", lambda g: not g.member.segments.isdisjoint(c.segments))
+    if c.new_member_days is not None:
+        test("new_member_days", lambda g: _age(g) is not None and 0 <= _age(g) <= c.new_member_days)  # type: ignore[operator]
+    if c.nth_purchase:
+        test("nth_purchase", lambda g: g.history.purchases + 1 in c.nth_purchase)
+    if c.again_days is not None and c.again_scope == "member":
+        test("again_days", lambda g: _again(g.history.last_on, g.fact.day, c.again_days))
+    if c.channels:
+        test("channels", lambda g: g.fact.channel in c.channels)
+    if c.weekdays:
+        test("weekdays", lambda g: g.fact.day.isoweekday() in c.weekdays)
+    if c.hour_from is not None or c.hour_until is not None:
+        test("hours", lambda g: _within_hours(g.fact.hour, c))
+    if c.date_from is not None or c.date_until is not None:
+        test("dates", lambda g: (c.date_from or g.fact.day) <= g.fact.day <= (c.date_until or g.fact.day))
+    if c.birthday:
+        test("birthday", lambda g: _celebrates(g, c.birthday))
+    if c.festival:
+        test("festival", lambda g: c.festival in g.festivals)
+    if c.card:
+        test("card", lambda g: c.card in g.member.cards)
+    if expression is not None:
+        test("expression", lambda g: expression(_values(g)))
+
+    scopes: list[tuple[str, Scope]] = []
+    if c.categories:
+        scopes.append(("categories", lambda line, g: below(line.category, c.categories)))
+    if c.brands:
+        scopes.append(("brands", lambda line, g: line.brand in c.brands))
+    if c.skus:
+        scopes.append(("skus", lambda line, g: line.sku in c.skus))
+    if c.again_days is not None and c.again_scope == "category":
+        scopes.append(("again_days", lambda line, g: _again(g.history.last_by_category.get(line.category), g.fact.day, c.again_days)))
+    return Rule(version_id, code, said, tuple(tests), tuple(scopes))
+
+
+def _released(said: Definition, code: str, given: Given) -> bool:
+    release = said.release
+    if release.to == "staff":
+        return "staff" in given.member.segments
+    if release.to == "segment":
+        return release.segment in given.member.segments
+    return given.roll(f"release/{code}/{given.member.key}") * 100 // ROLLS < release.percent
+
+
+def _age(given: Given) -> int | None:
+    """For how many days the member has been registered."""
+    since = given.member.registered_on
+    return None if since is None else (given.fact.day - since).days
+
+
+def _again(last_on: date | None, day: date, days: int | None) -> bool:
+    return last_on is not None and days is not None and 0 <= (day - last_on).days <= days
+
+
+def _within_hours(hour: int, c: Conditions) -> bool:
+    """From the first hour up to, not with, the last; over midnight where the first is the later one."""
+    begin, end = c.hour_from or 0, 24 if c.hour_until is None else c.hour_until
+    return begin <= hour < end if begin < end else hour >= begin or hour < end
+
+
+def _celebrates(given: Given, what: str) -> bool:
+    birthday, day = given.member.birthday, given.fact.day
+    if birthday is None:
+        return False
+    return birthday.month == day.month if what == "month" else birthday_in(birthday, day.year) == day
+
+
+def _values(given: Given) -> dict[str, Any]:
+    """The variables of an expression."""
+    fact, member = given.fact, given.member
+    last_on, age = given.history.last_on, _age(given)
+    return {
+        "amount_cents": fact.amount_cents,
+        "categories": [line.category for line in fact.lines],
+        "brands": [line.brand for line in fact.lines],
+        "skus": [line.sku for line in fact.lines],
+        "quantity": sum(line.quantity for line in fact.lines),
+        "channel": fact.channel,
+        "nth_purchase": given.history.purchases + 1 if fact.kind == PURCHASE else 0,
+        "days_since_last": (fact.day - last_on).days if last_on else -1,
+        "tier": member.tier,
+        "segments": sorted(member.segments),
+        "member_days": -1 if age is None else age,
+        "registered": member.registered_on is not None,
+        "weekday": fact.day.isoweekday(),
+        "hour": fact.hour,
+        "day": fact.day.day,
+        "month": fact.day.month,
+        "festivals": sorted(given.festivals),
+        "birthday": _celebrates(given, "day"),
+        "birthday_month": _celebrates(given, "month"),
+        **{f"data.{name}": value for name, value in fact.data.items()},
+    }
+
+
+@dataclass(slots=True)
+class Considered:
+    """A rule that was looked at: how each condition came out, and what became of what it wanted.
+
+    `wanted` in hundredths of a point, before limits; `cuts` are the rooms that took from it, and how much, in hundredths.
+    """
+
+    rule: Rule
+    outcomes: Sequence[tuple[str, bool | None]]
+    holds: bool
+    beaten_by: str = ""
+    factor: int | None = None
+    wanted: int = 0
+    granted: int = 0
+    cuts: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """Something else than points that a rule gives: `count` of `item`."""
+
+    code: str
+    effect: str
+    item: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a decision takes from a room."""
+
+    key: str
+    points: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`lines` are the lines' shares of `points`, the last what belongs to the order as such; they and what the rules granted add up to it."""
 
     points: int
-    parts: Sequence[int]
+    considered: Sequence[Considered]
+    lines: Sequence[int]
+    charges: Sequence[Charge]
+    won: Sequence[Won]
+    cards: Sequence[str]
+
+    @property
+    def granted(self) -> dict[str, int]:
+        return {one.rule.code: one.granted for one in self.considered if one.granted}
 
 
-def decide(formula: Formula, basis: Sequence[Basis]) -> Award:
-    """What a basis earns under a formula: every line at its category's rate, one floor at the end."""
-    weights = [line.cents * formula.rate_of(line.category) for line in basis]
-    points = sum(weights) // (RATE * 10**formula.minor_digits)
-    return Award(points, share(points, weights))
+def decide(given: Given, rules: Sequence[Rule]) -> Decision:
+    """What the fact earns under these rules, the best it can within the rooms."""
+    considered, masks = [], {}
+    for rule in rules:
+        one, masks[rule.code] = _consider(rule, given)
+        considered.append(one)
+    holding = sorted((one for one in considered if one.holds), key=lambda one: (-one.rule.said.priority, one.rule.code))
+    books = _Books(given, masks)
+    _base([one for one in holding if one.rule.said.effect.gives_points], given, books)
+    _multiply([one for one in holding if one.rule.said.effect.multiplies], given, books)
+    things = [one for one in holding if one.rule.said.effect.kind in THINGS]
+    return books.close(considered, _things(things, books))
+
+
+def _consider(rule: Rule, given: Given) -> tuple[Considered, Sequence[bool] | None]:
+    """How its conditions come out, and which lines it is about."""
+    outcomes = [(name, test(given)) for name, test in rule.tests]
+    mask: list[bool] | None = None
+    lines = _lines_of(given.fact)
+    for name, scope in rule.scopes:
+        here = [scope(line, given) for line in lines]
+        mask = here if mask is None else [a and b for a, b in zip(mask, here, strict=True)]
+        outcomes.append((name, any(here)))
+    holds = all(outcome for _name, outcome in outcomes) and (mask is None or any(mask))
+    return Considered(rule, outcomes, holds), mask
+
+
+def _lines_of(fact: Fact) -> Sequence[Line]:
+    """A behaviour about goods is looked at as one line without an amount."""
+    if fact.lines or fact.kind == PURCHASE:
+        return fact.lines
+    category, brand, sku = (str(fact.data.get(name, "")) for name in ("category", "brand", "sku"))
+    return (Line(category, 0, brand, sku),)
+
+
+class _Books:
+    """What every rule gives to every part while a decision is under way. The parts are the lines and, last, the order as such."""
+
+    def __init__(self, given: Given, masks: Mapping[str, Sequence[bool] | None]) -> None:
+        self.given, self.masks = given, masks
+        self.unit = int(10**given.fact.minor_digits)
+        self.scale = ONE * self.unit
+        self.parts = len(given.fact.lines) + 1
+        self.gives: dict[str, list[int]] = {}
+        self.multiplied: set[str] = set()
+        self.left = {room.key: room.points * self.scale for room in given.rooms if room.points is not None}
+
+    def covers(self, code: str, part: int) -> bool:
+        """Whether a rule is about that part; about the order as such only if it is about no lines, or if there is nothing but lines of data."""
+        mask = self.masks[code]
+        if mask is None or self.given.fact.kind != PURCHASE:
+            return True
+        return part < len(mask) and mask[part]
+
+    def put(self, one: Considered, values: list[int]) -> None:
+        """Book what a rule gives to each part, as far as the rooms allow."""
+        code = one.rule.code
+        total = sum(values)
+        one.wanted += total * 100 // self.scale
+        values = self._within_margin(one, values)
+        for room in self.given.rooms:
+            if not room.bounds(code) or not (total := sum(values)):
+                continue
+            before = total
+            if room.times is not None and room.times <= 0:
+                values = [0] * self.parts
+            elif room.points is not None and total > self.left[room.key]:
+                fits = 0 if room.at_end == "stop" else max(0, self.left[room.key])
+                values = share(fits, values)
+            if cut := before - sum(values):
+                one.cuts.append((room.key, -(-cut * 100 // self.scale)))
+        for room in self.given.rooms:
+            if room.points is not None and room.bounds(code):
+                self.left[room.key] -= sum(values)
+        self.gives[code] = values
+        if one.rule.said.multiplied:
+            self.multiplied.add(code)
+
+    def _within_margin(self, one: Considered, values: list[int]) -> list[int]:
+        percent = one.rule.said.margin_percent
+        if percent is None:
+            return values
+        kept = list(values)
+        for i, line in enumerate(self.given.fact.lines):
+            if line.margin_cents is not None:
+                most = max(0, line.margin_cents) * percent * self.given.points_per_unit * self.scale // (100 * self.unit)
+                kept[i] = min(kept[i], most)
+        if cut := sum(values) - sum(kept):
+            one.cuts.append(("margin", -(-cut * 100 // self.scale)))
+        return kept
+
+    def step(self, factors: Sequence[tuple[Considered, int] | None]) -> None:
+        """Multiply each part by what was chosen for it. What exceeds 1 is the chosen rule's; what falls short of it makes the others give less."""
+        sums = [sum(values[part] for code, values in self.gives.items() if code in self.multiplied) for part in range(self.parts)]
+        lower = [min(chosen[1], ONE) if chosen else ONE for chosen in factors]
+        for code, values in self.gives.items():
+            self.gives[code] = [value * (lower[part] if code in self.multiplied else ONE) for part, value in enumerate(values)]
+        self.scale *= ONE
+        self.left = {key: left * ONE for key, left in self.left.items()}
+        more: dict[str, tuple[Considered, list[int]]] = {}
+        for part, chosen in enumerate(factors):
+            if chosen is None:
+                continue
+            one, factor = chosen
+            one.factor = factor
+            more.setdefault(one.rule.code, (one, [0] * self.parts))[1][part] = sums[part] * max(0, factor - ONE)
+        for one, values in more.values():
+            self.put(one, values)
+
+    def close(self, considered: Sequence[Considered], won: Sequence[Won]) -> Decision:
+        """One floor; the rules' and the lines' shares by largest remainder."""
+        exact = {code: sum(values) for code, values in self.gives.items()}
+        points = sum(exact.values()) // self.scale
+        granted = dict(zip(exact, share(points, list(exact.values())), strict=True))
+        for room in self.given.rooms:
+            # Rounding must not put a point beyond what a room has left.
+            covered = [code for code in granted if room.bounds(code)]
+            while room.points is not None and sum(granted[code] for code in covered) > max(0, room.points):
+                most = max(covered, key=lambda code: granted[code])
+                granted[most], points = granted[most] - 1, points - 1
+        sums = [sum(values[part] for values in self.gives.values()) for part in range(self.parts)]
+        for one in considered:
+            one.granted = granted.get(one.rule.code, 0)
+        gave = {code for code, n in granted.items() if n} | {one.code for one in won}
+        charges = []
+        for room in self.given.rooms:
+            if taken := [code for code in gave if room.bounds(code)]:
+                charges.append(Charge(room.key, sum(granted.get(code, 0) for code in taken), 1))
+        cards = [one.rule.said.conditions.card for one in considered if one.rule.said.conditions.card and one.rule.code in gave]
+        return Decision(points, considered, share(points, sums), charges, won, cards)
+
+
+def _base(holding: Sequence[Considered], given: Given, books: _Books) -> None:
+    """What the rules give by themselves: they add up, except within a group, where each part has one giver."""
+    values = {one.rule.code: _worth(one.rule.said.effect, one.rule, given, books) for one in holding}
+    groups: dict[str, list[Considered]] = {}
+    for one in holding:
+        if one.rule.said.group:
+            groups.setdefault(one.rule.said.group, []).append(one)
+    for members in groups.values():
+        for part in range(books.parts):
+            here = [one for one in members if values[one.rule.code][part]]
+            if len(here) > 1:
+                first = here[0]
+                if members[0].rule.said.combine == "best":
+                    first = max(here, key=lambda one: values[one.rule.code][part])
+                for one in here:
+                    if one is not first:
+                        values[one.rule.code][part], one.beaten_by = 0, first.rule.code
+    for one in holding:
+        books.put(one, values[one.rule.code])
+
+
+def _worth(effect: Effect, rule: Rule, given: Given, books: _Books) -> list[int]:
+    """What a rule would give to each part, at the scale of the books."""
+    parts, fact = [0] * books.parts, given.fact
+    match effect.kind:
+        case "per_unit":
+            for i, line in enumerate(fact.lines):
+                if books.covers(rule.code, i):
+                    parts[i] = max(0, line.cents) * rate_of(effect, line.category)
+        case "bands":
+            amount = fact.amount_cents if effect.measure == "amount" else _number(fact, effect.measure)
+            band = next((one for one in effect.bands if one.start <= amount and (one.end is None or amount < one.end)), None)
+            if band is not None:
+                parts[-1] = band.points * books.scale
+                if band.rate:
+                    for i, line in enumerate(fact.lines):
+                        if books.covers(rule.code, i):
+                            parts[i] = max(0, line.cents) * band.rate
+        case _:
+            parts[-1] = points_of(effect, rule.code, given) * books.scale
+    return parts
+
+
+def rate_of(effect: Effect, category: str) -> int:
+    """The rate for a category: that of the longest part of it that has one."""
+    while category and effect.by_category:
+        if category in effect.by_category:
+            return effect.by_category[category]
+        category = category.rpartition("/")[0]
+    return effect.rate
+
+
+def points_of(effect: Effect, code: str, given: Given) -> int:
+    """The points of an effect that is about the fact as a whole."""
+    match effect.kind:
+        case "fixed":
+            return effect.points
+        case "ladder":
+            day = _number(given.fact, effect.measure)
+            if day < 1 or not effect.ladder:
+                return 0
+            place = (day - 1) % len(effect.ladder) if effect.cycles else min(day, len(effect.ladder)) - 1
+            return effect.ladder[place]
+        case "stated":
+            stated = _number(given.fact, effect.measure)
+            return max(effect.minimum, stated if effect.maximum is None else min(stated, effect.maximum))
+        case "random":
+            if given.roll(f"chance/{code}/{given.fact.key}") * CERTAIN // ROLLS >= effect.chance:
+                return 0
+            maximum = effect.minimum if effect.maximum is None else effect.maximum
+            return effect.minimum + given.roll(f"points/{code}/{given.fact.key}") * (maximum - effect.minimum + 1) // ROLLS
+    raise AssertionError(f"{effect.kind} gives no points")
+
+
+def _number(fact: Fact, name: str) -> int:
+    given = fact.data.get(name, 0)
+    return given if isinstance(given, int) else 0
+
+
+def _multiply(holding: Sequence[Considered], given: Given, books: _Books) -> None:
+    """The multipliers, group by group: within one the best or the first counts for each part, or they multiply; groups multiply."""
+    groups: dict[str, list[Considered]] = {}
+    for one in holding:
+        said = one.rule.said
+        alone = not said.group or said.combine == "product"
+        groups.setdefault(f"\0{one.rule.code}" if alone else said.group, []).append(one)
+    for members in groups.values():
+        best = members[0].rule.said.combine == "best"
+        factors: list[tuple[Considered, int] | None] = []
+        for part in range(books.parts):
+            here = [one for one in members if books.covers(one.rule.code, part)]
+            if not here:
+                factors.append(None)
+                continue
+            chosen = max(here, key=lambda one: _factor(one, given)) if best else here[0]
+            factors.append((chosen, _factor(chosen, given)))
+        for one in members:
+            counted = {part[0].rule.code for part in factors if part is not None}
+            if one.rule.code not in counted and counted:
+                one.beaten_by = next(part[0].rule.code for i, part in enumerate(factors) if part is not None and books.covers(one.rule.code, i))
+                one.factor = _factor(one, given)
+        books.step(factors)
+
+
+def _factor(one: Considered, given: Given) -> int:
+    effect = one.rule.said.effect
+    return given.member.tier_factor if effect.kind == "tier_multiplier" else effect.factor
+
+
+def _things(holding: Sequence[Considered], books: _Books) -> list[Won]:
+    won = []
+    for one in holding:
+        full = next((room for room in books.given.rooms if room.bounds(one.rule.code) and room.times is not None and room.times <= 0), None)
+        if full is not None:
+            one.cuts.append((full.key, 0))
+            continue
+        effect = one.rule.said.effect
+        won.append(Won(one.rule.code, effect.kind, effect.item, effect.count))
+    return won
+
+
+def period_start(per: Period, day: date) -> date:
+    """The first day of the period that a business day lies in. Weeks begin on Monday."""
+    match per:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "life":
+            return EVER
+    return day
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where the use of a limit is counted: by which name, from which day on, for one member or for all."""
+
+    key: str
+    starts: date
+    shared: bool = False
+
+
+def counters(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact) -> dict[str, Counter]:
+    """The counters that deciding the fact under these rules needs to know, by the key of their room."""
+    found = {}
+    for rule in rules:
+        for limit in rule.said.limits:
+            if limit.per != "fact":
+                key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
+                found[key] = Counter(key, period_start(limit.per, fact.day), limit.by == "rule")
+    for shared in limits:
+        if shared.covers(fact.kind) and shared.per != "fact":
+            found[f"={shared.code}"] = Counter(f"={shared.code}", period_start(shared.per, fact.day))
+    return found
+
+
+def rooms(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact, used: Mapping[str, tuple[int, int]]) -> list[Room]:
+    """What the limits leave, where `used` says how many points and times each counter has had."""
+
+    def room(key: str, points: int | None, times: int | None, covers: frozenset[str] | None, counted: bool) -> Room:
+        had = used.get(key, (0, 0)) if counted else (0, 0)
+        return Room(key, None if points is None else points - had[0], None if times is None else times - had[1], covers)
+
+    found = []
+    for rule in rules:
+        for limit in rule.said.limits:
+            key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
+            found.append(room(key, limit.points, limit.times, frozenset([rule.code]), limit.per != "fact"))
+    for shared in limits:
+        if shared.covers(fact.kind):
+            found.append(room(f"={shared.code}", shared.points, shared.times, None, shared.per != "fact"))
+    return found
+
+
+def basis(purchase: activity.Purchase) -> list[Line]:
+    """What was paid in money for goods, shared over the lines by their amounts. Lines below zero carry none.
+
+    An order without any line above zero is one line without a category.
+    """
+    goods = max(0, purchase.paid_cents - purchase.shipping_cents)
+    weights = [max(0, line.amount_cents) for line in purchase.lines]
+    if not any(weights):
+        return [Line("", goods)]
+    return [_line(line, cents) for line, cents in zip(purchase.lines, share(goods, weights), strict=True)]
+
+
+def _line(line: activity.Line, cents: int) -> Line:
+    margin = None
+    if line.cost_cents is not None and line.amount_cents > 0:
+        # The part of the line that was paid in money carries that part of its cost.
+        margin = cents - line.cost_cents * cents // line.amount_cents
+    return Line(line.category, cents, line.brand, line.sku, line.quantity, margin)
+
+
+def still_earned(purchase: activity.Purchase, left: activity.Left) -> list[Line]:
+    """The basis of what is left: no line beyond the part that was kept, all together no more than the money that was."""
+    original = basis(purchase)
+    money = max(0, purchase.paid_cents - left.refunded_cents - purchase.shipping_cents)
+    if len(original) != len(left.kept):
+        return [replace(original[0], cents=min(money, original[0].cents))]
+    capped = [part.cents * kept.numerator // kept.denominator for part, kept in zip(original, left.kept, strict=True)]
+    return [_scaled(part, cents) for part, cents in zip(original, share(min(money, sum(capped)), capped), strict=True)]
+
+
+def _scaled(line: Line, cents: int) -> Line:
+    if line.margin_cents is None or not line.cents:
+        return replace(line, cents=cents)
+    return replace(line, cents=cents, margin_cents=line.margin_cents * cents // line.cents)
+
+
+def rolls(key: str) -> Callable[[str], int]:
+    """Rolls by a keyed hash: for one text and key always the same number, and no number tells of another."""
+    secret = key.encode()
+
+    def roll(text: str) -> int:
+        return int.from_bytes(hashlib.blake2b(text.encode(), key=secret, digest_size=8).digest(), "big")
+
+    return roll
+
+
+def given_as_json(given: Given, versions: Sequence[int], charges: Sequence[Charge], counters: Mapping[str, Counter]) -> dict[str, Any]:
+    """What a decision saw, as it is kept to decide again; the lines and the data are the fact's own and are not in it."""
+    fact, member, history = given.fact, given.member, given.history
+    last = {category: day.isoformat() for category, day in history.last_by_category.items()}
+    kept = {
+        "day": fact.day.isoformat(),
+        "hour": fact.hour,
+        "channel": fact.channel,
+        "digits": fact.minor_digits,
+        "cost": given.points_per_unit,
+        "versions": list(versions),
+        "tier": member.tier,
+        "factor": member.tier_factor,
+        "segments": sorted(member.segments),
+        "registered": _iso(member.registered_on),
+        "birthday": _iso(member.birthday),
+        "cards": sorted(member.cards),
+        "purchases": history.purchases,
+        "last": _iso(history.last_on),
+        "last_by": last,
+        "festivals": sorted(given.festivals),
+        "rooms": [[room.key, room.points, room.times, sorted(room.covers) if room.covers is not None else None, room.at_end] for room in given.rooms],
+        "charges": [[charge.key, charge.points, charge.times] for charge in charges],
+        "counters": {counter.key: [counter.starts.isoformat(), counter.shared] for counter in counters.values()},
+    }
+    return {name: value for name, value in kept.items() if value not in (None, "", [], {})}
+
+
+def given_from_json(kept: Mapping[str, Any], *, fact: Fact, member_key: str, roll: Callable[[str], int]) -> Given:
+    """What that decision saw, about the fact as it is now."""
+    fact = replace(fact, day=date.fromisoformat(kept["day"]), hour=kept["hour"], channel=kept.get("channel", ""), minor_digits=kept["digits"])
+    member = Member(
+        member_key,
+        kept.get("tier", ""),
+        kept.get("factor", ONE),
+        frozenset(kept.get("segments", ())),
+        _day(kept.get("registered")),
+        _day(kept.get("birthday")),
+        frozenset(kept.get("cards", ())),
+    )
+    last = {category: date.fromisoformat(day) for category, day in kept.get("last_by", {}).items()}
+    rooms = [Room(key, points, times, frozenset(covers) if covers is not None else None, at_end) for key, points, times, covers, at_end in kept.get("rooms", ())]
+    history = History(kept.get("purchases", 0), _day(kept.get("last")), last)
+    return Given(fact, roll, member, history, frozenset(kept.get("festivals", ())), rooms, kept["cost"])
+
+
+def charges_from_json(kept: Mapping[str, Any]) -> list[Charge]:
+    return [Charge(key, points, times) for key, points, times in kept.get("charges", ())]
+
+
+def counters_from_json(kept: Mapping[str, Any]) -> dict[str, Counter]:
+    return {key: Counter(key, date.fromisoformat(starts), shared) for key, (starts, shared) in kept.get("counters", {}).items()}
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def trace_as_json(decision: Decision, fact: Fact) -> dict[str, Any]:
+    """The explanation as it is kept: every rule that was considered, by its version's id."""
+    considered = []
+    for one in decision.considered:
+        said: dict[str, Any] = {"v": one.rule.id, "c": one.rule.code, "if": [list(outcome) for outcome in one.outcomes], "holds": one.holds}
+        told = {"by": one.beaten_by, "x": one.factor, "want": one.wanted, "got": one.granted, "cut": [list(cut) for cut in one.cuts]}
+        considered.append(said | {name: value for name, value in told.items() if value not in (None, "", 0, [])})
+    lines = [[line.category, line.cents, points] for line, points in zip(fact.lines, decision.lines, strict=False)]
+    won = [[one.code, one.effect, one.item, one.count] for one in decision.won]
+    whole = {"rules": considered, "lines": lines, "order": decision.lines[-1], "won": won}
+    return {name: value for name, value in whole.items() if value not in (0, [])}

@@ -1,40 +1,284 @@
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
 
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from loyalty.lib.configuration import held
+from accounts.activity import rules as activity
+from accounts.activity import selectors as facts
+from accounts.activity.models import Behaviour
+from accounts.members import selectors as members
+from loyalty.lib import expressions
+from loyalty.lib.localtime import local_date
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
+from points.budgets import rules as budget_rules
+from points.budgets import selectors as budgets
+from points.cards import selectors as cards
+from points.rulebook import rules as book_rules
+from points.rulebook import selectors as rulebook
+from points.rulebook.models import PURCHASE, RuleVersion
+from tiers.standing import selectors as standings
 
-from .models import RuleVersion
-from .rules import RATE, Formula
+from . import rules
+from .models import Decision, Grant
+from .rules import Rule
 
 
-class NoRule(BusinessError):
-    code, status, title = "no_rule", 409, _("No earning rule is published.")
+class GrantUnknown(BusinessError):
+    code, status, title = "grant_unknown", 404, _("There is nothing like that to claim.")
 
 
-def current() -> RuleVersion | None:
-    """The rule version that decides now; None where none was published: nothing is earned.
+class Situation(NamedTuple):
+    """A fact with all that a decision looks at. `shared`: what the rooms that members share are charged by, by the room's key."""
 
-    Like the programme's settings, a version published elsewhere is in force here within CONFIGURATION_SECONDS.
+    given: rules.Given
+    rules: Sequence[Rule]
+    counters: Mapping[str, rules.Counter]
+    shared: Mapping[str, budget_rules.Charge]
+
+    def decide(self) -> rules.Decision:
+        return rules.decide(self.given, self.rules)
+
+
+_ready: dict[int, Rule] = {}
+
+
+def ready(version: RuleVersion, said: book_rules.Definition | None = None) -> Rule:
+    """A version as the engine takes it; a published one is made ready once."""
+    if version.id in _ready:
+        return _ready[version.id]
+    said = said or version.said
+    made = rules.ready(version.id or 0, version.rule.code, said, condition(said.conditions.expression, version.rule.fact))
+    if version.status in RuleVersion.FINAL:
+        _ready[version.id] = made
+    return made
+
+
+def condition(text: str, fact: str) -> Callable[[Mapping[str, Any]], bool | None] | None:
+    """An expression over facts of that kind; None without a text. Raises ExpressionInvalid."""
+    if not text:
+        return None
+    named = variables(fact)
+    holds = expressions.condition(text, named)
+    blank = {name: expressions.blank(kind) for name, kind in named.items()}
+    return lambda values: holds({**blank, **values})
+
+
+def variables(fact: str) -> dict[str, str]:
+    """What an expression about facts of that kind may speak of, with its type."""
+    kind = None if fact == PURCHASE else facts.fact_kinds().get(fact)
+    return book_rules.variables(kind.fields if kind else [])
+
+
+def purchase_fact(facts_of: activity.Purchase, *, lines: Sequence[rules.Line] | None = None, now: datetime) -> rules.Fact:
+    """A purchase as the rules see it. `now` says which zone's days count."""
+    moment = facts_of.occurred_at.astimezone(programme.zone(now=now))
+    lines = rules.basis(facts_of) if lines is None else lines
+    digits = minor_digits(facts_of.currency)
+    return rules.Fact(PURCHASE, f"{PURCHASE}/{facts_of.id}", moment.date(), moment.hour, lines, facts_of.channel, {}, digits)
+
+
+def behaviour_fact(behaviour: Behaviour, *, now: datetime) -> rules.Fact:
+    """A behaviour as the rules see it, as it turned out."""
+    data = behaviour.data if behaviour.amended is None else behaviour.amended
+    hour = behaviour.occurred_at.astimezone(programme.zone(now=now)).hour
+    digits = minor_digits(programme.programme().currency or "CNY")
+    subject = f"{behaviour.kind_id}/{behaviour.external_id}"
+    return rules.Fact(behaviour.kind_id, subject, behaviour.local_date, hour, (), str(data.get("channel", "")), data, digits)
+
+
+_USED = """
+SELECT (SELECT number FROM points_rulebookgeneration),
+       (SELECT json_object_agg(counter || '@' || starts, json_build_array(points, times)) FROM points_memberuse
+         WHERE member_id = %s AND starts = ANY(%s))"""
+
+
+def situation(
+    *, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, lock: Sequence[str] = (), now: datetime
+) -> Situation:
+    """All that a decision on a fact of the member's looks at; without a member, as a new one would be seen.
+
+    `drafts` take the place of the published versions. The shared counters named by `lock` are locked.
     """
-    return held(RuleVersion, lambda: RuleVersion.objects.order_by("-number").first())
+    starts = list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")})
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, [member_id, starts])
+        generation, used = cursor.fetchone()
+    book = rulebook.rulebook(seen=generation)
+    chosen = [ready(one.version, one.definition) for one in book.at(fact.kind, occurred_at)] if drafts is None else list(drafts)
+    counters = rules.counters(chosen, book.limits, fact)
+    had = {key: tuple(used[at]) for key, counter in counters.items() if not counter.shared and (at := f"{key}@{counter.starts}") in (used or {})}
+
+    shared = {key: _rule_charge(chosen, counter) for key, counter in counters.items() if counter.shared}
+    covers: dict[str, frozenset[str]] = {}
+    plans = {}
+    for plan in budgets.budgets_in_force(on=fact.day):
+        covered = frozenset(
+            one.code for one in chosen if budget_rules.matches(plan, rule_code=one.code, campaign=one.said.campaign, cost_centre=one.said.cost_centre)
+        )
+        if covered:
+            key = budget_rules.counter_of(plan.id)
+            shared[key], covers[key], plans[key] = plan.charge(0, day=fact.day), covered, plan
+    left = budgets.left(charges=list(shared.values()), lock=bool(lock)) if shared else {}
+
+    rooms = [_under(room, left) for room in rules.rooms(chosen, book.limits, fact, had)]
+    rooms += [rules.Room(key, left[key].points, None, covers[key], "stop" if plans[key].at_end == "stop" else "cut") for key in covers]
+    given = rules.Given(
+        fact,
+        rules.rolls(book.roll_key),
+        _member(member_id, chosen, now=now),
+        _history(member_id, chosen, fact, occurred_at, now=now),
+        book.festivals.get(fact.day, frozenset()),
+        rooms,
+        book.points_per_unit,
+    )
+    return Situation(given, chosen, counters, shared)
 
 
-def in_force(*, at: datetime) -> RuleVersion | None:
-    """The rule version that decided at that time."""
-    return RuleVersion.objects.filter(published_at__lte=at).order_by("-number").first()
+def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules.Charge:
+    code, _slash, per = counter.key[1:].rpartition("/")
+    limit = next(limit for one in chosen if one.code == code for limit in one.said.limits if limit.by == "rule" and limit.per == per)
+    return budget_rules.Charge(counter=counter.key, starts=counter.starts, limit_points=limit.points, limit_times=limit.times)
 
 
-def version(number: int) -> RuleVersion:
-    return RuleVersion.objects.get(number=number)
+def _under(room: rules.Room, left: Mapping[str, budget_rules.Left]) -> rules.Room:
+    return replace(room, points=left[room.key].points, times=left[room.key].times) if room.key in left else room
 
 
-def formula(version: RuleVersion | None, *, currency: str) -> Formula:
-    """The version as the rules know it."""
-    if version is None:
-        return Formula(rate=0, minor_digits=minor_digits(currency))
-    rates = {category: int(RATE * Decimal(rate)) for category, rate in version.categories.items()}
-    return Formula(rate=int(version.points_per_unit * RATE), categories=rates, minor_digits=minor_digits(currency))
+def _member(member_id: UUID | None, chosen: Sequence[Rule], *, now: datetime) -> rules.Member:
+    """The member as they stand, as far as these rules ask."""
+    asked = [one.said.conditions for one in chosen]
+    anything = any(c.expression for c in asked)
+    tier, factor = "", book_rules.ONE
+    if anything or any(c.tiers for c in asked) or any(one.said.effect.kind == "tier_multiplier" for one in chosen):
+        place = standings.standing(member_id=member_id, now=now)
+        tier, factor = place.code, place.multiplier_bps
+    if member_id is None:
+        return rules.Member("", tier, factor)
+    parts = frozenset[str]()
+    if anything or any(c.segments for c in asked) or any(one.said.release.to in ("staff", "segment") for one in chosen):
+        parts = frozenset()  # SEGMENTS
+    registered_at, birthday = None, None
+    if anything or any(c.birthday or c.new_member_days is not None for c in asked):
+        registered_at, birthday = members.known_since(member_id=member_id)
+    held = frozenset[str]()
+    if any(c.card for c in asked):
+        held = frozenset(cards.available_kinds(member_id=member_id, now=now))
+    registered_on = local_date(registered_at, programme.zone(now=now)) if registered_at else None
+    return rules.Member(str(member_id), tier, factor, parts, registered_on, birthday, held)
+
+
+def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, *, now: datetime) -> rules.History:
+    """The member's purchases before this one, as far as these rules ask."""
+    asked = [one.said.conditions for one in chosen]
+    by_category = any(c.again_days is not None and c.again_scope == "category" for c in asked)
+    wanted = any(c.expression or c.nth_purchase or c.again_days is not None for c in asked)
+    if member_id is None or fact.kind != PURCHASE or not wanted:
+        return rules.History()
+    days = max((c.again_days for c in asked if c.again_days is not None), default=None)
+    categories = {line.category for line in fact.lines if line.category} if by_category else set()
+    zone = programme.zone(now=now)
+    seen = facts.purchase_history(member_id=member_id, before=occurred_at, days=days, categories=categories, zone=zone)
+    last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
+    return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)
+
+
+def decision(*, member_id: UUID, subject: str) -> Decision | None:
+    """The decision on that fact; None where there was none, or none is kept."""
+    return Decision.objects.filter(member_id=member_id, subject=subject).first()
+
+
+def decision_of_entry(*, member_id: UUID, entry_id: UUID) -> Decision | None:
+    """The decision that an earning came from."""
+    grant = Grant.objects.select_related("decision").filter(member_id=member_id, entry_id=entry_id).first()
+    return grant.decision if grant else None
+
+
+def grants_of(*, member_id: UUID, decision_id: UUID) -> list[Grant]:
+    return list(Grant.objects.select_related("rule_version__rule", "entry").filter(member_id=member_id, decision_id=decision_id).order_by("id"))
+
+
+def offers(*, member_id: UUID) -> QuerySet[Grant]:
+    """What the member was offered to claim, the newest first."""
+    return Grant.objects.select_related("decision", "rule_version__rule").filter(member_id=member_id, claim_until__isnull=False)
+
+
+_rows: dict[int, RuleVersion] = {}
+
+
+def version_rows(ids: Sequence[int]) -> list[RuleVersion]:
+    """The rows of versions that decided something; published ones are read once."""
+    missing = [number for number in ids if number not in _rows]
+    if missing:
+        _rows.update({row.id: row for row in RuleVersion.objects.select_related("rule").filter(id__in=missing)})
+    return [_rows[number] for number in ids]
+
+
+def versions_of(decision: Decision) -> list[Rule]:
+    """The rules that a decision was made by."""
+    return [ready(row) for row in version_rows(decision.given.get("versions", ()))]
+
+
+def given_again(decision: Decision, fact: rules.Fact) -> rules.Given:
+    """What a decision saw, about the fact as it is now."""
+    return rules.given_from_json(decision.given, fact=fact, member_key=str(decision.member_id), roll=rules.rolls(rulebook.rulebook().roll_key))
+
+
+def by_version(version: RuleVersion | None, fact: rules.Fact) -> int:
+    """What one version alone gives for a fact: for purchases from before decisions were kept."""
+    return rules.decide(rules.Given(fact, rules.rolls("")), [ready(version)]).points if version else 0
+
+
+def givers(row: Decision) -> list[dict[str, Any]]:
+    """Who gave the points of a decision: how many, by which version of which rule, by its names."""
+    gave = {one["v"]: one["got"] for one in (row.trace or {}).get("rules", ()) if one.get("got")}
+    named = {version.id: version for version in version_rows(list(gave))}
+    return [{"points": n, "version": named[v].number, "zh": named[v].rule.name_zh, "en": named[v].rule.name_en} for v, n in gave.items()]
+
+
+def entries_of(*, member_id: UUID, subject: str) -> list[UUID]:
+    """The entries by which a fact's grants came into the books."""
+    granted = Grant.objects.filter(member_id=member_id, decision__member_id=member_id, decision__subject=subject, entry__isnull=False)
+    return list(granted.order_by("id").values_list("entry_id", flat=True))
+
+
+def for_quote(*, member_id: UUID | None, fact: rules.Fact, now: datetime) -> tuple[rules.Decision, int]:
+    """What a purchase would earn: by the same code and limits as the real thing, the least that random rules give; and the most."""
+    seen = situation(member_id=member_id, fact=fact, occurred_at=now, now=now)
+    least = rules.decide(replace(seen.given, roll=_luck(seen.given.roll, rules.ROLLS - 1, 0)), seen.rules)
+    if not any(one.said.effect.kind == "random" for one in seen.rules):
+        return least, least.points
+    return least, rules.decide(replace(seen.given, roll=_luck(seen.given.roll, 0, rules.ROLLS - 1)), seen.rules).points
+
+
+def _luck(roll: Callable[[str], int], chance: int, points: int) -> Callable[[str], int]:
+    """Rolls that are not made yet come out like this; to whom a rule is out already stays as it is."""
+    return lambda text: chance if text.startswith("chance/") else points if text.startswith("points/") else roll(text)
+
+
+def ways_to_earn(*, now: datetime) -> list[dict[str, Any]]:
+    """What is published now, for anybody: rules that are out for everyone, by name."""
+    shown = []
+    book = rulebook.rulebook(seen=rulebook.generation())
+    for fact in sorted(book.versions):
+        for version, said in book.at(fact, now):
+            if said.release.to != "all" or said.conditions.segments:
+                continue
+            rate = said.effect.kind == "per_unit"
+            shown.append(
+                {
+                    "rule": version.rule.code,
+                    "name": version.rule.name,
+                    "fact": fact,
+                    "points_per_unit": Decimal(said.effect.rate) / book_rules.ONE if rate else None,
+                    "categories": {category: f"{Decimal(one) / book_rules.ONE:f}" for category, one in said.effect.by_category.items()} if rate else {},
+                }
+            )
+    return shown

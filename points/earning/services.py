@@ -1,84 +1,478 @@
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from loyalty.lib.configuration import forget
+from accounts.activity import rules as activity
+from accounts.activity import selectors as facts
+from accounts.activity import services as recording
+from accounts.activity.models import Behaviour
+from loyalty.lib.localtime import end_of_day, local_date
 from loyalty.lib.refusals import BusinessError
+from loyalty.outbox import services as outbox
+from loyalty.programme import selectors as programme
+from points.budgets import rules as budget_rules
+from points.budgets import services as budgets
+from points.cards import services as cards
 from points.ledger import services as ledger
 from points.ledger.models import Entry, Source
+from points.rulebook.models import PURCHASE
 from points.terms import selectors as terms
 from points.terms.models import Terms
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
 
-from .models import RuleVersion
-from .rules import Award
+from . import events, rules, selectors
+from .models import Decision, Grant
+from .selectors import Situation
+
+Status = Grant.Status
 
 
-class RateInvalid(BusinessError):
-    code, status, title = "rate_invalid", 422, _("A rate is a number from 0 to 9999 with at most four decimals.")
+class ClaimOver(BusinessError):
+    code, status, title = "claim_over", 409, _("This was not claimed in time, or was withdrawn.")
 
 
-class Grant(NamedTuple):
-    """What a fact was granted. `screened` is the code of the verdict where screening let nothing through."""
+class Granted(NamedTuple):
+    """What a fact was granted. `points` are in the books or pending; `offered` wait to be claimed."""
 
-    entry: Entry | None
+    decision: Decision
+    grants: Sequence[Grant]
     points: int
-    screened: str = ""
+    offered: int
+
+    @property
+    def entry(self) -> Entry | None:
+        return next((grant.entry for grant in self.grants if grant.entry_id), None)
 
 
-def grant_purchase(
-    *,
-    member_id: UUID,
-    award: Award,
-    rule_version_id: int | None,
-    cost_centre: str,
-    subject: str,
-    policy: ExpiryPolicy | None = None,
-    occurred_at: datetime,
-    actor: str,
-    key: str,
-    now: datetime,
-) -> Grant:
-    """Grant what a purchase earned, pending as the programme's terms say. Nothing earned leaves no lot."""
-    if not award.points:
-        return Grant(None, 0)
-    verdict = screening.assess(member_id=member_id, action="earn", points=award.points, now=now)
-    if not verdict.allowed:
-        return Grant(None, 0, verdict.code)
-    term = terms.terms()
-    matures_at = occurred_at + timedelta(days=term.pending_days) if term.pending == Terms.Pending.DAYS else None
-    entry = ledger.earn(
+class Taken(NamedTuple):
+    """A behaviour that came in. `repeated`: the same id with the same content came before; this is the first answer again."""
+
+    fact: Behaviour
+    points: int
+    decision_id: UUID | None
+    repeated: bool
+    claimable: int = 0
+
+
+class TakenBack(NamedTuple):
+    """What deciding again took back; `waived` had expired and is not claimed."""
+
+    points: int
+    waived: int
+
+
+@transaction.atomic(savepoint=False)
+def award_purchase(*, member_id: UUID, facts_of: activity.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime) -> Granted:
+    """Decide and grant what a purchase earns. The caller holds the member's lock and has recorded it.
+
+    `policy` takes the place of the programme's expiry, for rules that say nothing of theirs.
+    """
+    fact = selectors.purchase_fact(facts_of, now=now)
+    return _award(member_id=member_id, fact=fact, occurred_at=facts_of.occurred_at, policy=policy, actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def take(
+    *, member_id: UUID, kind: str, external_id: str, data: Mapping[str, Any], occurred_at: datetime, ours: bool = True, actor: str, now: datetime
+) -> Taken:
+    """A behaviour comes in: record it, decide, grant. The same again is a replay. `ours` False: the storefront tells it.
+
+    Refuses: FactKindUnknown, FactKindOurs, FactDataInvalid, FactConflict, FactRepeated.
+    """
+    ledger.lock(member_id=member_id)
+    behaviour, repeated = recording.record_behaviour(
+        member_id=member_id, kind=kind, external_id=external_id, data=data, occurred_at=occurred_at, ours=ours, now=now
+    )
+    fact = selectors.behaviour_fact(behaviour, now=now)
+    if repeated:
+        decided = selectors.decision(member_id=member_id, subject=fact.key)
+        grants = selectors.grants_of(member_id=member_id, decision_id=decided.id) if decided else []
+        given, offered = _sums(grants)
+        return Taken(behaviour, given, decided.id if decided else None, True, offered)
+    granted = _award(member_id=member_id, fact=fact, occurred_at=occurred_at, policy=None, actor=actor, now=now)
+    return Taken(behaviour, granted.points, granted.decision.id, False, granted.offered)
+
+
+@transaction.atomic(savepoint=False)
+def amend(*, member_id: UUID, kind: str, external_id: str, data: Mapping[str, Any], actor: str, now: datetime) -> int:
+    """A fact turned out smaller: decide it again under its versions, take back the difference. How many points. Never grants more.
+
+    A fact that was never told is nothing to take back from.
+    """
+    ledger.lock(member_id=member_id)
+    behaviour = facts.behaviour(member_id=member_id, kind=kind, external_id=external_id)
+    if behaviour is None or behaviour.withdrawn_at is not None:
+        return 0
+    behaviour = recording.amend_behaviour(behaviour=behaviour, data=data, now=now)
+    fact = selectors.behaviour_fact(behaviour, now=now)
+    about = f"{fact.key}/amended"
+    key = f"{about}/{activity.digest_of_behaviour(occurred_at=behaviour.occurred_at, data=data)}"
+    return decide_again(member_id=member_id, fact=fact, about=about, key=key, occurred_at=now, actor=actor, now=now).points
+
+
+@transaction.atomic(savepoint=False)
+def withdraw(*, member_id: UUID, kind: str, external_id: str, actor: str, now: datetime) -> int:
+    """A fact did not hold: take back all that it was granted; what it counted once for may be done again. How many points."""
+    ledger.lock(member_id=member_id)
+    behaviour = facts.behaviour(member_id=member_id, kind=kind, external_id=external_id)
+    if behaviour is None or behaviour.withdrawn_at is not None:
+        return 0
+    behaviour = recording.withdraw_behaviour(behaviour=behaviour, free_key=True, now=now)
+    fact = selectors.behaviour_fact(behaviour, now=now)
+    about = f"{fact.key}/withdrawn"
+    return decide_again(member_id=member_id, fact=fact, void=True, about=about, key=about, occurred_at=now, actor=actor, now=now).points
+
+
+def _award(*, member_id: UUID, fact: rules.Fact, occurred_at: datetime, policy: ExpiryPolicy | None, actor: str, now: datetime) -> Granted:
+    seen, decision, charges = _decide(member_id, fact, occurred_at, now)
+    screened = ""
+    if decision.points or decision.won:
+        verdict = screening.assess(member_id=member_id, action="earn", points=decision.points, now=now)
+        screened = "" if verdict.allowed else verdict.code
+    if screened:
+        row = _decided(member_id, seen, decision, points=0, charged=(), occurred_at=occurred_at, screened=screened, now=now)
+        _write(row, [], {})
+        _tell(row, decision, seen, now=now)
+        return Granted(row, [], 0, 0)
+    if charges:
+        missed = budgets.take(charges=charges, now=now)
+        assert not missed, "the shared counters are locked, and were looked at"
+    row = _decided(member_id, seen, decision, points=decision.points, charged=decision.charges, occurred_at=occurred_at, now=now)
+    grants = _grants(row, seen, decision, occurred_at=occurred_at, now=now)
+    for grant, said in grants:
+        if grant.status == Status.GRANTED:
+            key = f"{fact.key}/earn" if grant is grants[0][0] else f"{fact.key}/earn/{grant.rule_version.rule.code}"
+            grant.entry = _earn(grant, said, fact=fact, policy=policy, occurred_at=occurred_at, actor=actor, key=key, now=now)
+    for kind in decision.cards:
+        cards.use(member_id=member_id, kind=kind, subject=fact.key, now=now)
+    _write(row, [grant for grant, _said in grants], _uses(decision.charges, seen.counters, +1))
+    _tell(row, decision, seen, now=now)
+    return Granted(row, [grant for grant, _said in grants], *_sums([grant for grant, _said in grants]))
+
+
+def _sums(grants: Sequence[Grant]) -> tuple[int, int]:
+    """What these grants came to in points, and what of them is offered."""
+    given = sum(grant.points for grant in grants if grant.status == Status.GRANTED)
+    return given, sum(grant.points for grant in grants if grant.status == Status.OFFERED)
+
+
+def _decide(member_id: UUID, fact: rules.Fact, occurred_at: datetime, now: datetime) -> tuple[Situation, rules.Decision, list[budget_rules.Charge]]:
+    """Decide; where counters that members share are charged, on what they say once they are locked."""
+    seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
+    decision = seen.decide()
+    if _shared(seen, decision.charges):
+        seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, lock=list(seen.shared), now=now)
+        decision = seen.decide()
+    return seen, decision, _shared(seen, decision.charges)
+
+
+def _shared(seen: Situation, charges: Sequence[rules.Charge]) -> list[budget_rules.Charge]:
+    found = []
+    for charge in charges:
+        if (template := seen.shared.get(charge.key)) is not None:
+            found.append(
+                budget_rules.Charge(
+                    budget_id=template.budget_id,
+                    counter=template.counter,
+                    starts=template.starts,
+                    points=charge.points,
+                    times=charge.times,
+                    limit_points=template.limit_points,
+                    limit_times=template.limit_times,
+                )
+            )
+    return found
+
+
+def _decided(
+    member_id: UUID, seen: Situation, decision: rules.Decision, *, points: int, charged: Sequence[rules.Charge], occurred_at: datetime, screened: str = "", now: datetime
+) -> Decision:
+    counters = {**seen.counters, **{key: rules.Counter(key, charge.starts, True) for key, charge in seen.shared.items()}}
+    return Decision(
         member_id=member_id,
-        points=award.points,
-        source=Source.PURCHASE,
-        subject=subject,
-        policy=policy,
+        fact=seen.given.fact.kind,
+        subject=seen.given.fact.key,
+        occurred_at=occurred_at,
+        decided_at=now,
+        points=points,
+        screened=screened,
+        given=rules.given_as_json(seen.given, [one.id for one in seen.rules], charged, counters) | ({} if screened else _besides(decision)),
+        trace=rules.trace_as_json(decision, seen.given.fact),
+    )
+
+
+def _besides(decision: rules.Decision) -> dict[str, Any]:
+    """What a decision used and gave besides points, as it is kept."""
+    kept = {"used_cards": list(decision.cards), "won": [[one.code, one.effect, one.item, one.count] for one in decision.won]}
+    return {name: value for name, value in kept.items() if value}
+
+
+class _Terms(NamedTuple):
+    """What must be the same for points to be granted together. The default ones come first."""
+
+    claim_days: int
+    expiry: str
+    pending: str
+    cost_centre: str
+    campaign: str
+
+
+def _terms_of(one: rules.Rule) -> _Terms:
+    said = one.said
+    return _Terms(said.claim_days, said.expiry, said.pending, said.cost_centre, said.campaign)
+
+
+def _shares(decision: rules.Decision) -> dict[_Terms, list[rules.Considered]]:
+    """Who gave points, by the terms under which they are granted."""
+    found: dict[_Terms, list[rules.Considered]] = {}
+    for one in decision.considered:
+        if one.granted:
+            found.setdefault(_terms_of(one.rule), []).append(one)
+    return dict(sorted(found.items()))
+
+
+def _grants(row: Decision, seen: Situation, decision: rules.Decision, *, occurred_at: datetime, now: datetime) -> list[tuple[Grant, rules.Rule]]:
+    """One grant for all that has the same terms; it names the version that gave most of it."""
+    versions = {one.id: one for one in selectors.version_rows([one.id for one in seen.rules])}
+    made = []
+    for said, givers in _shares(decision).items():
+        most = max(givers, key=lambda one: one.granted)
+        zone = programme.zone(now=now)
+        until = end_of_day(local_date(now, zone) + timedelta(days=said.claim_days), zone) if said.claim_days else None
+        grant = Grant(
+            member_id=row.member_id,
+            decision=row,
+            rule_version=versions[most.rule.id],
+            status=Status.OFFERED if until else Status.GRANTED,
+            points=sum(one.granted for one in givers),
+            claim_until=until,
+        )
+        made.append((grant, most.rule))
+    return made
+
+
+def _earn(
+    grant: Grant, rule: rules.Rule, *, fact: rules.Fact, policy: ExpiryPolicy | None, occurred_at: datetime, actor: str, key: str, now: datetime
+) -> Entry:
+    """Grant through the ledger, pending as the rule says, or for a purchase as the programme's terms say."""
+    said, term = rule.said, terms.terms()
+    pending = said.pending
+    if not pending and fact.kind == PURCHASE:
+        pending = {Terms.Pending.DAYS: f"days:{term.pending_days}", Terms.Pending.DELIVERED: "delivered"}.get(Terms.Pending(term.pending), "none")
+    matures_at = occurred_at + timedelta(days=int(pending.removeprefix("days:"))) if pending.startswith("days:") else None
+    source = Source.PURCHASE if fact.kind == PURCHASE else Source.CAMPAIGN if said.campaign else Source.BEHAVIOUR
+    return ledger.earn(
+        member_id=grant.member_id,
+        points=grant.points,
+        source=source,
+        subject=fact.key,
+        policy=ExpiryPolicy.parse(said.expiry) if said.expiry else policy,
         matures_at=matures_at,
-        waits=term.pending == Terms.Pending.DELIVERED,
-        rule_version_id=rule_version_id,
-        cost_centre=cost_centre,
+        waits=pending == "delivered",
+        rule_version_id=rule.id,
+        cost_centre=said.cost_centre,
         occurred_at=occurred_at,
         actor=actor,
         key=key,
         now=now,
     )
-    return Grant(entry, award.points)
 
 
 @transaction.atomic(savepoint=False)
-def publish(*, points_per_unit: Decimal, categories: Mapping[str, str], cost_centre: str = "", actor: str, now: datetime) -> RuleVersion:
-    """A new version of the purchase rule, in force from now on; earlier purchases keep theirs. Refuses: RateInvalid."""
-    for rate in (points_per_unit, *map(Decimal, categories.values())):
-        if not 0 <= rate <= 9999 or rate != rate.quantize(Decimal("0.0001")):
-            raise RateInvalid(rate=str(rate))
-    newest = RuleVersion.objects.order_by("-number").values_list("number", flat=True).first() or 0
-    forget(RuleVersion)
-    return RuleVersion.objects.create(
-        number=newest + 1, points_per_unit=points_per_unit, categories=dict(categories), cost_centre=cost_centre, published_at=now, published_by=actor
+def decide_again(
+    *, member_id: UUID, fact: rules.Fact, void: bool = False, about: str, key: str, occurred_at: datetime, actor: str, now: datetime
+) -> TakenBack:
+    """Decide a fact again, on what is left of it, by the versions and within the room of then; `void`: nothing of it is left.
+
+    What it gives less is taken back; limits, budgets and cards get back what it charged less. The caller holds the member's lock.
+    """
+    row = selectors.decision(member_id=member_id, subject=fact.key)
+    if row is None or row.screened:
+        return TakenBack(0, 0)
+    given = selectors.given_again(row, fact)
+    decision = rules.decide(given, [] if void else selectors.versions_of(row))
+    grants = [grant for grant in selectors.grants_of(member_id=member_id, decision_id=row.id) if grant.status in (Status.GRANTED, Status.OFFERED)]
+    excess = max(0, sum(grant.points - grant.taken_back for grant in grants) - decision.points)
+    keeps = {said: sum(one.granted for one in givers) for said, givers in _shares(decision).items()}
+    taken, waived = 0, 0
+    for number, (grant, points) in enumerate(_less(grants, excess, keeps)):
+        taken += points
+        own_key = key if not number else f"{key}/{grant.rule_version.rule.code}"
+        waived += _take_back(grant, points, about=about, key=own_key, occurred_at=occurred_at, actor=actor, now=now)
+    _give_back_room(row, decision, now=now)
+    lost = [card for card in row.given.get("used_cards", []) if card not in decision.cards]
+    if lost:
+        cards.give_back(member_id=member_id, subject=fact.key, now=now)
+    _withdraw_won(row, decision, now=now)
+    row.taken_back += taken
+    row.given = {**row.given, "charges": [[one.key, one.points, one.times] for one in decision.charges], "used_cards": [], "won": [], **_besides(decision)}
+    row.save(update_fields=["taken_back", "given"])
+    _publish_decided(row, now=now)
+    return TakenBack(taken, waived)
+
+
+def _less(grants: Sequence[Grant], excess: int, keeps: Mapping[_Terms, int]) -> list[tuple[Grant, int]]:
+    """From which grants the excess is taken: first what their own terms give no longer, then what is in excess of anything."""
+    less = dict.fromkeys(range(len(grants)), 0)
+    for of_own in (True, False):
+        for i, grant in enumerate(grants):
+            own = keeps.get(_terms_of(selectors.ready(grant.rule_version)), 0) if of_own else 0
+            points = min(excess, max(0, grant.points - grant.taken_back - less[i] - own))
+            less[i], excess = less[i] + points, excess - points
+    return [(grants[i], points) for i, points in less.items() if points]
+
+
+def _take_back(grant: Grant, points: int, *, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> int:
+    """Take back points of one grant; what of them had expired is waived. An offer only shrinks."""
+    grant.taken_back += points
+    if grant.status == Status.OFFERED:
+        if grant.taken_back == grant.points:
+            _turn(grant, Status.WITHDRAWN)
+        grant.save(update_fields=["taken_back", "status"])
+        return 0
+    grant.save(update_fields=["taken_back"])
+    assert grant.entry_id is not None
+    entry = ledger.clawback(
+        member_id=grant.member_id, entry_id=grant.entry_id, points=points, subject=about, occurred_at=occurred_at, actor=actor, key=key, now=now
     )
+    return entry.waived
+
+
+def _turn(grant: Grant, status: Status) -> None:
+    assert status in Grant.ARROWS[Status(grant.status)], f"a grant does not go from {grant.status} to {status}"
+    grant.status = status
+
+
+def _give_back_room(row: Decision, decision: rules.Decision, *, now: datetime) -> None:
+    """Limits and budgets get back what is charged less than before."""
+    counters = rules.counters_from_json(row.given)
+    still = {charge.key: charge for charge in decision.charges}
+    less = []
+    for charge in rules.charges_from_json(row.given):
+        kept = still.get(charge.key, rules.Charge(charge.key, 0, 0))
+        difference = rules.Charge(charge.key, max(0, charge.points - kept.points), max(0, charge.times - kept.times))
+        if charge.key in counters and (difference.points or difference.times):
+            less.append(difference)
+    if uses := _uses(less, counters, -1):
+        with connection.cursor() as cursor:
+            cursor.execute(*_counting(row.member_id, uses))
+    shared = [
+        budget_rules.Charge(counter=charge.key, starts=counters[charge.key].starts, points=charge.points, times=charge.times)
+        for charge in less
+        if counters[charge.key].shared
+    ]
+    budgets.give_back(charges=shared, now=now)
+
+
+def _withdraw_won(row: Decision, decision: rules.Decision, *, now: datetime) -> None:
+    still = {(one.code, one.effect, one.item): one.count for one in decision.won}
+    for code, effect, item, count in row.given.get("won", []):
+        if (less := count - still.get((code, effect, item), 0)) > 0:
+            payload = {"effect": effect, "item": item, "count": less, "subject": row.subject, "rule": code}
+            outbox.publish(topic=events.EFFECT_WITHDRAWN, member_id=row.member_id, payload=payload, now=now)
+
+
+Uses = Mapping[tuple[str, str], tuple[int, int]]
+
+
+def _uses(charges: Sequence[rules.Charge], counters: Mapping[str, rules.Counter], sign: int) -> Uses:
+    """What these charges add to the member's own counters, by counter and first day."""
+    own = ((charge, counters[charge.key]) for charge in charges if charge.key in counters and not counters[charge.key].shared)
+    return {(counter.key, counter.starts.isoformat()): (sign * charge.points, sign * charge.times) for charge, counter in own}
+
+
+_COUNT = """
+INSERT INTO points_memberuse (member_id, counter, starts, points, times) VALUES {}
+    ON CONFLICT (member_id, starts, counter) DO UPDATE SET points = points_memberuse.points + EXCLUDED.points, times = points_memberuse.times + EXCLUDED.times"""
+
+
+_COUNT_LESS = """
+UPDATE points_memberuse u SET points = u.points + n.points, times = u.times + n.times
+  FROM (VALUES {}) n (member, counter, starts, points, times) WHERE u.member_id = n.member::uuid AND u.counter = n.counter AND u.starts = n.starts::date"""
+
+
+def _counting(member_id: UUID, uses: Uses) -> tuple[str, list[Any]]:
+    values = [value for (counter, starts), (points, times) in uses.items() for value in (member_id, counter, starts, points, times)]
+    statement = _COUNT_LESS if any(points < 0 or times < 0 for points, times in uses.values()) else _COUNT
+    return statement.format(", ".join(["(%s, %s, %s, %s, %s)"] * len(uses))), values
+
+
+_DECISION_COLUMNS = [field.attname for field in Decision._meta.concrete_fields]
+_GRANT_COLUMNS = [field.attname for field in Grant._meta.concrete_fields]
+_AS_JSON = ("given", "trace")
+
+
+def _write(row: Decision, grants: Sequence[Grant], uses: Uses) -> None:
+    """Write a decision with its grants and what it counts, in one round trip."""
+    sql = [_insertion(Decision._meta.db_table, _DECISION_COLUMNS, 1)]
+    values: list[Any] = [json.dumps(getattr(row, name)) if name in _AS_JSON else getattr(row, name) for name in _DECISION_COLUMNS]
+    if grants:
+        sql.append(_insertion(Grant._meta.db_table, _GRANT_COLUMNS, len(grants)))
+        values += [getattr(grant, name) for grant in grants for name in _GRANT_COLUMNS]
+    if uses:
+        counting, more = _counting(row.member_id, uses)
+        sql.append(counting)
+        values += more
+    with connection.cursor() as cursor:
+        cursor.execute(";\n".join(sql), values)
+    for written in (row, *grants):
+        written._state.adding = False
+
+
+def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES " + ", ".join([f"({', '.join(['%s'] * len(columns))})"] * rows)  # noqa: S608 (our own names)
+
+
+def _tell(row: Decision, decision: rules.Decision, seen: Situation, *, now: datetime) -> None:
+    for one in () if row.screened else decision.won:
+        payload = {"effect": one.effect, "item": one.item, "count": one.count, "subject": row.subject, "rule": one.code}
+        outbox.publish(topic=events.EFFECT_WON, member_id=row.member_id, payload=payload, now=now)
+    _publish_decided(row, now=now)
+
+
+def _publish_decided(row: Decision, *, now: datetime) -> None:
+    if outbox.heard(events.FACT_DECIDED):
+        payload = {"kind": row.fact, "fact": row.subject.removeprefix(f"{row.fact}/"), "points": row.points - row.taken_back}
+        outbox.publish(topic=events.FACT_DECIDED, member_id=row.member_id, payload=payload, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def claim(*, member_id: UUID, grant_id: UUID, actor: str, now: datetime) -> Grant:
+    """The member claims what was offered. Claimed before: the same again. Refuses: GrantUnknown, ClaimOver."""
+    ledger.lock(member_id=member_id)
+    grant = selectors.offers(member_id=member_id).filter(id=grant_id).first()
+    if grant is None:
+        raise selectors.GrantUnknown
+    if grant.status == Status.GRANTED:
+        return grant
+    if grant.status != Status.OFFERED or grant.claim_until <= now:
+        raise ClaimOver(grant_status=grant.status)
+    rule = selectors.ready(grant.rule_version)
+    kind = grant.decision.fact
+    fact = rules.Fact(kind, grant.decision.subject, local_date(now, programme.zone(now=now)))
+    left = grant.points - grant.taken_back
+    grant.points, grant.taken_back = left, 0
+    screening.demand(member_id=member_id, action="earn", points=left, now=now)
+    grant.entry = _earn(grant, rule, fact=fact, policy=None, occurred_at=now, actor=actor, key=f"{fact.key}/claim/{rule.code}", now=now)
+    _turn(grant, Status.GRANTED)
+    grant.save(update_fields=["points", "taken_back", "entry", "status"])
+    return grant
+
+
+@transaction.atomic(savepoint=False)
+def lapse_due(*, limit: int, now: datetime) -> int:
+    """Close at most `limit` offers that were not claimed in time; how many it was. What they had charged stays charged."""
+    due = Grant.objects.select_for_update(skip_locked=True).filter(status=Status.OFFERED, claim_until__lte=now).order_by("claim_until")[:limit]
+    return Grant.objects.filter(id__in=[grant.id for grant in due], status=Status.OFFERED).update(status=Status.LAPSED)
+
+
+def prune(*, before: datetime, limit: int) -> int:
+    """Drop the explanations of at most `limit` decisions that were made before that time; how many it was."""
+    old = Decision.objects.filter(decided_at__lt=before, trace__isnull=False).order_by("id").values("id")[:limit]
+    return Decision.objects.filter(id__in=old).update(trace=None)

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from points.earning import services as earning
+from points.rulebook import services as rulebook
 
 PREFIX = "/api/v1/"
 _keys = count(1)
@@ -47,7 +47,7 @@ def at(now):
 @pytest.fixture
 def world(api, member, other_member, now, at):
     """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a refund that waits."""
-    earning.publish(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
+    rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
         lines = [{"id": "1", "sku": "MUG", "category": "HOME", "quantity": 2, "amount_cents": 55_000}]

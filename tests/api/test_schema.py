@@ -34,6 +34,7 @@ OPERATIONS = [
     ("members/{member}/cards", "GET", 200, None),
     ("members/{member}/purchases", "GET", 200, None),
     ("members/{member}/referrals", "GET", 200, None),
+    ("members/{member}/standing", "GET", 200, None),
     ("members/{member}/spends", "POST", 201, {"points": 5, "subject": "game/1"}),
     ("programme", "GET", 200, None),
     ("quotes", "POST", 200, {"member": "M-1", "lines": [{"amount_cents": 1_000}], "points": 5}),
@@ -53,6 +54,7 @@ OPERATIONS = [
     ("me/cards", "GET", 200, None),
     ("me/purchases", "GET", 200, None),
     ("me/referrals", "GET", 200, None),
+    ("me/standing", "GET", 200, None),
 ]
 
 

@@ -16,7 +16,7 @@ from accounts.keys import services as keys
 from accounts.keys.models import Scope
 from loyalty.audit import services as jobs
 from mall.checkout import services as till
-from points.earning import services as earning
+from points.rulebook import services as rulebook
 from points.terms.models import Terms
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +72,7 @@ def clock():
 def storefront_at(clock, db):
     """A storefront's client at the story's beginning, with a programme: a point a yuan, double for shoes, six months."""
     now = timezone.now()
-    earning.publish(points_per_unit=Decimal(1), categories={"SHOES": "2"}, actor="tests", now=now)
+    rulebook.publish_formula(points_per_unit=Decimal(1), categories={"SHOES": "2"}, actor="tests", now=now)
     till.publish_policy(points_per_unit=100, threshold=100, step=50, max_share_bps=5_000, actor="tests", now=now)
     Terms.objects.create(id=1, expiry="months", length=6)
     _key, text = keys.issue(name="sample shop", scopes=Scope.values, expires_at=now + timedelta(days=400), actor="tests", now=now)

@@ -33,8 +33,8 @@ from mall.checkout import selectors as till
 from mall.checkout import services as checkout
 from points.adjustments import services as adjustments
 from points.adjustments.models import AdjustmentLimit
-from points.earning import selectors as earning
-from points.earning import services as earning_verbs
+from points.rulebook import selectors as rulebook
+from points.rulebook import services as publishing
 from points.terms.models import Terms
 from points.totals import services as totals
 
@@ -78,14 +78,14 @@ class Command(BaseCommand):
             Terms(id=1, expiry=Terms.Expiry.MONTHS, length=12).save()
         if till.burn_policy() is None:
             checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
-        if earning.current() is None:
-            earning_verbs.publish(points_per_unit=Decimal(1), categories={}, actor=ACTOR, now=now)
+        if not rulebook.anything_published():
+            publishing.publish_formula(points_per_unit=Decimal(1), categories={}, actor=ACTOR, now=now)
         if Group.objects.filter(name__in=OPERATORS).count() < len(OPERATORS):
             console.load_roles()
         if not AdjustmentLimit.objects.exists():
             for role, (alone, daily) in LIMITS.items():
                 AdjustmentLimit(group=Group.objects.get(name=role), per_adjustment=alone, per_day=daily).save()
-        return earning.version(1).published_at
+        return rulebook.version(code="purchase", number=1).published_at
 
     def _samples(self, start: datetime) -> None:
         """Members whose ids are easy to type, and what waits for an operator: two refunds and an adjustment."""

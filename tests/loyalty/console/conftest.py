@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.activity import rules as facts
 from loyalty.console import services as console
 from mall.checkout import services as till
-from points.earning import services as earning
+from points.rulebook import services as rulebook
 from points.ledger import services as ledger
 from points.terms.rules import NEVER
 
@@ -56,7 +56,7 @@ def browser(operator) -> Callable[..., Client]:
 @pytest.fixture
 def history(member, other_member, now) -> None:
     """The sample member has bought, spent, given back, and holds points; the other one has bought once."""
-    earning.publish(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
+    rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
     till.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=10_000, actor="tests", now=now)
     for n, whom in enumerate((member, member, member, other_member)):
         at = now - timedelta(days=10 - n)

@@ -32,6 +32,8 @@ ADDED_BY = {
     "points.ruleversion": {"marketer", "administrator"},
     "mall.burnpolicy": {"marketer", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
+    "tiers.standing": {"service", "marketer", "administrator"},
+    "tiers.tier": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
     "accounts.referralterms": {"marketer", "administrator"},
     "accounts.segment": {"marketer", "administrator"},

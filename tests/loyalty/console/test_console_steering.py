@@ -13,7 +13,7 @@ from loyalty.programme.models import Programme
 from mall.checkout.models import BurnPolicy
 from points.adjustments import services as adjustments
 from points.adjustments.models import Adjustment, AdjustmentLimit
-from points.earning.models import RuleVersion
+from points.rulebook.models import RuleVersion
 from points.ledger import selectors as books
 from points.terms.models import Terms
 

@@ -10,7 +10,7 @@ import pytest
 from accounts.activity.rules import Line, Purchase, Refund, RefundLine
 from loyalty.programme.models import Programme
 from mall.checkout import selectors, services
-from points.earning import services as earning
+from points.rulebook import services as rulebook
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.terms.models import Terms
@@ -69,7 +69,7 @@ class Shop:
 
 
 def rule(now, points_per_unit="1", **categories):
-    return earning.publish(points_per_unit=Decimal(points_per_unit), categories=categories, actor="tests", now=now)
+    return rulebook.publish_formula(points_per_unit=Decimal(points_per_unit), categories=categories, actor="tests", now=now)
 
 
 def policy(now, *, points_per_unit=100, threshold=0, step=1, max_share_bps=10_000):

@@ -10,7 +10,7 @@ from accounts.activity import services as recording
 from accounts.activity.models import GuestPurchase
 from accounts.members.models import Member
 from mall.checkout import services
-from points.earning import services as earning
+from points.rulebook import services as rulebook
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,6 @@ def test_an_order_delivered_while_it_was_a_guests_earns_at_once_when_it_is_claim
 def test_a_claimed_purchase_earns_by_the_rule_that_was_in_force_when_it_came(shop, member, publish_rule, guest):
     publish_rule("1")
     GuestPurchase.objects.update(recorded_at=shop.now + timedelta(minutes=1))
-    earning.publish(points_per_unit=Decimal(3), categories={}, actor="tests", now=shop.now + timedelta(minutes=2))
+    rulebook.publish_formula(points_per_unit=Decimal(3), categories={}, actor="tests", now=shop.now + timedelta(minutes=2))
     shop.wait(minutes=3)
     assert claim(shop).settlement.earned == 100

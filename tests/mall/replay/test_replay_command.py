@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.activity.models import Purchase
-from points.earning import selectors as earning
+from points.rulebook import selectors as rulebook
 from points.ledger import selectors as books
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +85,7 @@ def test_a_file_without_the_header_is_refused(tmp_path, content):
 def test_a_file_that_is_not_there_is_refused_and_changes_nothing():
     with pytest.raises(CommandError, match="No such file"):
         replay(Path("/nowhere/a.csv"))
-    assert earning.current() is None
+    assert rulebook.in_force(at=NOW) is None
 
 
 def test_a_file_of_bad_rows_alone_is_refused(rows, written):
