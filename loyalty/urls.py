@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from . import probes
 
 # The storefront's contract. Each app adds its own paths.
-api = [path("", include("accounts.urls")), path("", include("points.urls")), path("", include("mall.urls"))]
+api = [path("", include(f"{app}.urls")) for app in ("accounts", "tiers", "points", "mall")]
 
 urlpatterns = [
     path("api/v1/", include(api)),

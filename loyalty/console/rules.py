@@ -14,7 +14,15 @@ STEER_MEMBERS = ("accounts.change_member", "points.change_account")
 # Role → permissions, as patterns. `points.change_account` is freezing, `accounts.change_member` ending tokens: those pages edit nothing.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "viewer": VIEW,
-    "service": (*VIEW, *STEER_MEMBERS, "points.add_adjustment", "points.grant_card", "points.withdraw_card", "accounts.change_unmatchedrefund"),
+    "service": (
+        *VIEW,
+        *STEER_MEMBERS,
+        "points.add_adjustment",
+        "points.grant_card",
+        "points.withdraw_card",
+        "accounts.change_unmatchedrefund",
+        "tiers.add_standing",
+    ),
     "marketer": (
         *VIEW,
         "points.add_ruleversion",
@@ -26,6 +34,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "accounts.change_factkind",
         "accounts.add_segment",
         "accounts.change_segment",
+        "tiers.*_tier",
+        "tiers.add_standing",
     ),
     "risk": (*VIEW, *STEER_MEMBERS, "accounts.change_referral", "riskcontrol.*"),
     "finance": (*VIEW, "points.export_entry", "points.add_adjustment", "points.decide_adjustment", "loyalty.view_auditentry"),
@@ -86,6 +96,9 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "mall.settlement": ("mall", "receipt"),
     "mall.refundsettlement": ("mall", "currency_exchange"),
     "mall.checkouthold": ("mall", "shopping_cart"),
+    "tiers.standing": ("tiers", "military_tech"),
+    "tiers.standingchange": ("tiers", "history"),
+    "tiers.tier": ("tiers", "stairs"),
     "riskcontrol.blocklistentry": ("risk", "block"),
     "loyalty.programme": ("programme", "settings"),
     "points.terms": ("programme", "event_busy"),

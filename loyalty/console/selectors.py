@@ -28,6 +28,7 @@ from mall.checkout import selectors as checkout
 from points.adjustments import selectors as adjustments
 from points.ledger import selectors as books
 from points.ledger.models import Account, Entry, Hold, Lot, Source
+from tiers.standing import selectors as standings
 
 from . import rules
 
@@ -134,12 +135,15 @@ def has_second_factor(user: Any) -> bool:
     return user_has_device(user)
 
 
-LAST_ENTRIES, LAST_PURCHASES, OPEN_LOTS = 20, 10, 20
+LAST_ENTRIES, LAST_PURCHASES, OPEN_LOTS, LAST_TIER_CHANGES = 20, 10, 20, 5
 
 
 def member_page(member: Member, *, user: Any, now: datetime) -> dict[str, Any]:
     """All sections of a member's page that this operator may see, each bounded."""
     page: dict[str, Any] = {"unit": programme.programme().points_unit}
+    if user.has_perm("tiers.view_standing"):
+        page["standing"] = standings.standing(member_id=member.id, now=now)
+        page["tier_changes"] = list(standings.changes(member_id=member.id)[:LAST_TIER_CHANGES])
     if user.has_perm("points.view_account"):
         expiring = books.expiring(member_id=member.id, now=now)
         zone = programme.zone(now=now)
