@@ -1,6 +1,21 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
+from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .terms.admin import TermsAdmin
 
-__all__ = ["AccountAdmin", "AdjustmentAdmin", "AdjustmentLimitAdmin", "CardAdmin", "CardKindAdmin", "EntryAdmin", "HoldAdmin", "LotAdmin", "TermsAdmin"]
+__all__ = [
+    "AccountAdmin",
+    "AdjustmentAdmin",
+    "AdjustmentLimitAdmin",
+    "BadgeAdmin",
+    "CardAdmin",
+    "CardKindAdmin",
+    "EntryAdmin",
+    "HoldAdmin",
+    "LotAdmin",
+    "MemberBadgeAdmin",
+    "MissionAdmin",
+    "MissionCompletionAdmin",
+    "TermsAdmin",
+]

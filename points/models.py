@@ -3,6 +3,7 @@ from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
 from .earning.models import Decision, Grant, MemberUse
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
+from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
 from .terms.models import Terms
 from .totals.models import DayTotals
@@ -13,6 +14,7 @@ __all__ = [
     "AdjustmentDay",
     "AdjustmentLimit",
     "Allocation",
+    "Badge",
     "Budget",
     "BudgetAlarm",
     "Card",
@@ -26,7 +28,12 @@ __all__ = [
     "Grant",
     "Hold",
     "Lot",
+    "MemberBadge",
     "MemberUse",
+    "Mission",
+    "MissionCompletion",
+    "MissionEffect",
+    "MissionStep",
     "Rule",
     "RuleVersion",
     "RulebookGeneration",
