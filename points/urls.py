@@ -1,14 +1,23 @@
+from django.urls import path
+
 from accounts.members.api import member_paths
 
 from .cards.api import CardsView
-from .earning.api import MemberProfile
+from .earning.api import ClaimOfferView, EventsView, MemberProfile, OffersView
 from .ledger.api import AccountView, EntriesView, LotsView, SpendView
+from .missions.api import BadgesView, ClaimView, MissionsView
 
 urlpatterns = [
+    path("events", EventsView.as_view()),
+    *member_paths("offers", OffersView),
+    *member_paths("offers/<uuid:offer>/claim", ClaimOfferView),
     *member_paths("", MemberProfile),
     *member_paths("account", AccountView),
     *member_paths("entries", EntriesView),
     *member_paths("lots", LotsView),
     *member_paths("spends", SpendView),
     *member_paths("cards", CardsView),
+    *member_paths("missions", MissionsView),
+    *member_paths("missions/<slug:mission>/claim", ClaimView),
+    *member_paths("badges", BadgesView),
 ]

@@ -11,6 +11,7 @@ class Scope(models.TextChoices):
     MEMBERS_READ = "members:read", _("members:read – read members' profiles")
     MEMBERS_WRITE = "members:write", _("members:write – register members and change their profiles")
     TOKENS_ISSUE = "tokens:issue", _("tokens:issue – get tokens with which members' apps call for themselves")
+    EVENTS_WRITE = "events:write", _("events:write – report what members did, which earns, and claim for them")
     POINTS_READ = "points:read", _("points:read – balances, entries, lots and quotes")
     POINTS_SPEND = "points:spend", _("points:spend – hold and spend members' points")
     PURCHASES_READ = "purchases:read", _("purchases:read – read purchases and refunds")

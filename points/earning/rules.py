@@ -691,7 +691,9 @@ def given_from_json(kept: Mapping[str, Any], *, fact: Fact, member_key: str, rol
         frozenset(kept.get("cards", ())),
     )
     last = {category: date.fromisoformat(day) for category, day in kept.get("last_by", {}).items()}
-    rooms = [Room(key, points, times, frozenset(covers) if covers is not None else None, at_end) for key, points, times, covers, at_end in kept.get("rooms", ())]
+    rooms = [
+        Room(key, points, times, frozenset(covers) if covers is not None else None, at_end) for key, points, times, covers, at_end in kept.get("rooms", ())
+    ]
     history = History(kept.get("purchases", 0), _day(kept.get("last")), last)
     return Given(fact, roll, member, history, frozenset(kept.get("festivals", ())), rooms, kept["cost"])
 

@@ -205,6 +205,11 @@ def grants_of(*, member_id: UUID, decision_id: UUID) -> list[Grant]:
     return list(Grant.objects.select_related("rule_version__rule", "entry").filter(member_id=member_id, decision_id=decision_id).order_by("id"))
 
 
+def status_at(grant: Grant, *, now: datetime) -> str:
+    """An offer past its time has lapsed, closed or not."""
+    return Grant.Status.LAPSED if grant.status == Grant.Status.OFFERED and grant.claim_until and grant.claim_until <= now else grant.status
+
+
 def offers(*, member_id: UUID) -> QuerySet[Grant]:
     """What the member was offered to claim, the newest first."""
     return Grant.objects.select_related("decision", "rule_version__rule").filter(member_id=member_id, claim_until__isnull=False)

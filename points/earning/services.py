@@ -11,6 +11,8 @@ from accounts.activity import rules as activity
 from accounts.activity import selectors as facts
 from accounts.activity import services as recording
 from accounts.activity.models import Behaviour
+from accounts.members import services as members
+from accounts.members.models import Member
 from loyalty.lib.localtime import end_of_day, local_date
 from loyalty.lib.refusals import BusinessError
 from loyalty.outbox import services as outbox
@@ -31,6 +33,7 @@ from .models import Decision, Grant
 from .selectors import Situation
 
 Status = Grant.Status
+REGISTERED = "registered"
 
 
 class ClaimOver(BusinessError):
@@ -97,6 +100,42 @@ def take(
         return Taken(behaviour, given, decided.id if decided else None, True, offered)
     granted = _award(member_id=member_id, fact=fact, occurred_at=occurred_at, policy=None, actor=actor, now=now)
     return Taken(behaviour, granted.points, granted.decision.id, False, granted.offered)
+
+
+@transaction.atomic(savepoint=False)
+def register(*, external_id: str, occurred_at: datetime, event_id: str = REGISTERED, actor: str, now: datetime, **profile: Any) -> tuple[Member, Taken | None]:
+    """Write what is given of a member's profile; with the first time they are registered, and that fact comes in.
+
+    Refuses what `members.register` refuses.
+    """
+    member = members.ensure(external_id=external_id, now=now)
+    ledger.lock(member_id=member.id)
+    member, first = members.register(external_id=external_id, now=now, **profile)
+    if not first:
+        return member, None
+    taken = take(member_id=member.id, kind=REGISTERED, external_id=event_id, data={}, occurred_at=occurred_at, ours=False, actor=actor, now=now)
+    return member, taken
+
+
+@transaction.atomic(savepoint=False)
+def hear(*, member_ref: str, kind: str, external_id: str, data: Mapping[str, Any], occurred_at: datetime, actor: str, now: datetime) -> Taken:
+    """The storefront tells what a member did. A member not heard of before is made, bare; `registered` registers them.
+
+    Refuses: FactFromTheFuture, FactTooOld, MemberClosed, and what `take` refuses.
+    """
+    facts.refuse_untimely(occurred_at, now=now)
+    if kind == REGISTERED:
+        facts.checked(kind=facts.fact_kind(kind), data=data)
+        member, taken = register(external_id=member_ref, occurred_at=occurred_at, event_id=external_id, actor=actor, now=now)
+        if taken is not None:
+            return taken
+    else:
+        member = members.ensure(external_id=member_ref, now=now)
+        if member.status != Member.Status.ACTIVE:
+            raise members.MemberClosed
+    if kind == REGISTERED and facts.behaviour(member_id=member.id, kind=kind, external_id=external_id) is None:
+        raise recording.FactRepeated(since=member.registered_at.isoformat() if member.registered_at else "")
+    return take(member_id=member.id, kind=kind, external_id=external_id, data=data, occurred_at=occurred_at, ours=False, actor=actor, now=now)
 
 
 @transaction.atomic(savepoint=False)
@@ -191,7 +230,15 @@ def _shared(seen: Situation, charges: Sequence[rules.Charge]) -> list[budget_rul
 
 
 def _decided(
-    member_id: UUID, seen: Situation, decision: rules.Decision, *, points: int, charged: Sequence[rules.Charge], occurred_at: datetime, screened: str = "", now: datetime
+    member_id: UUID,
+    seen: Situation,
+    decision: rules.Decision,
+    *,
+    points: int,
+    charged: Sequence[rules.Charge],
+    occurred_at: datetime,
+    screened: str = "",
+    now: datetime,
 ) -> Decision:
     counters = {**seen.counters, **{key: rules.Counter(key, charge.starts, True) for key, charge in seen.shared.items()}}
     return Decision(
@@ -285,9 +332,7 @@ def _earn(
 
 
 @transaction.atomic(savepoint=False)
-def decide_again(
-    *, member_id: UUID, fact: rules.Fact, void: bool = False, about: str, key: str, occurred_at: datetime, actor: str, now: datetime
-) -> TakenBack:
+def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> TakenBack:
     """Decide a fact again, on what is left of it, by the versions and within the room of then; `void`: nothing of it is left.
 
     What it gives less is taken back; limits, budgets and cards get back what it charged less. The caller holds the member's lock.

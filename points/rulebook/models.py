@@ -186,7 +186,9 @@ class EarningSettings(Configuration):
         default=SecondPerson.NEVER,
         help_text=_("Who made or submitted a version may then not publish it."),
     )
-    gate_percent = models.PositiveIntegerField(_("gate: more cost than before, in %"), default=10, help_text=_("Only for the choice that asks for a simulation."))
+    gate_percent = models.PositiveIntegerField(
+        _("gate: more cost than before, in %"), default=10, help_text=_("Only for the choice that asks for a simulation.")
+    )
     points_per_unit = models.PositiveIntegerField(
         _("points that cost one unit of money"),
         default=100,

@@ -231,5 +231,3 @@ class Problem:
     @classmethod
     def at(cls, place: str, code: str, **figures: Any) -> Self:
         return cls(place, code, figures)
-
-

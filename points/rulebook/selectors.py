@@ -70,9 +70,7 @@ def _read() -> Rulebook:
     rows = RuleVersion.objects.filter(status__in=RuleVersion.FINAL).select_related("rule").order_by("rule__code", "number")
     for version in rows:
         versions.setdefault(version.rule.fact, []).append(InForce(version, version.said))
-    limits = [
-        rules.SharedLimit(one.code, tuple(one.over), one.per, one.points, one.times) for one in SharedLimit.objects.filter(active=True).order_by("code")
-    ]
+    limits = [rules.SharedLimit(one.code, tuple(one.over), one.per, one.points, one.times) for one in SharedLimit.objects.filter(active=True).order_by("code")]
     days: dict[date, set[str]] = {}
     for code, first, last in FestivalDays.objects.values_list("festival__code", "first", "last"):
         for ordinal in range(first.toordinal(), last.toordinal() + 1):

@@ -49,9 +49,7 @@ class BeginsTooEarly(BusinessError):
 @transaction.atomic(savepoint=False)
 def make(*, code: str, fact: str, name_zh: str, name_en: str, definition: rules.Definition, note: str = "", actor: str, now: datetime) -> RuleVersion:
     """A new rule with its first version, a draft. Refuses: RuleTaken."""
-    rule, made = Rule.objects.get_or_create(
-        code=code, defaults={"fact": fact, "name_zh": name_zh, "name_en": name_en, "created_at": now, "created_by": actor}
-    )
+    rule, made = Rule.objects.get_or_create(code=code, defaults={"fact": fact, "name_zh": name_zh, "name_en": name_en, "created_at": now, "created_by": actor})
     if not made:
         raise RuleTaken(rule=code)
     return _draft(rule, definition, note=note, actor=actor, now=now)
@@ -219,7 +217,9 @@ def changed_what_is_in_force() -> None:
 
 def _changed() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO points_rulebookgeneration (id, number) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = points_rulebookgeneration.number + 1")
+        cursor.execute(
+            "INSERT INTO points_rulebookgeneration (id, number) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET number = points_rulebookgeneration.number + 1"
+        )
     forget(RulebookGeneration)
 
 
