@@ -48,6 +48,14 @@ class ReadOnlyAdmin(ModelAdmin):
 class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
 
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except BusinessError as refusal:
+            # What the form allowed the verb did not: somebody else was quicker in between.
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(request.get_full_path())
+
     def history_form_view(self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None) -> HttpResponse:
         if request.method != "GET":
             raise PermissionDenied

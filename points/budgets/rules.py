@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 ALARMS = (50, 80, 100)
+# Before the id of a budget: the counter that it is kept in.
+COUNTER = "budget/"
 # Where a period without end begins.
 BEGINNING = date(1970, 1, 1)
 ENDLESS = ("total", "life")
@@ -43,7 +45,7 @@ class Charge:
 
 def counter_of(budget_id: int) -> str:
     """The counter that a budget is kept in."""
-    return f"budget/{budget_id}"
+    return f"{COUNTER}{budget_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ ADDED_BY = {
     "points.adjustment": {"service", "finance", "administrator"},
     "points.ruleversion": {"marketer", "administrator"},
     "mall.burnpolicy": {"marketer", "administrator"},
+    "points.budget": {"finance", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
     "tiers.standing": {"service", "marketer", "administrator"},
     "tiers.tier": {"marketer", "administrator"},
