@@ -1,10 +1,8 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .budgets.admin import BudgetAdmin
-from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
-from .proofs.admin import ProofAdmin, ProofTaskAdmin
 from .terms.admin import TermsAdmin
 
 __all__ = [
@@ -13,9 +11,6 @@ __all__ = [
     "AdjustmentLimitAdmin",
     "BadgeAdmin",
     "BudgetAdmin",
-    "BoardAdmin",
-    "BoardPeriodAdmin",
-    "BoardResultAdmin",
     "CardAdmin",
     "CardKindAdmin",
     "EntryAdmin",
@@ -24,7 +19,5 @@ __all__ = [
     "MemberBadgeAdmin",
     "MissionAdmin",
     "MissionCompletionAdmin",
-    "ProofAdmin",
-    "ProofTaskAdmin",
     "TermsAdmin",
 ]
