@@ -40,7 +40,9 @@ class FactKind(models.Model):
     description = models.CharField(
         _("description"), max_length=300, blank=True, help_text=_("When the storefront tells it, for whoever writes a rule about it.")
     )
-    once = models.CharField(_("counts"), max_length=12, choices=Once, default=Once.EACH, help_text=_("How often the same member can do it. More is refused."))
+    once = models.CharField(
+        _("how often it counts"), max_length=12, choices=Once, default=Once.EACH, help_text=_("How often the same member can do it. More is refused.")
+    )
     subject = models.JSONField(_("subject"), default=list, blank=True, help_text=_("The fields that say what it was about: together they are the subject."))
     fields = models.JSONField(_("fields"), default=list, blank=True)
     ours = models.BooleanField(_("told by the programme itself"), default=False, editable=False)
@@ -65,6 +67,11 @@ class FactKind(models.Model):
     def explained(self) -> str:
         """Its description, in the language of whoever reads where it is built in."""
         return gettext(self.description) if self.description else ""
+
+    @property
+    def needed(self) -> bool:
+        """Whether the programme itself would be broken without it."""
+        return self.ours or self.code == "registered"
 
     @cached_property
     def shape(self) -> tuple[rules.Field, ...]:

@@ -322,6 +322,14 @@ def faults_of_kind(*, once: str, subject: Sequence[str], fields: Sequence[Field]
     return faults
 
 
+def faults_of_change(*, old: Sequence[Field], new: Sequence[Field], once_changed: bool) -> list[tuple[str, Fault]]:
+    """What may not change of a kind of which facts were told: (the field's name, or "" for the kind itself, the fault)."""
+    there = {field.name: field for field in new}
+    faults = [("", Fault("field_gone", {"name": field.name})) for field in old if field.name not in there]
+    faults += [(field.name, Fault("field_retyped")) for field in old if field.name in there and there[field.name].type != field.type]
+    return [*faults, ("", Fault("once_fixed"))] if once_changed else faults
+
+
 def _faults_of_field(field: Field) -> list[Fault]:
     numbers: Collection[int] = [one for one in (field.minimum, field.maximum) if one is not None]
     wrong = {

@@ -58,6 +58,34 @@ DATA_SENTENCES = {
     "unknown": _("This field is not known."),
 }
 
+KIND_SENTENCES = {
+    "bounds_crossed": _("The least is above the most."),
+    "bounds_not_number": _("Only a whole number has a least and a most."),
+    "bounds_too_far": _("A bound has at most twelve digits."),
+    "choice_invalid": _("A choice is empty, too long, or stands here twice."),
+    "choices_not_text": _("Only a text has choices."),
+    "field_gone": _("Messages have told “%(name)s” already, so the field stays. It need not be required."),
+    "field_retyped": _("Messages have told it already, so its type stays."),
+    "no_name": _("Small letters, digits and underscores, a letter first, 40 at most: page_views."),
+    "no_type": _("There is no such type."),
+    "once_fixed": _("Messages of this kind have come already, so how often it counts, and its subject, stay."),
+    "reserved": _("The language of the rules keeps this word for itself. Choose another."),
+    "subject_missing": _("Mark which fields are the subject."),
+    "subject_not_required": _("“%(name)s” is part of the subject, so it must be required."),
+    "subject_unused": _("Fields are marked as the subject only where it counts by subject."),
+    "twice": _("This name stands in the table twice."),
+}
+
+
+def faults_of_kind(kind: FactKind, *, before: FactKind | None) -> list[tuple[str, str]]:
+    """Why a kind cannot be like this, `before` being how it stands: (the field's name, or "" for the kind itself, a sentence)."""
+    shape = tuple(rules.field_from_json(one) for one in kind.fields)
+    faults = rules.faults_of_kind(once=kind.once, subject=kind.subject, fields=shape)
+    if before is not None and Behaviour.objects.filter(kind_id=kind.code).exists():
+        once_changed = (before.once, set(before.subject)) != (kind.once, set(kind.subject))
+        faults += rules.faults_of_change(old=before.shape, new=shape, once_changed=once_changed)
+    return [(name, str(KIND_SENTENCES[fault.code]) % fault.figures) for name, fault in faults]
+
 
 def refuse_untimely(occurred_at: datetime, *, now: datetime) -> None:
     """Refuse a fact later than now + 5 minutes, or older than the programme's window."""

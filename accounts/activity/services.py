@@ -9,13 +9,15 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.audit import services as audit
+from loyalty.lib.configuration import forget
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date as day_of
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
 from . import rules, selectors
-from .models import Behaviour, GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
+from .models import Behaviour, FactKind, GuestPurchase, Purchase, PurchaseNumber, Refund, UnmatchedRefund
 from .selectors import FactKindOurs, FactKindUnknown
 
 Status = UnmatchedRefund.Status
@@ -35,6 +37,20 @@ class AlreadyClaimed(BusinessError):
 
 class RefundDecided(BusinessError):
     code, status, title = "refund_decided", 409, _("This refund was applied or closed before.")
+
+
+class FactKindInvalid(BusinessError):
+    """`faults`: pairs of a field's name ("" for the kind itself) and a sentence."""
+
+    code, status, title = "fact_kind_invalid", 422, _("This kind of fact cannot work.")
+
+
+class FactKindFixed(BusinessError):
+    code, status, title = "fact_kind_fixed", 409, _("Of a built-in kind only the names change, and whether it is accepted where the programme can do without.")
+
+
+class FactKindTaken(BusinessError):
+    code, status, title = "fact_kind_taken", 409, _("There is a kind of this code already.")
 
 
 class FactConflict(BusinessError):
@@ -123,6 +139,32 @@ def record_purchase(*, member_id: UUID, facts: rules.Purchase, digest: str, now:
             raise PurchaseConflict(purchase=facts.id)
         claim_guest_purchase(external_id=facts.id, member_id=member_id, now=now)
     return recorded
+
+
+@transaction.atomic(savepoint=False)
+def keep_kind(*, kind: FactKind, actor: str, now: datetime) -> FactKind:
+    """Write a kind as it stands in hand: a new one, or a change of one that is there.
+
+    Once facts of a kind were told, its fields and how often it counts stay; fields may be added. Refuses: FactKindTaken, FactKindFixed,
+    FactKindInvalid.
+    """
+    before = FactKind.objects.select_for_update().filter(code=kind.code).first()
+    if before is not None and kind._state.adding:
+        raise FactKindTaken(kind=kind.code)
+    changed = [name for name in _EDITED if before is None or getattr(before, name) != getattr(kind, name)]
+    if before is not None and before.built_in and not {"name_zh", "name_en", *(() if before.needed else ("active",))}.issuperset(changed):
+        raise FactKindFixed(kind=kind.code)
+    if faults := selectors.faults_of_kind(kind, before=before):
+        raise FactKindInvalid(
+            " ".join([str(FactKindInvalid.title), *(f"{name}: {sentence}" if name else sentence for name, sentence in faults)]), faults=faults
+        )
+    kind.save()
+    forget(FactKind)
+    audit.record(actor=actor, verb="fact_kind.kept", subject=f"fact_kind/{kind.code}", figures={name: getattr(kind, name) for name in changed}, now=now)
+    return kind
+
+
+_EDITED = ("name_zh", "name_en", "description", "once", "subject", "fields", "active")
 
 
 class RecordedBehaviour(NamedTuple):

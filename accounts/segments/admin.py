@@ -38,7 +38,7 @@ class IdsForm(ReasonForm):
         label=_("or a CSV file"),
         required=False,
         widget=UnfoldAdminFileFieldWidget,
-        help_text=_("The ids stand in its first column; other columns are ignored."),
+        help_text=_("Its first column holds the ids; other columns are ignored."),
     )
     field_order = ["ids", "file", "reason"]
 

@@ -37,6 +37,7 @@ ADDED_BY = {
     "tiers.tier": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
     "accounts.referralterms": {"marketer", "administrator"},
+    "accounts.factkind": {"marketer", "administrator"},
     "accounts.segment": {"marketer", "administrator"},
     "points.adjustmentlimit": ONLY_ADMINISTRATORS,
     "points.terms": ONLY_ADMINISTRATORS,
