@@ -1,6 +1,11 @@
+from collections.abc import Callable
+from datetime import datetime
+
+from accounts.activity import selectors as activity
 from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
 from points.cards import services as cards
+from points.earning import services as earning
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 
@@ -31,6 +36,40 @@ def keep_cards(event: Event) -> None:
         cards.grant(member_id=event.member_id, **about, actor="rule", now=event.now)
     else:
         cards.withdraw_won(member_id=event.member_id, **about, now=event.now)
+
+
+def _while_it_counts(topic: str, kind: str) -> Callable[[Event], bool]:
+    """Of `topic` only while facts of that kind are in use. What was given is taken back also after they were switched off."""
+    return lambda event: event.topic != topic or activity.fact_kind(kind).active
+
+
+@subscribe("accounts.referral_completed", wants=_while_it_counts("accounts.referral_completed", "referral_completed"))
+@subscribe("accounts.referral_reduced")
+@subscribe("accounts.referral_revoked")
+def reward_inviter(event: Event) -> None:
+    """A friend's first order is a fact of the inviter's. One subscriber for all three, so that no refund overtakes its order."""
+    told = event.payload
+    about = {"member_id": event.member_id, "kind": "referral_completed", "external_id": told["purchase"], "actor": "referrals", "now": event.now}
+    if event.topic == "accounts.referral_revoked":
+        earning.withdraw(**about)
+        return
+    data = {name: told[name] for name in ("friend", "purchase", "amount_cents")}
+    if event.topic == "accounts.referral_completed":
+        earning.take(**about, data=data, occurred_at=datetime.fromisoformat(told["occurred_at"]))
+    else:
+        earning.amend(**about, data=data)
+
+
+@subscribe("accounts.invitation_confirmed", wants=_while_it_counts("accounts.invitation_confirmed", "referred"))
+@subscribe("accounts.invitation_withdrawn")
+def reward_friend(event: Event) -> None:
+    """The same order is why the friend has come by invitation."""
+    told = event.payload
+    about = {"member_id": event.member_id, "kind": "referred", "external_id": told["purchase"], "actor": "referrals", "now": event.now}
+    if event.topic == "accounts.invitation_confirmed":
+        earning.take(**about, data={"by": told["by"]}, occurred_at=datetime.fromisoformat(told["occurred_at"]))
+    else:
+        earning.withdraw(**about)
 
 
 def _key(event: Event, act: str) -> str:
