@@ -355,7 +355,7 @@ class Question:
 
     Where `field` is given, only those that say `value` in it (`compare` is "is"), or a number at least as large ("at_least"). Of a purchase
     there is `amount_cents`: what was paid and not given back. Where `distinct` names a field, each of its values counts once. `fact`: only
-    that one, by its id.
+    that one, by its id. `besides`: behaviours whose id begins so do not count.
     """
 
     kind: str
@@ -367,6 +367,7 @@ class Question:
     value: str = ""
     distinct: str = ""
     fact: str = ""
+    besides: str = ""
 
 
 class Tally(NamedTuple):

@@ -266,8 +266,8 @@ def counts() -> dict[str, int]:
 
 _ASKED = """
 unnest(%(n)s::int[], %(kind)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[], %(nth)s::int[],
-       %(field)s::text[], %(compare)s::text[], %(value)s::text[], %(distinct)s::text[], %(fact)s::text[])
-    AS q (n, kind, since, until, nth, field, compare, value, distinct_by, fact)"""
+       %(field)s::text[], %(compare)s::text[], %(value)s::text[], %(distinct)s::text[], %(fact)s::text[], %(besides)s::text[])
+    AS q (n, kind, since, until, nth, field, compare, value, distinct_by, fact, besides)"""
 
 _TALLY = """
 SELECT q.n, t.* FROM {asked} CROSS JOIN LATERAL (
@@ -280,6 +280,7 @@ SELECT DISTINCT ON (s.subject) b.external_id, b.occurred_at, b.id FROM accounts_
  CROSS JOIN LATERAL (SELECT coalesce(b.amended, b.data) AS said) d
  CROSS JOIN LATERAL (SELECT CASE WHEN q.distinct_by = '' THEN b.id::text ELSE d.said ->> q.distinct_by END AS subject, d.said -> q.field AS told) s
  WHERE b.member_id = %(member)s AND b.kind_id = q.kind AND b.withdrawn_at IS NULL AND s.subject IS NOT NULL AND q.fact IN ('', b.external_id)
+   AND (q.besides = '' OR NOT starts_with(b.external_id, q.besides))
    AND b.occurred_at >= coalesce(q.since, '-infinity') AND b.occurred_at < coalesce(q.until, 'infinity')
    AND CASE WHEN q.field = '' THEN true
             WHEN jsonb_typeof(s.told) = 'number' AND q.value ~ '^-?[0-9]+$'

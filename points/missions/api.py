@@ -134,7 +134,7 @@ _COMPLETION = {
 
 
 class ClaimView(MemberView):
-    scopes = {"POST": "points:earn"}
+    scopes = {"POST": "events:write"}
     members_may = {"POST"}
 
     @extend_schema(

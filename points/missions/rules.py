@@ -81,8 +81,9 @@ class Step:
     label_zh: str = ""
     label_en: str = ""
 
-    def question(self, period: Period) -> Question:
-        return Question(self.fact, period.since, period.until, self.needed, self.field, self.compare, self.value, self.distinct)
+    def question(self, period: Period, *, besides: str = "") -> Question:
+        """What to count. Facts whose id begins with `besides` are left out."""
+        return Question(self.fact, period.since, period.until, self.needed, self.field, self.compare, self.value, self.distinct, besides=besides)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as activity
-from accounts.activity.rules import Tally
+from accounts.activity.rules import Question, Tally
 from accounts.members.models import Member
 from accounts.segments import selectors as segments
 from loyalty.lib.configuration import held
@@ -147,6 +147,11 @@ def visible(*, member_id: UUID, now: datetime) -> QuerySet[Mission]:
     return Mission.objects.filter((on & mine) | Q(id__in=waiting.values("mission_id"))).prefetch_related("steps", "effects")
 
 
+def questions_of(mission: Mission, period: rules.Period) -> list[Question]:
+    """What to count for each step. Where completed missions count, the mission itself does not."""
+    return [step.question(period, besides=f"{mission.code}/" if step.fact == COMPLETED else "") for step in plain_steps(mission)]
+
+
 class Progress(NamedTuple):
     """How far a member is with a mission in one period. `completion` where it was completed, and still is; then `steps` are full."""
 
@@ -183,7 +188,7 @@ def progress(missions: Sequence[Mission], *, member: Member, at: datetime) -> li
     completed = {(one.mission_id, one.period): one for one in kept.exclude(status=Status.WITHDRAWN)} if rows else {}
     steps = {mission.id: plain_steps(mission) for mission, _period in rows}
     open_rows = [(mission, period) for mission, period in rows if (mission.id, period.name) not in completed]
-    questions = [step.question(period) for mission, period in open_rows for step in steps[mission.id]]
+    questions = [asked for mission, period in open_rows for asked in questions_of(mission, period)]
     answers = iter(activity.tallies(member_id=member.id, questions=questions))
     found = []
     for mission, period in rows:

@@ -247,9 +247,11 @@ def claim(*, member_id: UUID, code: str, period: str = "", actor: str, now: date
         return newest
     if newest:
         raise MissionLapsed(claim_until=newest.claim_until.isoformat())
-    if not selectors.for_member([mission], member_id=member_id):
+    member = members.active_by_id(member_id)
+    offered = selectors.progress(selectors.for_member([mission], member_id=member_id), member=member, at=now) if member else []
+    if not offered:
         raise MissionUnknown
-    raise MissionNotCompleted
+    raise MissionNotCompleted(percent=rules.percent(offered[0].steps))
 
 
 def _give(completion: MissionCompletion, *, actor: str, now: datetime) -> None:
@@ -277,7 +279,7 @@ def _withdraw_unfounded(member_id: UUID, by: rules.Completer, now: datetime) -> 
     for completion in mine.select_related("mission").prefetch_related("mission__steps", "mission__effects"):
         steps = selectors.plain_steps(completion.mission)
         period = rules.Period(completion.period, completion.counts_since, completion.counts_until)
-        asked = [step.question(period) for step in steps]
+        asked = selectors.questions_of(completion.mission, period)
         alone = [replace(question, fact=by.fact) for question in asked if question.kind == by.kind]
         answers = activity.tallies(member_id=member_id, questions=[*asked, *alone])
         tallies = answers[: len(asked)]

@@ -127,6 +127,12 @@ def test_one_fact_can_be_asked_about_alone(did, bought, tally):
     assert [tally("purchase", fact=fact).found for fact in ("P-1", "P-2")] == [1, 0]
 
 
+def test_facts_whose_id_begins_so_can_be_left_out(did, tally):
+    for external_id in ("own/1", "own/2", "owner/1", "my own/1"):
+        did("proof_uploaded", external_id, task="t", url="u")
+    assert tally("proof_uploaded", besides="own/").found == 2
+
+
 def test_a_hundred_questions_are_two_statements_and_answered_in_their_order(did, bought, member):
     did("proof_uploaded", "e-1", task="t", url="u")
     bought("P-1", 100)
