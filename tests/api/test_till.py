@@ -41,7 +41,8 @@ def test_an_order_from_quote_to_refund(api, world, order, at):
     assert [one["text"] for one in body["explanation"]] == [
         "500 held points were spent.",
         "Points are earned on CN¥95.00, what is paid in money for goods.",
-        "95 points earned, by version 1 of the earning rule.",
+        "95 points by the rule “Points for purchases”.",
+        "95 points earned.",
     ]
     refunded = api.post("purchases/1001/refunds", {"id": "R-1", "occurred_at": at, "amount_cents": 4_750})
     assert refunded.status_code == 201
@@ -230,7 +231,7 @@ def test_a_quote_for_anyone_needs_no_member(api, world, order):
 def test_the_programme_is_for_anyone(anonymous, world):
     shown = anonymous.get("/api/v1/programme").json()
     assert (shown["name"], shown["currency"], shown["worth"], shown["expiry"]) == ("points", "CNY", {"points": 100, "cents": 100}, "months:12")
-    assert shown["earn"] == [{"fact": "purchase", "points_per_unit": "1.0000", "categories": {}}]
+    assert shown["earn"] == [{"rule": "purchase", "name": "Points for purchases", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}}]
 
 
 def test_the_programme_of_a_new_installation_is_shown_too(anonymous, db):

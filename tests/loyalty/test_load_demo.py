@@ -18,8 +18,9 @@ from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from points.adjustments import selectors as adjustments
 from points.adjustments import services as deciding
-from points.rulebook import selectors as rulebook
 from points.ledger.models import Entry
+from points.rulebook import selectors as rulebook
+from points.rulebook.rules import ONE, Effect
 from points.terms.models import Terms
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +85,7 @@ def test_the_key_opens_everything(load, place):
 def test_the_programme_is_set_and_its_purchases_end_this_week(load, now):
     load()
     assert (Programme.current().zone, Programme.current().currency, str(Terms.current().policy)) == ("America/New_York", "USD", "months:12")
-    assert (rulebook.in_force(at=NOW).points_per_unit, till.burn_policy().points_per_unit) == (1, 100)
+    assert (rulebook.in_force(at=now).said.effect, till.burn_policy().points_per_unit) == (Effect("per_unit", rate=ONE), 100)
     last = Purchase.objects.exclude(external_id__startswith="SAMPLE").order_by("-occurred_at").first()
     assert 0 <= (now - last.occurred_at).total_seconds() + 60 < 8 * 86400
 

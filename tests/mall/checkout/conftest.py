@@ -10,9 +10,9 @@ import pytest
 from accounts.activity.rules import Line, Purchase, Refund, RefundLine
 from loyalty.programme.models import Programme
 from mall.checkout import selectors, services
-from points.rulebook import services as rulebook
 from points.ledger import selectors as books
 from points.ledger import services as ledger
+from points.rulebook import services as rulebook
 from points.terms.models import Terms
 
 

@@ -95,13 +95,14 @@ def test_a_retry_asks_first_then_says_why_not_or_applies(operator, story, shop, 
     assert "This field is required." in text(operator.post(page, {"reason": ""}))
     too_much = f"{KEPT}{id_of('too-much')}/retry/"
     assert "More money than was paid cannot be given back." in text(operator.post(too_much, {"reason": "once more"}))
-    assert not AuditEntry.objects.exists()
+    assert not AuditEntry.objects.filter(verb__startswith="refund.").exists()
 
 
 def test_a_link_and_a_close_are_on_record_with_their_reasons(operator, story):
     assert operator.post(f"{KEPT}{id_of('nameless')}/link/", {"purchase": "1001", "reason": "receipt seen"}).status_code == 302
     assert operator.post(f"{KEPT}{id_of('too-much')}/close/", {"reason": "a typo of the shop's"}).status_code == 302
-    assert list(AuditEntry.objects.order_by("id").values_list("actor", "verb", "subject", "reason")) == [
+    found = AuditEntry.objects.filter(verb__startswith="refund.").order_by("id")
+    assert list(found.values_list("actor", "verb", "subject", "reason")) == [
         ("anna", "refund.linked", "refund/nameless", "receipt seen"),
         ("anna", "refund.closed", "refund/too-much", "a typo of the shop's"),
     ]

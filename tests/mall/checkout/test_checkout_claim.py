@@ -60,7 +60,7 @@ def test_a_purchase_that_is_no_guests_cannot_be_claimed(shop, member, other_memb
             claim(shop, "M-2", purchase)
 
 
-def test_a_claim_follows_the_rule_in_force_when_it_is_made(shop, member, guest, publish_rule):
+def test_a_version_decides_a_claimed_purchase_of_its_very_first_instant(shop, member, guest, publish_rule):
     publish_rule("2")
     assert claim(shop).settlement.earned == 200
 
@@ -72,7 +72,7 @@ def test_an_order_delivered_while_it_was_a_guests_earns_at_once_when_it_is_claim
     assert shop.delivered() == guest.occurred_at
     paid = claim(shop)
     assert (shop.balance(member), paid.settlement.delivered_at) == ((100, 0, 0, 0), guest.occurred_at)
-    assert [one["code"] for one in paid.settlement.explanation] == ["basis", "earned"]
+    assert [one["code"] for one in paid.settlement.explanation] == ["basis", "rule_gave", "earned_in_all"]
     assert GuestPurchase.objects.get().claimed_by == member
 
 

@@ -32,7 +32,7 @@ def test_a_purchase_earns_on_what_was_paid_in_money_for_goods(shop, member):
     paid = shop.pay(member, shop.order(10_000, 5_050, shipping=1_000, discount=250))
     assert (paid.settlement.earned, paid.settlement.basis_cents, paid.settlement.paid_cents) == (148, 14_800, 15_800)
     assert shop.balance(member) == (148, 0, 0, 0)
-    assert codes(paid) == ["basis", "earned"]
+    assert codes(paid) == ["basis", "rule_gave", "earned_in_all"]
 
 
 def test_a_held_part_is_captured_with_the_purchase_and_earns_nothing(shop, member):
@@ -42,7 +42,7 @@ def test_a_held_part_is_captured_with_the_purchase_and_earns_nothing(shop, membe
     assert (paid.settlement.spent, paid.settlement.worth_cents, paid.settlement.earned) == (2_500, 2_500, 75)
     assert shop.balance(member) == (575, 0, 0, 0)
     assert kinds(member)[-2:] == [("capture", 2_500), ("earn", 75)]
-    assert codes(paid) == ["spent", "basis", "earned"]
+    assert codes(paid) == ["spent", "basis", "rule_gave", "earned_in_all"]
 
 
 def test_an_order_can_be_paid_with_points_alone(shop, member):
@@ -53,7 +53,7 @@ def test_an_order_can_be_paid_with_points_alone(shop, member):
 
 def test_nothing_earned_leaves_an_explanation_and_no_lot(shop, member):
     paid = shop.pay(member, shop.order(99))
-    assert (paid.settlement.earned, codes(paid)) == (0, ["basis", "earned"])
+    assert (paid.settlement.earned, codes(paid)) == (0, ["basis", "earned_in_all"])
     assert not Lot.objects.exists()
 
 
@@ -88,7 +88,7 @@ def test_a_lapsed_hold_is_spent_from_what_is_available(shop, member):
     hold = shop.hold(member, 500, expires_in=timedelta(minutes=5))
     shop.wait(minutes=5)
     paid = shop.pay(member, shop.order(10_000, worth=500, hold=hold.hold_id))
-    assert codes(paid) == ["hold_lapsed", "basis", "earned"]
+    assert codes(paid) == ["hold_lapsed", "basis", "rule_gave", "earned_in_all"]
     assert shop.balance(member) == (300 + 95, 0, 0, 0)
     assert kinds(member)[1:] == [("hold", 500), ("release", 500), ("spend", 500), ("earn", 95)]
 
@@ -282,7 +282,7 @@ def test_a_purchase_told_after_its_days_of_waiting_earns_at_once(shop, member, t
     facts = shop.order()
     shop.wait(days=8)
     paid = shop.pay(member, facts)
-    assert (shop.balance(member), codes(paid)[-1]) == ((100, 0, 0, 0), "earned")
+    assert (shop.balance(member), codes(paid)[-1]) == ((100, 0, 0, 0), "earned_in_all")
 
 
 def test_a_grants_own_expiry_overrides_the_programmes(shop, member):

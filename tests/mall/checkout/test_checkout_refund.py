@@ -375,7 +375,7 @@ def test_a_retry_applies_what_has_become_possible(shop, member):
 def test_what_an_operator_decides_on_a_refund_is_on_record_with_the_reason(shop, member, paid):
     services.link_refund(unmatched_id=park(shop).id, purchase_ref="1001", actor="anna", reason="asked the shop", now=shop.now)
     services.close_refund(unmatched_id=park(shop, number="R-8").id, actor="ben", reason="a double", now=shop.now)
-    found = AuditEntry.objects.order_by("id").values_list("actor", "verb", "subject", "reason")
+    found = AuditEntry.objects.filter(verb__startswith="refund.").order_by("id").values_list("actor", "verb", "subject", "reason")
     assert list(found) == [("anna", "refund.linked", "refund/R-9", "asked the shop"), ("ben", "refund.closed", "refund/R-8", "a double")]
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.activity.models import Purchase
-from points.rulebook import selectors as rulebook
 from points.ledger import selectors as books
+from points.rulebook import selectors as rulebook
 
 pytestmark = pytest.mark.django_db
 
@@ -82,10 +82,10 @@ def test_a_file_without_the_header_is_refused(tmp_path, content):
         replay(tmp_path / "a.csv")
 
 
-def test_a_file_that_is_not_there_is_refused_and_changes_nothing():
+def test_a_file_that_is_not_there_is_refused_and_changes_nothing(now):
     with pytest.raises(CommandError, match="No such file"):
         replay(Path("/nowhere/a.csv"))
-    assert rulebook.in_force(at=NOW) is None
+    assert rulebook.in_force(at=now) is None
 
 
 def test_a_file_of_bad_rows_alone_is_refused(rows, written):
