@@ -96,7 +96,7 @@ class BudgetAdmin(HistoryAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         said = _(
-            "Each budget with what is spent in its current period. Alarms at 50, 80 and 100 % stay for the period. A budget is not deleted: switch it off."
+            "Each budget with what is spent in its current period. Alarms (50, 80, 100 %) stay for the period. A budget is not deleted: switch it off."
         )
         return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 

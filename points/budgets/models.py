@@ -50,7 +50,7 @@ class Budget(models.Model):
         max_length=6,
         choices=AtEnd,
         default=AtEnd.STOP,
-        help_text=_("What happens to a fact for which not enough is left. Whatever you choose, 50, 80 and 100 % raise an alarm."),
+        help_text=_("What happens to a fact for which not enough is left. Whatever you choose, an alarm is raised at 50, 80 and 100 %."),
     )
     starts_on = models.DateField(_("first day"), null=True, blank=True, help_text=_("Empty: from now on. Before its first day a budget limits nothing."))
     ends_on = models.DateField(_("last day"), null=True, blank=True, help_text=_("Empty: no end. After its last day a budget limits nothing."))
