@@ -206,6 +206,9 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# Hosts whose pictures operators see at once beside a proof; of others they see the address, and the picture when they ask for it.
+PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
+
 IDEMPOTENCY_DAYS = env.int("IDEMPOTENCY_DAYS", default=7)
 OUTBOX_DAYS = env.int("OUTBOX_DAYS", default=14)
 JOB_RUN_DAYS = env.int("JOB_RUN_DAYS", default=90)

@@ -1,8 +1,10 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .budgets.admin import BudgetAdmin
+from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
+from .proofs.admin import ProofAdmin, ProofTaskAdmin
 from .terms.admin import TermsAdmin
 
 __all__ = [
@@ -11,6 +13,9 @@ __all__ = [
     "AdjustmentLimitAdmin",
     "BadgeAdmin",
     "BudgetAdmin",
+    "BoardAdmin",
+    "BoardPeriodAdmin",
+    "BoardResultAdmin",
     "CardAdmin",
     "CardKindAdmin",
     "EntryAdmin",
@@ -19,5 +24,7 @@ __all__ = [
     "MemberBadgeAdmin",
     "MissionAdmin",
     "MissionCompletionAdmin",
+    "ProofAdmin",
+    "ProofTaskAdmin",
     "TermsAdmin",
 ]

@@ -1,9 +1,11 @@
 from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
+from .boards.models import Board, BoardPeriod, BoardResult
 from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
 from .earning.models import Decision, Grant, MemberUse
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
+from .proofs.models import Proof, ProofTask
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
 from .terms.models import Terms
 from .totals.models import DayTotals
@@ -15,6 +17,9 @@ __all__ = [
     "AdjustmentLimit",
     "Allocation",
     "Badge",
+    "Board",
+    "BoardPeriod",
+    "BoardResult",
     "Budget",
     "BudgetAlarm",
     "Card",
@@ -34,6 +39,8 @@ __all__ = [
     "MissionCompletion",
     "MissionEffect",
     "MissionStep",
+    "Proof",
+    "ProofTask",
     "Rule",
     "RuleVersion",
     "RulebookGeneration",

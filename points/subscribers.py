@@ -8,6 +8,9 @@ from points.cards import services as cards
 from points.earning import services as earning
 from points.ledger import selectors as books
 from points.ledger import services as ledger
+from points.missions import selectors as missions_seen
+from points.missions import services as missions
+from points.proofs import services as proofs
 
 
 @subscribe("riskcontrol.member_banned")
@@ -36,6 +39,12 @@ def keep_cards(event: Event) -> None:
         cards.grant(member_id=event.member_id, **about, actor="rule", now=event.now)
     else:
         cards.withdraw_won(member_id=event.member_id, **about, now=event.now)
+
+
+@subscribe("points.fact_decided", wants=lambda event: event.payload["kind"] == proofs.KIND)
+def receive_proof(event: Event) -> None:
+    """An upload becomes a proof, for an operator to decide on."""
+    proofs.receive(member_id=event.member_id, external_id=event.payload["fact"], now=event.now)
 
 
 def _while_it_counts(topic: str, kind: str) -> Callable[[Event], bool]:
@@ -70,6 +79,26 @@ def reward_friend(event: Event) -> None:
         earning.take(**about, data={"by": told["by"]}, occurred_at=datetime.fromisoformat(told["occurred_at"]))
     else:
         earning.withdraw(**about)
+
+
+@subscribe("points.fact_decided", wants=lambda event: missions_seen.matters(kind=event.payload["kind"]))
+def complete_missions(event: Event) -> None:
+    missions.hear(member_id=event.member_id, kind=event.payload["kind"], fact=event.payload["fact"], now=event.now)
+
+
+def _about_a_badge(event: Event) -> bool:
+    return event.payload["effect"] == "badge"
+
+
+@subscribe("points.effect_won", wants=_about_a_badge)
+@subscribe("points.effect_withdrawn", wants=_about_a_badge)
+def keep_badges(event: Event) -> None:
+    """Badges that a rule or a mission gave, or whose ground fell. One subscriber for both, so that no withdrawal overtakes its award."""
+    told = event.payload
+    if event.topic == "points.effect_won":
+        missions.award(member_id=event.member_id, badge=told["item"], subject=told["subject"], now=event.now)
+    else:
+        missions.take_back(member_id=event.member_id, badge=told["item"])
 
 
 def _key(event: Event, act: str) -> str:

@@ -6,6 +6,7 @@ from .cards.api import CardsView
 from .earning.api import ClaimOfferView, EventsView, MemberProfile, OffersView
 from .ledger.api import AccountView, EntriesView, LotsView, SpendView
 from .missions.api import BadgesView, ClaimView, MissionsView
+from .proofs.api import ProofsView
 
 urlpatterns = [
     path("events", EventsView.as_view()),
@@ -20,4 +21,5 @@ urlpatterns = [
     *member_paths("missions", MissionsView),
     *member_paths("missions/<slug:mission>/claim", ClaimView),
     *member_paths("badges", BadgesView),
+    *member_paths("proofs", ProofsView),
 ]

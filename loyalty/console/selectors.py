@@ -26,8 +26,10 @@ from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
 from points.adjustments import selectors as adjustments
+from points.boards import selectors as boards
 from points.ledger import selectors as books
 from points.ledger.models import Account, Entry, Hold, Lot, Source
+from points.proofs import selectors as proofs
 from tiers.standing import selectors as standings
 
 from . import rules
@@ -100,6 +102,10 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
     found = []
     if user.has_perm("points.view_adjustment"):
         found.append(("points_adjustment", "?status__exact=waiting", _("Adjustments that wait for a second person"), _bounded(adjustments.waiting()), False))
+    if user.has_perm("points.change_proof"):
+        found.append(("points_proof", "", _("Proofs that wait for a decision"), _bounded(proofs.waiting()), False))
+    if user.has_perm("points.change_boardperiod"):
+        found.append(("points_boardperiod", "?status__exact=proposed", _("Boards that wait to be confirmed"), _bounded(boards.proposed()), False))
     if user.has_perm("accounts.view_unmatchedrefund"):
         open_refunds = UnmatchedRefund.objects.filter(status__in=UnmatchedRefund.OPEN)
         parked = open_refunds.filter(status=UnmatchedRefund.Status.PARKED)

@@ -16,6 +16,7 @@ ENDPOINTS = {
     ("members/{member}/entries", "GET"): ("points:read", 200, None),
     ("members/{member}/lots", "GET"): ("points:read", 200, None),
     ("members/{member}/cards", "GET"): ("points:read", 200, None),
+    ("members/{member}/proofs", "GET"): ("points:read", 200, None),
     ("members/{member}/purchases", "GET"): ("purchases:read", 200, None),
     ("members/{member}/standing", "GET"): ("members:read", 200, None),
     ("members/{member}/referrals", "GET"): ("members:read", 200, None),
@@ -32,7 +33,7 @@ ENDPOINTS = {
     ("purchases/{guest}/claim", "POST"): ("purchases:write", 200, lambda w, **_: {"member": w["other"]}),
     ("refunds", "POST"): ("purchases:write", 202, lambda at, **_: {"id": "R-9", "occurred_at": at, "amount_cents": 500}),
 }
-OWN = {"me", "me/account", "me/cards", "me/entries", "me/lots", "me/purchases", "me/referrals", "me/standing"}
+OWN = {"me", "me/account", "me/cards", "me/entries", "me/lots", "me/proofs", "me/purchases", "me/referrals", "me/standing"}
 NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}"}
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
