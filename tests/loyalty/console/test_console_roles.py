@@ -33,6 +33,8 @@ ADDED_BY = {
     "mall.burnpolicy": {"marketer", "administrator"},
     "points.budget": {"finance", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
+    "points.mission": {"marketer", "administrator"},
+    "points.badge": {"marketer", "administrator"},
     "points.prooftask": {"marketer", "administrator"},
     "points.board": {"marketer", "administrator"},
     "tiers.standing": {"service", "marketer", "administrator"},
