@@ -8,6 +8,7 @@ from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
+from points.rulebook import selectors as rulebook
 
 from .models import Card, CardKind
 
@@ -64,3 +65,6 @@ def due(*, limit: int, now: datetime) -> Sequence[tuple[UUID, UUID]]:
     """(card, member) of cards that are past their expiry and not booked so, the longest due first."""
     found = Card.objects.filter(status=Card.Status.AVAILABLE, expires_at__lte=now).order_by("expires_at")
     return list(found.values_list("id", "member_id")[:limit])
+
+
+rulebook.keep("card", lambda: {kind.code: kind.name for kind in active_kinds()})

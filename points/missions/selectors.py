@@ -342,3 +342,6 @@ def _reward(mission: Mission) -> str:
         word = {"badge": _("badge “%(name)s”"), "card": _("card “%(name)s”"), "benefit": _("benefit “%(name)s”")}[prize.effect]
         said.append(str(word) % {"name": names[prize.effect, prize.item]} + (f" × {prize.count}" if prize.count > 1 else ""))
     return " + ".join(said) or gettext("nothing")
+
+
+rulebook.keep("badge", lambda: {badge.code: badge.name for badge in Badge.objects.all()})

@@ -13,7 +13,7 @@ from loyalty.lib.configuration import Configuration
 
 from . import rules
 
-PURCHASE = "purchase"
+PURCHASE = rules.PURCHASE
 
 
 def new_roll_key() -> str:
