@@ -7,6 +7,7 @@ from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
+from .simulation.models import Simulation
 from .terms.models import Terms
 from .totals.models import DayTotals
 
@@ -46,5 +47,6 @@ __all__ = [
     "RulebookGeneration",
     "SharedLimit",
     "SharedUse",
+    "Simulation",
     "Terms",
 ]

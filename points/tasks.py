@@ -2,6 +2,7 @@ from .boards import tasks as boards
 from .cards import tasks as cards
 from .ledger import tasks as ledger
 from .missions import tasks as missions
+from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["boards", "cards", "ledger", "missions", "totals"]
+__all__ = ["boards", "cards", "ledger", "missions", "simulation", "totals"]

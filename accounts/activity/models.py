@@ -105,6 +105,7 @@ class Behaviour(models.Model):
         indexes = [
             models.Index(fields=["member", "kind", "occurred_at"], name="behaviour_of_member"),
             models.Index(fields=["kind", "-id"], name="behaviour_newest"),
+            models.Index(fields=["occurred_at", "id"], name="behaviour_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -155,7 +156,10 @@ class Purchase(models.Model):
             models.UniqueConstraint(fields=["member", "external_id"], name="purchase_once"),
             models.CheckConstraint(name="purchase_paid_not_below_zero", condition=Q(paid_cents__gte=0, shipping_cents__gte=0)),
         ]
-        indexes = [models.Index(fields=["member", "-occurred_at", "-id"], name="purchase_newest")]
+        indexes = [
+            models.Index(fields=["member", "-occurred_at", "-id"], name="purchase_newest"),
+            models.Index(fields=["occurred_at", "id"], name="purchase_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id

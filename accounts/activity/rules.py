@@ -379,9 +379,9 @@ class Tally(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """A fact, whose it is (our id and the storefront's), and how many others are about it."""
+    """A fact, whose it is (our id and the storefront's), and how many times others are about it."""
 
     member_id: UUID
     member: str
     fact: str
-    count: int
+    times: int

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -367,3 +368,96 @@ def ranked(
     with connection.cursor() as cursor:
         cursor.execute(_RANKED, values)
         return [rules.Ranked(*row) for row in cursor.fetchall()]
+
+
+class Told(NamedTuple):
+    """A fact of anybody's, in the order of time: a purchase with its refunds (when each counts, its id, what it says), or a behaviour."""
+
+    at: datetime
+    id: str
+    member: str
+    purchase: rules.Purchase | None = None
+    refunds: Sequence[tuple[datetime, str, rules.Refund]] = ()
+    behaviour: Behaviour | None = None
+
+
+_BOUGHT = """
+SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents, p.shipping_cents, p.discounts, p.hold_ref, p.channel,
+       (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents) ORDER BY l.position)
+          FROM accounts_purchaseline l WHERE l.member_id = p.member_id AND l.purchase_id = p.id),
+       (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts) ORDER BY r.recorded_at, r.id)
+          FROM accounts_refund r WHERE r.member_id = p.member_id AND r.purchase_id = p.id)
+  FROM accounts_purchase p
+ WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"""
+
+_BEGINNING = "00000000-0000-0000-0000-000000000000"
+
+
+def told(*, since: datetime, until: datetime, after: Mapping[str, Any], limit: int) -> tuple[list[Told], dict[str, Any], bool]:
+    """What all members did from `since` up to, not with, `until`, in the order of time; withdrawn behaviours apart.
+
+    A page of about `limit`, how far it came, to be given as `after` for the next one, and whether that was the last.
+    """
+    bought, bought_after = _bought(since, until, after.get("purchase"), limit)
+    done, done_after = _done(since, until, after.get("behaviour"), limit)
+    # Beyond the end of a full page of one kind nothing is told yet: what comes next of that kind may come before it.
+    ends = [page[-1][:2] for page in (bought, done) if len(page) == limit]
+    horizon = min(ends, default=None)
+    page = sorted(one for one in (*bought, *done) if horizon is None or one[:2] <= horizon)
+    following = dict(after)
+    for name, found, end in (("purchase", bought, bought_after), ("behaviour", done, done_after)):
+        kept = [one for one in found if horizon is None or one[:2] <= horizon]
+        if kept:
+            following[name] = end if len(kept) == len(found) else [kept[-1].at.isoformat(), kept[-1].id]
+    return page, following, horizon is None
+
+
+def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
+    at, key = after or (since.isoformat(), _BEGINNING)
+    with connection.cursor() as cursor:
+        cursor.execute(_BOUGHT, [since, until, at, key, limit])
+        rows = cursor.fetchall()
+    found = []
+    for occurred_at, row_id, member, external_id, currency, paid, shipping, discounts, hold, channel, lines, refunds in rows:
+        said = json.loads(discounts) if isinstance(discounts, str) else discounts
+        made = tuple(rules.Line(*line) for line in lines or ())
+        purchase = rules.Purchase(external_id, occurred_at, currency, paid, made, shipping, tuple(said), hold, channel)
+        back = tuple((datetime.fromisoformat(when), refund, rules.refund_from_json(facts)) for when, refund, facts in refunds or ())
+        found.append(Told(occurred_at, str(row_id), str(member), purchase, back))
+    return found, [found[-1].at.isoformat(), found[-1].id] if found else after
+
+
+def _done(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
+    at, key = after or (since.isoformat(), _BEGINNING)
+    rows = Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None).extra(
+        where=["(occurred_at, id) > (%s, %s)"], params=[at, key]
+    )
+    found = [Told(row.occurred_at, str(row.id), str(row.member_id), behaviour=row) for row in rows.order_by("occurred_at", "id")[:limit]]
+    return found, [found[-1].at.isoformat(), found[-1].id] if found else after
+
+
+def count_told(*, since: datetime, until: datetime) -> int:
+    """How many facts `told` tells."""
+    purchases = Purchase.objects.filter(occurred_at__gte=since, occurred_at__lt=until).count()
+    return purchases + Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None).count()
+
+
+_HISTORIES = """
+SELECT p.member_id, count(*), max(p.occurred_at), NULL FROM accounts_purchase p
+ WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND NOT p.refunded GROUP BY p.member_id
+UNION ALL
+SELECT p.member_id, 0, max(p.occurred_at), l.category FROM accounts_purchase p
+  JOIN accounts_purchaseline l ON l.member_id = p.member_id AND l.purchase_id = p.id
+ WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND NOT p.refunded AND l.category <> '' GROUP BY p.member_id, l.category"""
+
+
+def histories(*, member_ids: Collection[UUID], before: datetime) -> dict[UUID, History]:
+    """What these members had bought before an instant, those refunded completely apart; with all their categories. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORIES, {"members": [str(one) for one in member_ids], "before": before})
+        rows = cursor.fetchall()
+    found = {UUID(str(member)): History(count, last, {}) for member, count, last, category in rows if category is None}
+    for member, _count, last, category in rows:
+        if category is not None:
+            found[UUID(str(member))].last_by_category[category] = last
+    return found

@@ -38,3 +38,9 @@ def id_of(*, external_id: str) -> UUID | None:
 def known_since(*, member_id: UUID) -> tuple[datetime | None, date | None]:
     """When the member registered, and their birthday."""
     return Member.objects.values_list("registered_at", "birthday").get(id=member_id)
+
+
+def known_since_all(member_ids: Collection[UUID]) -> dict[UUID, tuple[datetime | None, date | None]]:
+    """When each of them registered, and their birthdays."""
+    rows = Member.objects.filter(id__in=member_ids).values_list("id", "registered_at", "birthday")
+    return {member: (registered_at, birthday) for member, registered_at, birthday in rows}

@@ -51,3 +51,11 @@ def listed(*, segment: str, external_ids: Collection[str]) -> Listed:
     inside = {ref: member_id for ref, member_id in known.items() if member_id in there}
     outside = {ref: member_id for ref, member_id in known.items() if member_id not in there}
     return Listed(inside, outside, [ref for ref in external_ids if ref not in known])
+
+
+def segments_of_all(member_ids: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """The codes of the segments of each of these members who is in any."""
+    found: dict[UUID, set[str]] = {}
+    for member, code in SegmentMember.objects.filter(member_id__in=member_ids).values_list("member_id", "segment_id"):
+        found.setdefault(member, set()).add(code)
+    return {member: frozenset(codes) for member, codes in found.items()}

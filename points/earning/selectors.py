@@ -61,6 +61,11 @@ def ready(version: RuleVersion, said: book_rules.Definition | None = None) -> Ru
     return made
 
 
+def tried(version: RuleVersion, said: book_rules.Definition) -> Rule:
+    """A version as it would be with that definition."""
+    return rules.ready(version.id, version.rule.code, said, condition(said.conditions.expression, version.rule.fact))
+
+
 def condition(text: str, fact: str) -> Callable[[Mapping[str, Any]], bool | None] | None:
     """An expression over facts of that kind; None without a text. Raises ExpressionInvalid."""
     if not text:

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -34,11 +35,21 @@ def standing(*, member_id: UUID, now: datetime) -> Place:
             "SELECT tier_id, since, until FROM tiers_standing WHERE member_id = %s AND (until IS NULL OR until > %s)",
             [member_id, now],
         )
-        code, since, until = cursor.fetchone() or (None, None, None)
+        return _place(*(cursor.fetchone() or (None, None, None)))
+
+
+def _place(code: str | None, since: datetime | None, until: datetime | None) -> Place:
     step = rules.place(ladders.ladder(), code)
     if step is None:
         return Place("", "", 0, rules.ONCE)
     return Place(step.code, step.name(get_language() or ""), step.rank, step.multiplier_bps, since, until)
+
+
+def standings(*, member_ids: Collection[UUID], now: datetime) -> dict[UUID, Place]:
+    """The same for many members at once."""
+    rows = Standing.objects.filter(member_id__in=member_ids).exclude(until__lte=now).values_list("member_id", "tier_id", "since", "until")
+    told = {member: (code, since, until) for member, code, since, until in rows}
+    return {member: _place(*told.get(member, (None, None, None))) for member in member_ids}
 
 
 def changes(*, member_id: UUID) -> QuerySet[StandingChange]:
