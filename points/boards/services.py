@@ -53,7 +53,7 @@ def close(*, board: Board, period: str, now: datetime) -> int | None:
 def _propose(period: BoardPeriod, board: Board) -> int:
     struck = BoardResult.objects.filter(board_period=period, status=Status.WITHDRAWN).values_list("member_id", flat=True)
     placed = selectors.count(board, since=period.since, until=period.until, without=list(struck))
-    rows = [BoardResult(member_id=one.member_id, board_period=period, place=place, fact=one.fact, count=one.count) for place, one in enumerate(placed, start=1)]
+    rows = [BoardResult(member_id=one.member_id, board_period=period, place=place, fact=one.fact, count=one.times) for place, one in enumerate(placed, start=1)]
     BoardResult.objects.bulk_create(rows)
     return len(rows)
 

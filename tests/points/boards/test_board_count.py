@@ -21,7 +21,7 @@ def placed(board):
         for name, value in changes.items():
             setattr(board, name, value)
         _name, since, until = selectors.span(period, now=CLOSING)
-        return [(one.member, one.fact, one.count) for one in selectors.count(board, since=since, until=until)]
+        return [(one.member, one.fact, one.times) for one in selectors.count(board, since=since, until=until)]
 
     return count
 
@@ -119,4 +119,4 @@ def test_another_board_counts_other_facts_by_another_field(tell, db):
     for n in range(3):
         tell("ann" if n == 0 else "ben", "share_clicked", {"subject": "S-1", "by": f"guest {n}"})
     _name, since, until = selectors.span("2024-W11", now=CLOSING)
-    assert [(one.member, one.count) for one in selectors.count(board, since=since, until=until)] == [("ann", 2)]
+    assert [(one.member, one.times) for one in selectors.count(board, since=since, until=until)] == [("ann", 2)]
