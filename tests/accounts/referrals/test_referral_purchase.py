@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.referrals import services
 from accounts.referrals.models import Referral
+from loyalty.audit import services as jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +144,12 @@ def test_the_job_takes_as_many_as_it_is_told(befriend, now):
         befriend(f"F-{number}")
     until = Referral.objects.first().until
     assert [services.lapse_due(limit=2, now=until) for _turn in range(3)] == [2, 1, 0]
+
+
+def test_every_night_the_job_runs(friend, referral):
+    Referral.objects.update(until=Referral.objects.get().registered_at)
+    jobs.JOBS["accounts.lapse_referrals"].task()
+    assert referral(friend)[0] == "lapsed"
 
 
 def test_an_order_paid_in_time_and_told_after_the_end_still_completes_it(friend, referral, now):
