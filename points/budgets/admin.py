@@ -61,19 +61,19 @@ class BudgetAdmin(HistoryAdmin):
     """Limits on what rules give to all members together. What a budget pays for stays once something was spent from it."""
 
     form = BudgetForm
-    list_display = ["name", "code", "pays_for", "period", "bar", "percent", "alarm", "at_end", "state"]
+    list_display = ["name", "code", "pays_for", "period", "bar", "alarm", "state"]
     list_filter = ["scope", "period", "active"]
     list_before_template = "admin/explanation.html"
     search_fields = ["code", "name", "of"]
     sortable_by = ("name", "code")
     list_per_page = 50
     actions = None
-    readonly_fields = ["state", "now", "guarded", "periods"]
+    readonly_fields = ["now", "guarded", "periods"]
     conditional_fields = {"of": "typeof scope == 'undefined' || scope != 'all'"}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         asked = [] if obj is None or not self.has_change_permission(request, obj) else ["stop_at_once"]
-        seen = [] if obj is None else [(_("Spent"), {"fields": ["state", "now", "periods"]})]
+        seen = [] if obj is None else [(_("Spent"), {"fields": ["now", "periods"]})]
         return [
             *seen,
             (_("What it pays for"), {"fields": ["name", "code", "scope", "of", *([] if obj is None else ["guarded"])]}),
@@ -95,9 +95,7 @@ class BudgetAdmin(HistoryAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "Each budget with what is spent in its current period. Alarms (50, 80, 100 %) stay for the period. A budget is not deleted: switch it off."
-        )
+        said = _("Each budget with what is spent in its current period. Alarms (50, 80, 100 %) stay for the period. A budget is not deleted: switch it off.")
         return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
@@ -116,17 +114,13 @@ class BudgetAdmin(HistoryAdmin):
 
     @display(description=_("spent / limit"))
     def bar(self, budget: Any) -> str:
-        filled = min(100, 100 * budget.spent // budget.points)
+        percent = 100 * budget.spent // budget.points
         return format_html(
-            '<svg viewBox="0 0 100 8" preserveAspectRatio="none" style="width:120px;height:8px;display:block" aria-hidden="true">'
+            '<svg viewBox="0 0 100 8" preserveAspectRatio="none" style="width:160px;height:8px;display:block" aria-hidden="true">'
             '<rect width="100" height="8" opacity=".12"></rect><rect class="{}" width="{}" height="8"></rect></svg>'
-            '<span class="console-quiet">{} / {}</span>',
-            "console-a" if filled < 80 else "console-b", filled, f"{budget.spent:,}", f"{budget.points:,}",
+            '<span class="console-quiet" style="white-space:nowrap">{} / {} · {} %</span>',
+            "console-a" if percent < 80 else "console-b", min(100, percent), f"{budget.spent:,}", f"{budget.points:,}", percent,
         )  # fmt: skip
-
-    @display(description="%")
-    def percent(self, budget: Any) -> str:
-        return f"{100 * budget.spent // budget.points} %"
 
     @display(description=_("alarm"), label={50: "info", 80: "warning", 100: "danger"})
     def alarm(self, budget: Any) -> tuple[int, str] | None:
@@ -145,10 +139,7 @@ class BudgetAdmin(HistoryAdmin):
 
     @display(description=_("this period"))
     def now(self, budget: Any) -> str:
-        said = gettext("%(spent)s of %(points)s points, %(percent)s %%") % {
-            "spent": f"{budget.spent:,}", "points": f"{budget.points:,}", "percent": 100 * budget.spent // budget.points,
-        }  # fmt: skip
-        return format_html("{}<div>{}</div>", self.bar(budget), said)
+        return format_html("{}{}", self.bar(budget), format_html("<div>{}</div>", self.state(budget)[1]))
 
     @display(description=_("rules it pays for now"))
     def guarded(self, budget: Budget) -> str:
@@ -182,7 +173,7 @@ class BudgetAdmin(HistoryAdmin):
             return gettext("Nothing was spent yet.")
         titles = (gettext("from"), gettext("points"), gettext("of today's limit"), gettext("facts"), gettext("alarms"))
         head = format_html("<tr>{}</tr>", format_html_join("", "<th>{}</th>", ((title,) for title in titles)))
-        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        body = format_html_join("", '<tr><td style="white-space:nowrap">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>', rows)
         return format_html('<table class="console-table">{}{}</table>', head, body)
 
     @staticmethod

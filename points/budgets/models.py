@@ -54,7 +54,7 @@ class Budget(models.Model):
     )
     starts_on = models.DateField(_("first day"), null=True, blank=True, help_text=_("Empty: from now on. Before its first day a budget limits nothing."))
     ends_on = models.DateField(_("last day"), null=True, blank=True, help_text=_("Empty: no end. After its last day a budget limits nothing."))
-    active = models.BooleanField(_("active"), default=True, help_text=_("Off: it limits nothing, counts nothing and raises no alarm."))
+    active = models.BooleanField(_("in use"), default=True, help_text=_("Off: it limits nothing, counts nothing and raises no alarm."))
     history = HistoricalRecords(app="points")
 
     class Meta:

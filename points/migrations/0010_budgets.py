@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('at_end', models.CharField(choices=[('stop', 'stop: what no longer fits whole is not granted'), ('cut', 'cut: what is left is granted, then nothing'), ('go_on', 'go on: only raise alarms')], default='stop', help_text='What happens to a fact for which not enough is left. Whatever you choose, an alarm is raised at 50, 80 and 100 %.', max_length=6, verbose_name='at its end')),
                 ('starts_on', models.DateField(blank=True, help_text='Empty: from now on. Before its first day a budget limits nothing.', null=True, verbose_name='first day')),
                 ('ends_on', models.DateField(blank=True, help_text='Empty: no end. After its last day a budget limits nothing.', null=True, verbose_name='last day')),
-                ('active', models.BooleanField(default=True, help_text='Off: it limits nothing, counts nothing and raises no alarm.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: it limits nothing, counts nothing and raises no alarm.', verbose_name='in use')),
             ],
             options={
                 'verbose_name': 'budget',
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('at_end', models.CharField(choices=[('stop', 'stop: what no longer fits whole is not granted'), ('cut', 'cut: what is left is granted, then nothing'), ('go_on', 'go on: only raise alarms')], default='stop', help_text='What happens to a fact for which not enough is left. Whatever you choose, an alarm is raised at 50, 80 and 100 %.', max_length=6, verbose_name='at its end')),
                 ('starts_on', models.DateField(blank=True, help_text='Empty: from now on. Before its first day a budget limits nothing.', null=True, verbose_name='first day')),
                 ('ends_on', models.DateField(blank=True, help_text='Empty: no end. After its last day a budget limits nothing.', null=True, verbose_name='last day')),
-                ('active', models.BooleanField(default=True, help_text='Off: it limits nothing, counts nothing and raises no alarm.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: it limits nothing, counts nothing and raises no alarm.', verbose_name='in use')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

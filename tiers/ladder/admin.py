@@ -77,7 +77,7 @@ class TierAdmin(HistoryAdmin):
 
     @display(description=_("status"), label={"active": "success", "inactive": "warning"})
     def counts(self, tier: Tier) -> tuple[str, Any]:
-        return ("active", _("active")) if tier.active else ("inactive", _("not active"))
+        return ("active", _("in use")) if tier.active else ("inactive", _("not in use"))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         said = _(

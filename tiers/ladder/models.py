@@ -29,7 +29,7 @@ class Tier(models.Model):
         help_text=_("Of the member's card, for the storefront to use."),
     )
     active = models.BooleanField(
-        _("active"),
+        _("in use"),
         default=True,
         help_text=_(
             "Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, "

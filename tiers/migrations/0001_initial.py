@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('rank', models.PositiveSmallIntegerField(db_index=True, help_text='Higher is better. Leave room between tiers (10, 20, 30), so that another one fits in later.', verbose_name='rank')),
                 ('multiplier_bps', models.PositiveIntegerField(default=10000, validators=[django.core.validators.MinValueValidator(1000), django.core.validators.MaxValueValidator(1000000)], verbose_name='multiplier')),
                 ('colour', models.CharField(default='#8a8f98', help_text="Of the member's card, for the storefront to use.", max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-f]{6}\\Z', 'Write a colour like #c9a227.')], verbose_name='colour')),
-                ('active', models.BooleanField(default=True, help_text='Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, or the lowest one where there is none below, and are back in this one as soon as it is active again.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, or the lowest one where there is none below, and are back in this one as soon as it is active again.', verbose_name='in use')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('rank', models.PositiveSmallIntegerField(help_text='Higher is better. Leave room between tiers (10, 20, 30), so that another one fits in later.', unique=True, verbose_name='rank')),
                 ('multiplier_bps', models.PositiveIntegerField(default=10000, validators=[django.core.validators.MinValueValidator(1000), django.core.validators.MaxValueValidator(1000000)], verbose_name='multiplier')),
                 ('colour', models.CharField(default='#8a8f98', help_text="Of the member's card, for the storefront to use.", max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-f]{6}\\Z', 'Write a colour like #c9a227.')], verbose_name='colour')),
-                ('active', models.BooleanField(default=True, help_text='Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, or the lowest one where there is none below, and are back in this one as soon as it is active again.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: nobody is put into this tier any more. Members in it count as in the next lower active tier, or the lowest one where there is none below, and are back in this one as soon as it is active again.', verbose_name='in use')),
             ],
             options={
                 'verbose_name': 'tier',

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.members import selectors as members
 from accounts.members.models import Member
@@ -34,7 +34,7 @@ class SetForm(ReasonForm):
     last_day = forms.DateField(
         label=_("Last day"),
         required=False,
-        widget=UnfoldAdminDateWidget,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
         help_text=_("The tier holds through this day, then the member is in the lowest one. Empty: until it is set again."),
     )
     field_order = ["member", "tier", "last_day", "reason"]
@@ -141,7 +141,7 @@ class StandingAdmin(OfMembersAdmin):
             form=SetForm(request.POST or None, initial={"member": request.GET.get("member", "")}, now=now),
             act=act,
             back=reverse("admin:accounts_member_change", args=[named]) if named else reverse("admin:tiers_standing_changelist"),
-            context={"opts": self.opts, "media": self.media + UnfoldAdminDateWidget().media},
+            context={"opts": self.opts},
         )
 
     def has_set_permission(self, request: HttpRequest, obj: Any = None) -> bool:

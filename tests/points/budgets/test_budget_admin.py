@@ -101,7 +101,7 @@ def test_the_list_shows_what_is_spent_and_the_alarm(client, operator, budget, sp
     budget(code="gone", name="Gone", ends_on=today - timedelta(days=1))
     budget(code="off", name="Off", active=False)
     page = client.get(url("changelist")).content.decode()
-    for word in ("812 / 1,000", "81 %", "80 %", "3 / 1,000", "1,500 / 1,000", "150 %", "100 %", "one rule: double", "everything that rules give"):
+    for word in ("812 / 1,000 · 81 %", "80 %", "3 / 1,000 · 0 %", "1,500 / 1,000 · 150 %", "100 %", "one rule: double", "everything that rules give"):
         assert word in page, word
     for word in ("in force", "used up", "not begun", "over", "switched off"):
         assert word in page, word
@@ -121,7 +121,7 @@ def test_the_page_of_a_budget_tells_each_period_its_alarms_and_what_it_pays_for(
     services.take(charges=[one.plan.charge(77, day=today - timedelta(days=1))], now=now)
     spend(one, 512)
     page = client.get(url("change", one.pk)).content.decode()
-    for word in ("512 of 1,000 points, 51 %", str(today), str(today - timedelta(days=1)), "77", "50 % (", "no rule in force names it"):
+    for word in ("512 / 1,000 · 51 %", str(today), str(today - timedelta(days=1)), "77", "50 % (", "no rule in force names it"):
         assert word in page, word
     assert client.post(url("change", one.pk), asked()).status_code == 403
 
