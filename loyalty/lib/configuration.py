@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -52,4 +52,6 @@ def forget(model: type[models.Model]) -> None:
     """This process reads it anew the next time, and holds what it read once the transaction that changed it is over."""
     if connection.in_atomic_block:
         _changing.models = {*getattr(_changing, "models", ()), model}
+        # A thread that only ever reads inside transactions holds it again after this one, too. Rolled back: at its next read outside.
+        transaction.on_commit(lambda: _changing.models.discard(model))
     Configuration._held.pop(model, None)
