@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='ruleversion',
-            options={'ordering': ['rule', '-number'], 'verbose_name': 'rule version', 'verbose_name_plural': 'rule versions'},
+            options={'ordering': ['rule', '-number'], 'permissions': [('publish_ruleversion', 'Can publish and retire rule versions')], 'verbose_name': 'rule version', 'verbose_name_plural': 'rule versions'},
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name='ruleversion',

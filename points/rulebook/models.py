@@ -89,6 +89,7 @@ class RuleVersion(models.Model):
         verbose_name = _("rule version")
         verbose_name_plural = _("rule versions")
         ordering = ["rule", "-number"]
+        permissions = [("publish_ruleversion", "Can publish and retire rule versions")]
         constraints = [
             models.UniqueConstraint(fields=["rule", "number"], name="rule_version_once"),
             models.CheckConstraint(

@@ -294,32 +294,33 @@ class _Words:
     def conditions(self) -> Iterator[str]:
         c = self.said.conditions
         if c.categories:
-            yield gettext("in %(names)s") % {"names": _listed(c.categories)}
+            yield gettext("in %(names)s") % {"names": _any(c.categories)}
         if c.brands:
-            yield gettext("of the brand %(names)s") % {"names": _listed(c.brands)}
+            yield gettext("of the brand %(names)s") % {"names": _any(c.brands)}
         if c.skus:
-            yield gettext("of the product %(names)s") % {"names": _listed(c.skus)}
-        if c.min_cents is not None:
-            yield gettext("of at least %(amount)s") % {"amount": self.money(c.min_cents)}
-        if c.max_cents is not None:
-            yield gettext("of at most %(amount)s") % {"amount": self.money(c.max_cents)}
+            yield gettext("of the product %(names)s") % {"names": _any(c.skus)}
+        if c.min_cents is not None or c.max_cents is not None:
+            told = gettext("of %(least)s to %(most)s")
+            if c.min_cents is None or c.max_cents is None:
+                told = gettext("of at least %(least)s") if c.max_cents is None else gettext("of at most %(most)s")
+            yield told % {"least": self.money(c.min_cents or 0), "most": self.money(c.max_cents or 0)}
         if c.tiers:
-            yield gettext("by members of the tier %(names)s") % {"names": _named(c.tiers, self.called.tiers)}
+            yield gettext("by members of the tier %(names)s") % {"names": _any(self.called.tiers.get(code, code) for code in c.tiers)}
         if c.segments:
-            yield gettext("by members in the segment %(names)s") % {"names": _named(c.segments, self.called.segments)}
+            yield gettext("by members in the segment %(names)s") % {"names": _any(self.called.segments.get(code, code) for code in c.segments)}
         if c.new_member_days is not None:
             told = gettext("within %(n)s days of registration") if c.new_member_days else gettext("on the day of registration")
             yield told % {"n": c.new_member_days}
         if c.nth_purchase:
-            yield gettext("the member’s purchase number %(names)s") % {"names": _listed(map(str, c.nth_purchase))}
+            yield gettext("the member’s purchase number %(names)s") % {"names": _any(map(str, c.nth_purchase))}
         if c.again_days is not None:
             by_category = c.again_scope == "category"
             told = gettext("of a category bought within %(n)s days before") if by_category else gettext("within %(n)s days of the purchase before")
             yield told % {"n": c.again_days}
         if c.channels:
-            yield gettext("through the channel %(names)s") % {"names": _listed(c.channels)}
-        if c.weekdays:
-            yield gettext("on %(names)s") % {"names": _listed(str(WEEKDAYS[day - 1]) for day in sorted(c.weekdays) if 1 <= day <= 7)}
+            yield gettext("through the channel %(names)s") % {"names": _any(c.channels)}
+        if any(1 <= day <= 7 for day in c.weekdays):
+            yield gettext("on %(names)s") % {"names": _any(str(WEEKDAYS[day - 1]) for day in sorted(c.weekdays) if 1 <= day <= 7)}
         if c.hour_from is not None or c.hour_until is not None:
             until = 24 if c.hour_until is None else c.hour_until
             yield gettext("between %(first)s and %(last)s") % {"first": f"{c.hour_from or 0}:00", "last": f"{until}:00"}
@@ -401,7 +402,7 @@ class _Words:
             yield gettext("Multipliers do not count for it.")
         for limit in said.limits:
             what = [*([_points(limit.points)] if limit.points is not None else []), *([_times(limit.times)] if limit.times is not None else [])]
-            yield str(LIMITS[limit.by, limit.per]) % {"what": _listed(what)}
+            yield str(LIMITS[limit.by, limit.per]) % {"what": _both(what)}
         if said.margin_percent is not None:
             yield gettext("On each line at most %(percent)s %% of its margin, where the storefront tells its cost.") % {"percent": said.margin_percent}
         if said.claim_days:
@@ -457,8 +458,13 @@ def _listed(texts: Iterable[str]) -> str:
     return gettext(", ").join(texts)
 
 
-def _named(codes: Sequence[str], called: Mapping[str, str]) -> str:
-    return _listed(called.get(code, code) for code in codes)
+def _any(texts: Iterable[str]) -> str:
+    *more, last = texts
+    return gettext("%(one)s or %(other)s") % {"one": _listed(more), "other": last} if more else last
+
+
+def _both(texts: Sequence[str]) -> str:
+    return gettext("%(one)s and %(other)s") % {"one": texts[0], "other": texts[1]} if len(texts) > 1 else "".join(texts)
 
 
 def _and(one: str, other: str) -> str:
