@@ -2,6 +2,7 @@ from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .budgets.admin import BudgetAdmin
 from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
+from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
@@ -18,6 +19,8 @@ __all__ = [
     "BoardResultAdmin",
     "CardAdmin",
     "CardKindAdmin",
+    "CheckInAdmin",
+    "CheckInTermsAdmin",
     "EntryAdmin",
     "HoldAdmin",
     "LotAdmin",

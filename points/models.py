@@ -2,6 +2,7 @@ from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
 from .boards.models import Board, BoardPeriod, BoardResult
 from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
+from .checkin.models import CheckIn, CheckInTerms
 from .earning.models import Decision, Grant, MemberUse
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
@@ -25,6 +26,8 @@ __all__ = [
     "BudgetAlarm",
     "Card",
     "CardKind",
+    "CheckIn",
+    "CheckInTerms",
     "DayTotals",
     "Decision",
     "EarningSettings",

@@ -3,6 +3,7 @@ from django.urls import path
 from accounts.members.api import member_paths
 
 from .cards.api import CardsView
+from .checkin.api import CheckInsView
 from .earning.api import ClaimOfferView, EventsView, MemberProfile, OffersView
 from .ledger.api import AccountView, EntriesView, LotsView, SpendView
 from .missions.api import BadgesView, ClaimView, MissionsView
@@ -18,6 +19,7 @@ urlpatterns = [
     *member_paths("lots", LotsView),
     *member_paths("spends", SpendView),
     *member_paths("cards", CardsView),
+    *member_paths("check-ins", CheckInsView),
     *member_paths("missions", MissionsView),
     *member_paths("missions/<slug:mission>/claim", ClaimView),
     *member_paths("badges", BadgesView),

@@ -44,3 +44,9 @@ def known_since_all(member_ids: Collection[UUID]) -> dict[UUID, tuple[datetime |
     """When each of them registered, and their birthdays."""
     rows = Member.objects.filter(id__in=member_ids).values_list("id", "registered_at", "birthday")
     return {member: (registered_at, birthday) for member, registered_at, birthday in rows}
+
+
+def joined_at(*, member_id: UUID) -> datetime:
+    """When the member registered; where that has not happened, was first seen."""
+    registered_at, created_at = Member.objects.values_list("registered_at", "created_at").get(id=member_id)
+    return registered_at or created_at

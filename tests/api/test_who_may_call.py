@@ -16,6 +16,8 @@ ENDPOINTS = {
     ("members/{member}/entries", "GET"): ("points:read", 200, None),
     ("members/{member}/lots", "GET"): ("points:read", 200, None),
     ("members/{member}/cards", "GET"): ("points:read", 200, None),
+    ("members/{member}/check-ins", "GET"): ("points:read", 200, None),
+    ("members/{member}/check-ins", "POST"): ("events:write", 201, lambda **_: {}),
     ("members/{member}/proofs", "GET"): ("points:read", 200, None),
     ("members/{member}/purchases", "GET"): ("purchases:read", 200, None),
     ("members/{member}/standing", "GET"): ("members:read", 200, None),
@@ -33,7 +35,8 @@ ENDPOINTS = {
     ("purchases/{guest}/claim", "POST"): ("purchases:write", 200, lambda w, **_: {"member": w["other"]}),
     ("refunds", "POST"): ("purchases:write", 202, lambda at, **_: {"id": "R-9", "occurred_at": at, "amount_cents": 500}),
 }
-OWN = {"me", "me/account", "me/cards", "me/entries", "me/lots", "me/proofs", "me/purchases", "me/referrals", "me/standing"}
+OWN = {"me", "me/account", "me/cards", "me/check-ins", "me/entries", "me/lots", "me/proofs", "me/purchases", "me/referrals", "me/standing"}
+OWN_WRITES = {"me/check-ins"}
 NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}"}
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
@@ -54,7 +57,8 @@ def routes(patterns, prefix=""):
 
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
-    named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS} | {(path, "GET") for path in OWN}
+    named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS}
+    named |= {(path, "GET") for path in OWN} | {(path, "POST") for path in OWN_WRITES}
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 

@@ -33,6 +33,7 @@ ADDED_BY = {
     "mall.burnpolicy": {"marketer", "administrator"},
     "points.budget": {"finance", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
+    "points.checkinterms": {"marketer", "administrator"},
     "points.mission": {"marketer", "administrator"},
     "points.badge": {"marketer", "administrator"},
     "points.prooftask": {"marketer", "administrator"},
