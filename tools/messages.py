@@ -28,6 +28,7 @@ BORROWED = (
     "Attempt Time",
     "Changes",
     "Choose a date from the list below to revert to a previous version of this object",
+    "Choose file to upload",
     "Click to cancel",
     "Dark",
     "Date",

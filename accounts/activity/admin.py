@@ -191,12 +191,12 @@ class FactKindAdmin(HistoryAdmin):
     def get_fields(self, request: HttpRequest, obj: FactKind | None = None) -> list[str]:
         if obj is None or self._open(request, obj):
             return ["code", "name_zh", "name_en", "description", "once", "rows", "active"]
-        return ["code", "name_zh", "name_en", "explained", "once", "shape", "teller", "active"]
+        return ["code", "name_zh", "name_en", "explained", "once", "shape", "told_by", "active"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: FactKind | None = None) -> list[str]:
         if obj is None:
             return []
-        return ["code"] if self._open(request, obj) else ["code", "explained", "once", "shape", "teller", *(["active"] if obj.needed else [])]
+        return ["code"] if self._open(request, obj) else ["code", "explained", "once", "shape", "told_by", *(["active"] if obj.needed else [])]
 
     def get_form(self, request: HttpRequest, obj: FactKind | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = KindForm if obj is None or self._open(request, obj) else forms.ModelForm
@@ -218,7 +218,11 @@ class FactKindAdmin(HistoryAdmin):
 
     @display(description=_("told by"), ordering="ours", label={True: "info", False: "success"})
     def teller(self, kind: FactKind) -> tuple[bool, str]:
-        return kind.ours, gettext("the programme itself") if kind.ours else gettext("the storefront")
+        return kind.ours, self.told_by(kind)
+
+    @display(description=_("told by"))
+    def told_by(self, kind: FactKind) -> str:
+        return gettext("the programme itself") if kind.ours else gettext("the storefront")
 
     @display(description=_("description"))
     def explained(self, kind: FactKind) -> str:
@@ -226,10 +230,15 @@ class FactKindAdmin(HistoryAdmin):
 
     @display(description=_("fields"))
     def shape(self, kind: FactKind) -> str:
-        rows = [
-            (field, TYPES[field.type], field.name in kind.subject, gettext(field.help) if field.help else "", ", ".join(field.choices)) for field in kind.shape
-        ]
-        return render_to_string("admin/accounts/factkind/shape.html", {"rows": rows, "most": rules.MOST})
+        rows = [(field, TYPES[field.type], field.name in kind.subject, gettext(field.help) if field.help else "", _allowed(field)) for field in kind.shape]
+        return render_to_string("admin/accounts/factkind/shape.html", {"rows": rows})
+
+
+def _allowed(field: rules.Field) -> str:
+    least, most = field.minimum, None if field.maximum == rules.MOST else field.maximum
+    if least is not None and most is not None:
+        return f"{least:,} – {most:,}"
+    return f"≥ {least:,}" if least is not None else f"≤ {most:,}" if most is not None else ", ".join(field.choices)
 
 
 @admin.register(Behaviour)

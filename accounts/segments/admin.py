@@ -115,16 +115,18 @@ class SegmentAdmin(HistoryAdmin):
         form = IdsForm(request.POST or None, request.FILES or None)
         back = reverse("admin:accounts_segment_change", args=[segment.pk])
         page = {**self.admin_site.each_context(request), "opts": self.opts, "object": segment, "original": segment, "title": title, "back": back, "form": form}
+        adding = verb is services.add
+        said = gettext("They come into the segment %(segment)s.") if adding else gettext("They leave the segment %(segment)s.")
         if "again" in request.POST or not form.is_valid():
-            return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": segment})
-        found, adding = form.cleaned_data["found"], verb is services.add
+            return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": said % {"segment": segment}})
+        found = form.cleaned_data["found"]
         if "confirmed" in request.POST:
             with transaction.atomic():
                 changed = verb(segment=segment.code, external_ids=found, actor=operator_name(request), reason=form.cleaned_data["reason"], now=timezone.now())
-            said = ngettext("%(count)s member was added.", "%(count)s members were added.", changed.count) if adding else ngettext(
+            done = ngettext("%(count)s member was added.", "%(count)s members were added.", changed.count) if adding else ngettext(
                 "%(count)s member was removed.", "%(count)s members were removed.", changed.count
             )  # fmt: skip
-            messages.success(request, said % {"count": f"{changed.count:,}"})
+            messages.success(request, done % {"count": f"{changed.count:,}"})
             return HttpResponseRedirect(back)
         listed = selectors.listed(segment=segment.code, external_ids=found)
         before = selectors.size(segment=segment.code)

@@ -109,7 +109,7 @@ def test_what_cannot_be_is_told_where_it_stands(browser, rows, more, wrong, cell
 def test_of_a_built_in_kind_only_the_names_and_its_acceptance_change(browser):
     client = browser("marketer")
     page = text(client.get(kinds("change", "review_featured")))
-    assert "How good it is, 3 is best." in page
+    assert all(shown in page for shown in ("How good it is, 3 is best.", "1 – 3", "the storefront"))
     assert 'name="row-TOTAL_FORMS"' not in page
     sent = given({"name": "x"}, name_zh="精选", name_en="Picked", once="each")
     del sent["active"]
