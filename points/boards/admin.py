@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -46,7 +47,9 @@ def _kinds() -> list[tuple[str, str]]:
 
 def _kind_of_fact(name: str) -> forms.ChoiceField:
     field = Board._meta.get_field(name)
-    return forms.ChoiceField(label=field.verbose_name, help_text=field.help_text, initial=field.default, choices=_kinds, widget=UnfoldAdminSelectWidget)
+    return forms.ChoiceField(
+        label=capfirst(field.verbose_name), help_text=field.help_text, initial=field.default, choices=_kinds, widget=UnfoldAdminSelectWidget
+    )
 
 
 class BoardForm(forms.ModelForm):

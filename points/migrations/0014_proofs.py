@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('description_en', models.TextField(blank=True, max_length=1000, verbose_name='what a proof must show, English')),
                 ('grades', models.JSONField(default=points.proofs.models.one_grade, verbose_name='grades')),
                 ('most_per_month', models.PositiveIntegerField(blank=True, help_text='Proofs that wait or are approved, by calendar month; refused ones leave room for another try. Empty: any number.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='most per member and month')),
-                ('active', models.BooleanField(default=True, help_text='A closed task takes no more proofs; those that wait can still be decided.', verbose_name='open')),
+                ('active', models.BooleanField(default=True, help_text='A closed task takes no more proofs; those that wait can still be decided.', verbose_name='takes proofs')),
             ],
             options={
                 'verbose_name': 'proof task',
@@ -62,8 +62,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=loyalty.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('period', models.CharField(help_text='A month like 2026-10, or an ISO week like 2026-W41.', max_length=8, verbose_name='period')),
-                ('since', models.DateTimeField(verbose_name='from')),
-                ('until', models.DateTimeField(verbose_name='until')),
+                ('since', models.DateTimeField(verbose_name='begins')),
+                ('until', models.DateTimeField(verbose_name='ends before')),
                 ('status', models.CharField(choices=[('proposed', 'to be confirmed'), ('confirmed', 'confirmed')], default='proposed', max_length=10, verbose_name='status')),
                 ('counted_at', models.DateTimeField(verbose_name='counted')),
                 ('confirmed_by', models.CharField(blank=True, help_text='Empty where the board grants without asking.', max_length=150, verbose_name='confirmed by')),
@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ('description_en', models.TextField(blank=True, max_length=1000, verbose_name='what a proof must show, English')),
                 ('grades', models.JSONField(default=points.proofs.models.one_grade, verbose_name='grades')),
                 ('most_per_month', models.PositiveIntegerField(blank=True, help_text='Proofs that wait or are approved, by calendar month; refused ones leave room for another try. Empty: any number.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='most per member and month')),
-                ('active', models.BooleanField(default=True, help_text='A closed task takes no more proofs; those that wait can still be decided.', verbose_name='open')),
+                ('active', models.BooleanField(default=True, help_text='A closed task takes no more proofs; those that wait can still be decided.', verbose_name='takes proofs')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

@@ -237,7 +237,7 @@ class GradesField(forms.CharField):
 
 class ProofTaskForm(forms.ModelForm):
     grades = GradesField(
-        label=_("grades"),
+        label=_("Grades"),
         help_text=_(
             "One a line, the first is grade 1, at most nine: 合格 | Good. Rules about reviewed proofs see the number, and operators press it. "
             "Proofs already approved keep their number: add at the end."
@@ -247,6 +247,7 @@ class ProofTaskForm(forms.ModelForm):
     class Meta:
         model = ProofTask
         fields = ["code", "name_zh", "name_en", "description_zh", "description_en", "grades", "most_per_month", "active"]
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("description_zh", "description_en")}
 
 
 @admin.register(ProofTask)

@@ -27,7 +27,7 @@ class ProofTask(Named):
         validators=[MinValueValidator(1)],
         help_text=_("Proofs that wait or are approved, by calendar month; refused ones leave room for another try. Empty: any number."),
     )
-    active = models.BooleanField(_("open"), default=True, help_text=_("A closed task takes no more proofs; those that wait can still be decided."))
+    active = models.BooleanField(_("takes proofs"), default=True, help_text=_("A closed task takes no more proofs; those that wait can still be decided."))
     history = HistoricalRecords(app="points")
 
     class Meta:
