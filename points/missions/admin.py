@@ -97,7 +97,7 @@ class StepFormSet(forms.BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
         kept = _kept(self)
-        if any(form.errors for form in kept):
+        if self.instance.status != DRAFT or any(form.errors for form in kept):
             return
         steps = [form.instance.plain for form in kept]
         terms = {field.name: getattr(self.instance, field.name) for field in Mission._meta.concrete_fields}
@@ -150,7 +150,7 @@ class PrizeFormSet(forms.BaseInlineFormSet):
         for number, form in enumerate(kept):
             if named[number] in named[:number]:
                 form.add_error("what", _("This stands here twice. Give more of it instead."))
-        if not self.instance.points and not kept:
+        if self.instance.status == DRAFT and not self.instance.points and not kept:
             raise forms.ValidationError(selectors.SENTENCES["nothing_to_win"])
 
 

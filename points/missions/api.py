@@ -103,9 +103,11 @@ class MissionsView(MemberView, GenericAPIView):
     )
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        services.settle(member_id=self.member.id, at=now, now=now)
         missions = self.paginate_queryset(selectors.visible(member_id=self.member.id, now=now))
         shown = selectors.shown(missions, member=self.member, now=now)
+        if any(one.just_completed for one in shown):
+            services.settle(member_id=self.member.id, at=now, now=now)
+            shown = selectors.shown(missions, member=self.member, now=now)
         return self.get_paginated_response(self.get_serializer(shown, many=True).data)
 
 

@@ -222,6 +222,11 @@ class Shown(NamedTuple):
     prize_names: Mapping[tuple[str, str], str]
 
     @property
+    def just_completed(self) -> bool:
+        """Complete by the facts, and not yet by the books."""
+        return self.mission.status == Mission.Status.PUBLISHED and self.status in ("open", "ended") and rules.complete(self.done)
+
+    @property
     def labelled(self) -> list[dict[str, Any]]:
         steps = plain_steps(self.mission)
         return [{"label": label(step), "done": one.done, "needed": one.needed} for step, one in zip(steps, self.done, strict=True)]
