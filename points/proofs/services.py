@@ -42,6 +42,7 @@ def receive(*, member_id: UUID, external_id: str, now: datetime) -> Proof:
     """The proof of that upload: made if it is new, refused at once where nobody could decide on it."""
     ledger.lock(member_id=member_id)
     fact = activity.behaviour(member_id=member_id, kind=KIND, external_id=external_id)
+    assert fact is not None, "an upload is heard of once it is recorded"
     there = Proof.objects.filter(member_id=member_id, behaviour_id=fact.id).first()
     if there:
         return there
