@@ -27,13 +27,15 @@ def unfreeze_cleared(event: Event) -> None:
         ledger.unfreeze(member_id=event.member_id, reason=event.payload["reason"], actor=event.payload["actor"], key=_key(event, "unfreeze"), now=event.now)
 
 
-@subscribe("points.effect_won")
-@subscribe("points.effect_withdrawn")
+def _about_a_card(event: Event) -> bool:
+    return event.payload["effect"] == "card"
+
+
+@subscribe("points.effect_won", wants=_about_a_card)
+@subscribe("points.effect_withdrawn", wants=_about_a_card)
 def keep_cards(event: Event) -> None:
-    """Cards that a rule gave, or whose ground fell. One subscriber for both, so that no withdrawal overtakes its grant."""
+    """Cards that a rule or a mission gave, or whose ground fell. One subscriber for both, so that no withdrawal overtakes its grant."""
     told = event.payload
-    if told["effect"] != "card":
-        return
     about = {"kind": told["item"], "count": told["count"], "subject": told["subject"], "key": f"effect/{event.id}"}
     if event.topic == "points.effect_won":
         cards.grant(member_id=event.member_id, **about, actor="rule", now=event.now)

@@ -27,7 +27,7 @@ STATUS_COLOURS = {Status.AVAILABLE: "success", Status.USED: "info", Status.EXPIR
 class CardKindForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if given.get("use") == CardKind.Use.MAKE_UP and given.get("factor_percent"):
+        if given.get("use", self.instance.use) == CardKind.Use.MAKE_UP and given.get("factor_percent"):
             self.add_error("factor_percent", _("Only a multiplier card has a factor. Leave it empty."))
         return given
 
@@ -46,6 +46,9 @@ class CardKindAdmin(HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: CardKind | None = None) -> list[str]:
         return ["code", "use"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: CardKind | None = None) -> list[str]:
+        return [name for name in self.fields if name != "factor_percent" or obj is None or obj.use == CardKind.Use.MULTIPLIER]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

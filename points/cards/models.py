@@ -32,9 +32,9 @@ class CardKind(models.Model):
         help_text=_("A card is good through the end of that day after it was granted. Empty: for ever. Cards granted already keep their expiry."),
     )
     active = models.BooleanField(
-        _("active"),
+        _("can be chosen"),
         default=True,
-        help_text=_("An inactive kind can no longer be chosen. Members keep the cards they have, and rules that give it go on until they are retired."),
+        help_text=_("Off: for no new rule and no new grant. Members keep the cards they have, and rules that give it go on until they are retired."),
     )
     history = HistoricalRecords(app="points")
 

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from loyalty.lib.screens import ConfigurationAdmin
 from points.ledger.admin import BooksAdmin
@@ -15,8 +17,14 @@ from points.ledger.admin import BooksAdmin
 from .models import CheckIn, CheckInTerms
 
 
+class CheckInTermsForm(forms.ModelForm):
+    class Meta:
+        widgets = {"milestones": UnfoldAdminTextInputWidget}
+
+
 @admin.register(CheckInTerms)
 class CheckInTermsAdmin(ConfigurationAdmin):
+    form = CheckInTermsForm
     fieldsets = [
         (
             _("Days in a row"),

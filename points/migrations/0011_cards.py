@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('use', models.CharField(choices=[('multiplier', 'multiplies what an order earns'), ('make_up', 'makes up a missed check-in')], max_length=12, verbose_name='use')),
                 ('factor_percent', models.PositiveIntegerField(blank=True, help_text='What members are told of a multiplier card; 200 is twice the points. What it does is set in the earning rule that uses it.', null=True, validators=[django.core.validators.MinValueValidator(101)], verbose_name='factor, in percent')),
                 ('valid_days', models.PositiveIntegerField(blank=True, help_text='A card is good through the end of that day after it was granted. Empty: for ever. Cards granted already keep their expiry.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='valid, in days')),
-                ('active', models.BooleanField(default=True, help_text='An inactive kind can no longer be chosen. Members keep the cards they have, and rules that give it go on until they are retired.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: for no new rule and no new grant. Members keep the cards they have, and rules that give it go on until they are retired.', verbose_name='can be chosen')),
             ],
             options={
                 'verbose_name': 'kind of card',
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('use', models.CharField(choices=[('multiplier', 'multiplies what an order earns'), ('make_up', 'makes up a missed check-in')], max_length=12, verbose_name='use')),
                 ('factor_percent', models.PositiveIntegerField(blank=True, help_text='What members are told of a multiplier card; 200 is twice the points. What it does is set in the earning rule that uses it.', null=True, validators=[django.core.validators.MinValueValidator(101)], verbose_name='factor, in percent')),
                 ('valid_days', models.PositiveIntegerField(blank=True, help_text='A card is good through the end of that day after it was granted. Empty: for ever. Cards granted already keep their expiry.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='valid, in days')),
-                ('active', models.BooleanField(default=True, help_text='An inactive kind can no longer be chosen. Members keep the cards they have, and rules that give it go on until they are retired.', verbose_name='active')),
+                ('active', models.BooleanField(default=True, help_text='Off: for no new rule and no new grant. Members keep the cards they have, and rules that give it go on until they are retired.', verbose_name='can be chosen')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

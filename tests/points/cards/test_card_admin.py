@@ -116,6 +116,14 @@ def test_a_kind_is_made_and_its_code_and_use_stay(operator):
     assert [row.valid_days for row in kind.history.all()] == [7, None]
 
 
+def test_a_make_up_card_gets_no_factor_later_either(operator, make_up_card):
+    client = operator("change_cardkind")
+    page = f"{KINDS}make-up/change/"
+    assert "factor_percent" not in text(client.get(page))
+    assert client.post(page, kind_form(factor_percent="300")).status_code == 302
+    assert CardKind.objects.get().factor_percent is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
