@@ -84,7 +84,7 @@ class TestOverview:
         text(client.get("/admin/"))
         before = queries(client, "/admin/")
         more_entries(member, 30, now)
-        assert queries(client, "/admin/") == before <= 45
+        assert queries(client, "/admin/") == before <= 50
 
 
 class TestTotals:
