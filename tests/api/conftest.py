@@ -5,6 +5,8 @@ from itertools import count
 
 import pytest
 
+from points.missions import services as missions
+from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
 
 PREFIX = "/api/v1/"
@@ -46,7 +48,7 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a refund that waits."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission to be claimed."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
@@ -54,8 +56,13 @@ def world(api, member, other_member, now, at):
         body = {"id": number, "member": "M-1", "occurred_at": at, "currency": "CNY", "lines": lines, "paid_cents": 55_000, **more}
         return {name: value for name, value in body.items() if value is not None}
 
+    mission = missions.create(
+        code="first-order", name_zh="首单", name_en="First order", kind="achievement", steps=[Step("purchase")], prizes=[Prize("benefit", "sample")],
+        actor="tests", now=now,
+    )  # fmt: skip
+    missions.publish(mission_id=mission.id, actor="tests", now=now)
     for number in ("P-1", "P-2"):
         assert api.post("purchases", purchase(number)).status_code == 201
     assert api.post("purchases", purchase("P-guest", member=None)).status_code == 202
     hold = api.post("holds", {"member": "M-1", "points": 100}).json()
-    return {"member": "M-1", "other": "M-2", "purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "body": purchase}
+    return {"member": "M-1", "other": "M-2", "purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "body": purchase}

@@ -35,6 +35,9 @@ OPERATIONS = [
     ("members/{member}/check-ins", "GET", 200, None),
     ("members/{member}/check-ins", "POST", 201, {}),
     ("members/{member}/proofs", "GET", 200, None),
+    ("members/{member}/missions", "GET", 200, None),
+    ("members/{member}/missions/{mission}/claim", "POST", 200, {}),
+    ("members/{member}/badges", "GET", 200, None),
     ("members/{member}/purchases", "GET", 200, None),
     ("members/{member}/referrals", "GET", 200, None),
     ("members/{member}/standing", "GET", 200, None),
@@ -58,6 +61,9 @@ OPERATIONS = [
     ("me/check-ins", "GET", 200, None),
     ("me/check-ins", "POST", 201, {}),
     ("me/proofs", "GET", 200, None),
+    ("me/missions", "GET", 200, None),
+    ("me/missions/{mission}/claim", "POST", 200, {}),
+    ("me/badges", "GET", 200, None),
     ("me/purchases", "GET", 200, None),
     ("me/referrals", "GET", 200, None),
     ("me/standing", "GET", 200, None),
@@ -95,7 +101,7 @@ def authorized(storefront, member_client):
 @pytest.mark.parametrize(("path", "method", "good", "body"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
 def test_an_operation_does_what_is_described_and_nothing_else(described, one_connection, authorized, world, at, path, method, good, body):
     operation = described[f"/api/v1/{path}"][method]
-    there = {"member": "M-1", "hold": world["hold"], "purchase": "P-guest" if path.endswith("claim") else "P-1"}
+    there = {"member": "M-1", "hold": world["hold"], "mission": world["mission"], "purchase": "P-guest" if path.endswith("claim") else "P-1"}
     named = {name: value for name, value in there.items() if f"{{{name}}}" in path}
     headers = {"Authorization": authorized(path)}
 

@@ -19,6 +19,9 @@ ENDPOINTS = {
     ("members/{member}/check-ins", "GET"): ("points:read", 200, None),
     ("members/{member}/check-ins", "POST"): ("events:write", 201, lambda **_: {}),
     ("members/{member}/proofs", "GET"): ("points:read", 200, None),
+    ("members/{member}/missions", "GET"): ("points:read", 200, None),
+    ("members/{member}/missions/{mission}/claim", "POST"): ("events:write", 200, lambda **_: {}),
+    ("members/{member}/badges", "GET"): ("points:read", 200, None),
     ("members/{member}/purchases", "GET"): ("purchases:read", 200, None),
     ("members/{member}/standing", "GET"): ("members:read", 200, None),
     ("members/{member}/referrals", "GET"): ("members:read", 200, None),
@@ -35,9 +38,22 @@ ENDPOINTS = {
     ("purchases/{guest}/claim", "POST"): ("purchases:write", 200, lambda w, **_: {"member": w["other"]}),
     ("refunds", "POST"): ("purchases:write", 202, lambda at, **_: {"id": "R-9", "occurred_at": at, "amount_cents": 500}),
 }
-OWN = {"me", "me/account", "me/cards", "me/check-ins", "me/entries", "me/lots", "me/proofs", "me/purchases", "me/referrals", "me/standing"}
-OWN_WRITES = {"me/check-ins"}
-NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}"}
+OWN = {
+    "me",
+    "me/account",
+    "me/badges",
+    "me/cards",
+    "me/check-ins",
+    "me/entries",
+    "me/lots",
+    "me/missions",
+    "me/proofs",
+    "me/purchases",
+    "me/referrals",
+    "me/standing",
+}
+OWN_WRITES = {"me/check-ins", "me/missions/{mission}/claim"}
+NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}", "<slug:mission>": "{mission}"}
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
 
@@ -62,7 +78,7 @@ def test_every_endpoint_stands_in_the_table():
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
-NAMED = {"member": "M-1", "purchase": "P-1", "guest": "P-guest", "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"}
+NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"}
 
 
 def knock(asking, client, path, method):
