@@ -3,6 +3,7 @@ from .budgets.admin import BudgetAdmin
 from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
+from .explanation.admin import DecisionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
@@ -21,6 +22,7 @@ __all__ = [
     "CardKindAdmin",
     "CheckInAdmin",
     "CheckInTermsAdmin",
+    "DecisionAdmin",
     "EntryAdmin",
     "HoldAdmin",
     "LotAdmin",

@@ -5,6 +5,7 @@ from accounts.members.api import member_paths
 from .cards.api import CardsView
 from .checkin.api import CheckInsView
 from .earning.api import ClaimOfferView, EventsView, MemberProfile, OffersView
+from .explanation.api import ExplanationView
 from .ledger.api import AccountView, EntriesView, LotsView, SpendView
 from .missions.api import BadgesView, ClaimView, MissionsView
 from .proofs.api import ProofsView
@@ -16,6 +17,7 @@ urlpatterns = [
     *member_paths("", MemberProfile),
     *member_paths("account", AccountView),
     *member_paths("entries", EntriesView),
+    *member_paths("entries/<uuid:entry>/explanation", ExplanationView),
     *member_paths("lots", LotsView),
     *member_paths("spends", SpendView),
     *member_paths("cards", CardsView),

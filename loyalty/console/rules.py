@@ -107,6 +107,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "accounts.segmentmember": ("", ""),
     "points.adjustment": ("points", "tune"),
     "points.entry": ("points", "receipt_long"),
+    "points.decision": ("points", "account_tree"),
     "points.lot": ("points", "inventory_2"),
     "points.hold": ("points", "lock_clock"),
     "points.budget": ("points", "savings"),
