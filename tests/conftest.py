@@ -21,6 +21,7 @@ from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.lib import configuration
 from loyalty.lib.configuration import Configuration
+from points.earning import selectors as earning
 from points.reconciliation import selectors as reconciliation
 
 # A busy machine is no failure.
@@ -34,6 +35,7 @@ def fresh_process(settings):
     Configuration._held.clear()
     configuration._changing.models = set()
     keys_seen._held.clear()
+    earning._ready.clear()
     settings.RATE_LIMIT_ANONYMOUS = 10**6
 
 

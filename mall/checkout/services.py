@@ -141,9 +141,7 @@ def hold(
 
 
 @transaction.atomic(savepoint=False)
-def pay(
-    *, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime
-) -> Paid:
+def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime) -> Paid:
     """A purchase was paid: capture its hold, record it, grant what it earns, apply the refunds that came before it.
 
     The same purchase again is a replay. `policy` takes the place of the programme's expiry. A lapsed hold does not refuse a paid
@@ -173,7 +171,7 @@ def pay(
         member_id=member_id,
         spend_entry=spend,
         earn_entry=granted.entry,
-        rule_version=granted.grants[0].rule_version if granted.grants else None,
+        rule_version_id=granted.grants[0].rule_version_id if granted.grants else None,
         paid_cents=facts.paid_cents,
         basis_cents=basis_cents,
         worth_cents=worth,

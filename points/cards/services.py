@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -69,11 +70,15 @@ def use(*, member_id: UUID, kind: str, subject: str, now: datetime) -> Card:
 
 
 @transaction.atomic(savepoint=False)
-def give_back(*, member_id: UUID, subject: str, now: datetime) -> list[Card]:
-    """What used these cards is undone: they are as they would be if it had never been. The cards given back, none the second time."""
+def give_back(*, member_id: UUID, subject: str, kinds: Collection[str] | None = None, now: datetime) -> list[Card]:
+    """What used these cards, of `kinds` or of any, is undone: they are as they would be if it had never been.
+
+    The cards given back, none the second time.
+    """
     ledger.lock(member_id=member_id)
-    used = list(Card.objects.filter(member_id=member_id, status=Status.USED, used_by=subject))
-    return [_move(card, _as_if_never_used(card, now), used_by="", used_at=None) for card in used]
+    used = Card.objects.filter(member_id=member_id, status=Status.USED, used_by=subject)
+    given_back = [card for card in used if kinds is None or card.kind_id in kinds]
+    return [_move(card, _as_if_never_used(card, now), used_by="", used_at=None) for card in given_back]
 
 
 def _as_if_never_used(card: Card, now: datetime) -> Status:

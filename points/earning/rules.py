@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from accounts.activity import rules as activity
 from loyalty.lib.money import share
-from points.rulebook.rules import CERTAIN, ONE, THINGS, Conditions, Definition, Effect, Period, SharedLimit
+from points.rulebook.rules import CERTAIN, ONE, THINGS, Conditions, Definition, Effect, Limit, Period, SharedLimit
 
 PURCHASE = "purchase"
 # A roll is a whole number below this.
@@ -111,13 +111,17 @@ Scope = Callable[[Line, Given], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A published version, made ready: its conditions as tests by name, and which lines it is about (None: all, and the order as such)."""
+    """A published version, made ready: its conditions as tests by name, and which lines it is about (none: all, and the order as such).
+
+    `asks`: what it must know of the member besides who they are: tier, segments, profile, cards, history, history_by_category.
+    """
 
     id: int
     code: str
     said: Definition
     tests: Sequence[tuple[str, Test]]
     scopes: Sequence[tuple[str, Scope]]
+    asks: frozenset[str]
 
 
 def birthday_in(birthday: date, year: int) -> date:
@@ -176,14 +180,28 @@ def ready(version_id: int, code: str, said: Definition, expression: Callable[[Ma
 
     scopes: list[tuple[str, Scope]] = []
     if c.categories:
-        scopes.append(("categories", lambda line, g: below(line.category, c.categories)))
+        scopes.append(("categories", lambda line, _g: below(line.category, c.categories)))
     if c.brands:
-        scopes.append(("brands", lambda line, g: line.brand in c.brands))
+        scopes.append(("brands", lambda line, _g: line.brand in c.brands))
     if c.skus:
-        scopes.append(("skus", lambda line, g: line.sku in c.skus))
+        scopes.append(("skus", lambda line, _g: line.sku in c.skus))
     if c.again_days is not None and c.again_scope == "category":
         scopes.append(("again_days", lambda line, g: _again(g.history.last_by_category.get(line.category), g.fact.day, c.again_days)))
-    return Rule(version_id, code, said, tuple(tests), tuple(scopes))
+    return Rule(version_id, code, said, tuple(tests), tuple(scopes), _asks(said))
+
+
+def _asks(said: Definition) -> frozenset[str]:
+    c = said.conditions
+    asked = {
+        "tier": bool(c.tiers) or said.effect.kind == "tier_multiplier",
+        "segments": bool(c.segments) or said.release.to in ("staff", "segment"),
+        "profile": bool(c.birthday) or c.new_member_days is not None,
+        "history": bool(c.nth_purchase) or c.again_days is not None,
+    }
+    if c.expression:
+        asked = dict.fromkeys(asked, True)
+    asked |= {"cards": bool(c.card), "history_by_category": c.again_days is not None and c.again_scope == "category"}
+    return frozenset(name for name, wanted in asked.items() if wanted)
 
 
 def _released(said: Definition, code: str, given: Given) -> bool:
@@ -299,15 +317,23 @@ class Decision:
 
 
 def decide(given: Given, rules: Sequence[Rule]) -> Decision:
-    """What the fact earns under these rules, the best it can within the rooms."""
+    """What the fact earns under these rules, within the rooms.
+
+    What the rules give by themselves is first lessened by the multipliers below 1, then bounded by the rooms, rule by rule in the order of
+    their priority; what the multipliers above 1 give on top of what is left of that is bounded likewise.
+    """
     considered, masks = [], {}
     for rule in rules:
         one, masks[rule.code] = _consider(rule, given)
         considered.append(one)
     holding = sorted((one for one in considered if one.holds), key=lambda one: (-one.rule.said.priority, one.rule.code))
     books = _Books(given, masks)
-    _base([one for one in holding if one.rule.said.effect.gives_points], given, books)
-    _multiply([one for one in holding if one.rule.said.effect.multiplies], given, books)
+    giving = [one for one in holding if one.rule.said.effect.gives_points]
+    factors = _factors([one for one in holding if one.rule.said.effect.multiplies], given, books)
+    for one, values in zip(giving, books.lessened(giving, _base(giving, given, books), factors), strict=True):
+        books.put(one, values)
+    for by_part in factors:
+        books.add(by_part)
     things = [one for one in holding if one.rule.said.effect.kind in THINGS]
     return books.close(considered, _things(things, books))
 
@@ -355,8 +381,6 @@ class _Books:
     def put(self, one: Considered, values: list[int]) -> None:
         """Book what a rule gives to each part, as far as the rooms allow."""
         code = one.rule.code
-        total = sum(values)
-        one.wanted += total * 100 // self.scale
         values = self._within_margin(one, values)
         for room in self.given.rooms:
             if not room.bounds(code) or not (total := sum(values)):
@@ -389,85 +413,141 @@ class _Books:
             one.cuts.append(("margin", -(-cut * 100 // self.scale)))
         return kept
 
-    def step(self, factors: Sequence[tuple[Considered, int] | None]) -> None:
-        """Multiply each part by what was chosen for it. What exceeds 1 is the chosen rule's; what falls short of it makes the others give less."""
-        sums = [sum(values[part] for code, values in self.gives.items() if code in self.multiplied) for part in range(self.parts)]
-        lower = [min(chosen[1], ONE) if chosen else ONE for chosen in factors]
-        for code, values in self.gives.items():
-            self.gives[code] = [value * (lower[part] if code in self.multiplied else ONE) for part, value in enumerate(values)]
+    def full(self, one: Considered) -> Room | None:
+        """A room that had nothing left for the rule before this fact."""
+        code = one.rule.code
+        return next((room for room in self.given.rooms if room.bounds(code) and (_over(room.times) or _over(room.points))), None)
+
+    def finer(self) -> None:
+        """Count in units that are a ten-thousandth of what they were."""
         self.scale *= ONE
+        self.gives = {code: [value * ONE for value in values] for code, values in self.gives.items()}
         self.left = {key: left * ONE for key, left in self.left.items()}
+
+    def lessened(self, giving: Sequence[Considered], values: Sequence[list[int]], factors: Sequence["ByPart"]) -> Sequence[list[int]]:
+        """What rules give by themselves, where multipliers below 1 make it less. Before anything is booked."""
+        for by_part in factors:
+            lower = [min(chosen[1], ONE) if chosen else ONE for chosen in by_part]
+            if min(lower) < ONE:
+                self.finer()
+                values = [
+                    [value * (factor if one.rule.said.multiplied else ONE) for value, factor in zip(of_one, lower, strict=True)]
+                    for one, of_one in zip(giving, values, strict=True)
+                ]
+        return values
+
+    def add(self, by_part: "ByPart") -> None:
+        """Book what multipliers above 1 give on top of what the others give."""
+        if not any(chosen and chosen[1] > ONE for chosen in by_part):
+            return
+        sums = [sum(values[part] for code, values in self.gives.items() if code in self.multiplied) for part in range(self.parts)]
+        self.finer()
         more: dict[str, tuple[Considered, list[int]]] = {}
-        for part, chosen in enumerate(factors):
-            if chosen is None:
-                continue
-            one, factor = chosen
-            one.factor = factor
-            more.setdefault(one.rule.code, (one, [0] * self.parts))[1][part] = sums[part] * max(0, factor - ONE)
+        for part, chosen in enumerate(by_part):
+            if chosen and chosen[1] > ONE:
+                one, factor = chosen
+                more.setdefault(one.rule.code, (one, [0] * self.parts))[1][part] = sums[part] * (factor - ONE)
         for one, values in more.values():
+            one.wanted = self.hundredths(values)
             self.put(one, values)
+
+    def hundredths(self, values: Sequence[int]) -> int:
+        return sum(values) * 100 // self.scale
 
     def close(self, considered: Sequence[Considered], won: Sequence[Won]) -> Decision:
         """One floor; the rules' and the lines' shares by largest remainder."""
-        exact = {code: sum(values) for code, values in self.gives.items()}
-        points = sum(exact.values()) // self.scale
-        granted = dict(zip(exact, share(points, list(exact.values())), strict=True))
-        for room in self.given.rooms:
-            # Rounding must not put a point beyond what a room has left.
-            covered = [code for code in granted if room.bounds(code)]
-            while room.points is not None and sum(granted[code] for code in covered) > max(0, room.points):
-                most = max(covered, key=lambda code: granted[code])
-                granted[most], points = granted[most] - 1, points - 1
+        granted = self._whole({code: sum(values) for code, values in self.gives.items()})
+        points = sum(granted.values())
         sums = [sum(values[part] for values in self.gives.values()) for part in range(self.parts)]
         for one in considered:
             one.granted = granted.get(one.rule.code, 0)
         gave = {code for code, n in granted.items() if n} | {one.code for one in won}
-        charges = []
-        for room in self.given.rooms:
-            if taken := [code for code in gave if room.bounds(code)]:
-                charges.append(Charge(room.key, sum(granted.get(code, 0) for code in taken), 1))
-        cards = [one.rule.said.conditions.card for one in considered if one.rule.said.conditions.card and one.rule.code in gave]
-        return Decision(points, considered, share(points, sums), charges, won, cards)
+        taken = ((room.key, [granted.get(code, 0) for code in gave if room.bounds(code)]) for room in self.given.rooms)
+        charges = [Charge(key, sum(points_of_room), 1) for key, points_of_room in taken if points_of_room]
+        cards = {one.rule.said.conditions.card: None for one in considered if one.rule.said.conditions.card and one.rule.code in gave}
+        return Decision(points, considered, share(points, sums), charges, won, list(cards))
+
+    def _whole(self, exact: Mapping[str, int]) -> dict[str, int]:
+        """Whole points: the floor of all, shared by largest remainder, ties to the earlier; no rounding up into a room that is full."""
+        whole = sum(exact.values())
+        if not whole:
+            return {}
+        points = whole // self.scale
+        granted = {code: points * value // whole for code, value in exact.items()}
+        left = points - sum(granted.values())
+        for code in sorted(exact, key=lambda code: -(points * exact[code] % whole)):
+            if left and points * exact[code] % whole and self._fits(code, granted):
+                granted[code], left = granted[code] + 1, left - 1
+        return granted
+
+    def _fits(self, code: str, granted: Mapping[str, int]) -> bool:
+        """Whether one more point of a rule's fits all its rooms."""
+        bound = (room for room in self.given.rooms if room.points is not None and room.bounds(code))
+        return all(sum(n for other, n in granted.items() if room.bounds(other)) < room.points for room in bound)  # type: ignore[operator]
 
 
-def _base(holding: Sequence[Considered], given: Given, books: _Books) -> None:
-    """What the rules give by themselves: they add up, except within a group, where each part has one giver."""
+# For each part the multiplier that counts there, and its factor; None: none does.
+ByPart = Sequence[tuple[Considered, int] | None]
+
+
+def _over(left: int | None) -> bool:
+    return left is not None and left <= 0
+
+
+def _base(holding: Sequence[Considered], given: Given, books: _Books) -> Sequence[list[int]]:
+    """What the rules give to each part by themselves: they add up, except within a group, where each part has one giver."""
     values = {one.rule.code: _worth(one.rule.said.effect, one.rule, given, books) for one in holding}
     groups: dict[str, list[Considered]] = {}
     for one in holding:
+        one.wanted = books.hundredths(values[one.rule.code])
         if one.rule.said.group:
             groups.setdefault(one.rule.said.group, []).append(one)
     for members in groups.values():
+        best = members[0].rule.said.combine == "best"
         for part in range(books.parts):
             here = [one for one in members if values[one.rule.code][part]]
             if len(here) > 1:
-                first = here[0]
-                if members[0].rule.said.combine == "best":
-                    first = max(here, key=lambda one: values[one.rule.code][part])
+                open_ones = _open(here, books)
+                first = max(open_ones, key=lambda one: values[one.rule.code][part]) if best else open_ones[0]
                 for one in here:
                     if one is not first:
-                        values[one.rule.code][part], one.beaten_by = 0, first.rule.code
-    for one in holding:
-        books.put(one, values[one.rule.code])
+                        values[one.rule.code][part] = 0
+                        if not any(values[one.rule.code]):
+                            one.beaten_by = first.rule.code
+    return [values[one.rule.code] for one in holding]
+
+
+def _open(here: Sequence[Considered], books: _Books) -> Sequence[Considered]:
+    """Of rules that compete, those that can give at all: what is used up gives way, and its room is noted."""
+    full = {one.rule.code: room for one in here if (room := books.full(one)) is not None}
+    if not full or len(full) == len(here):
+        return here
+    for one in here:
+        if (room := full.get(one.rule.code)) and (room.key, 0) not in one.cuts:
+            one.cuts.append((room.key, 0))
+    return [one for one in here if one.rule.code not in full]
 
 
 def _worth(effect: Effect, rule: Rule, given: Given, books: _Books) -> list[int]:
     """What a rule would give to each part, at the scale of the books."""
     parts, fact = [0] * books.parts, given.fact
+
+    def by_rate(rate: Callable[[str], int]) -> None:
+        for i, line in enumerate(fact.lines):
+            if books.covers(rule.code, i):
+                parts[i] = max(0, line.cents) * rate(line.category)
+        if fact.kind != PURCHASE:
+            parts[-1] += max(0, fact.amount_cents) * rate(str(fact.data.get("category", "")))
+
     match effect.kind:
         case "per_unit":
-            for i, line in enumerate(fact.lines):
-                if books.covers(rule.code, i):
-                    parts[i] = max(0, line.cents) * rate_of(effect, line.category)
+            by_rate(lambda category: rate_of(effect, category))
         case "bands":
             amount = fact.amount_cents if effect.measure == "amount" else _number(fact, effect.measure)
             band = next((one for one in effect.bands if one.start <= amount and (one.end is None or amount < one.end)), None)
             if band is not None:
                 parts[-1] = band.points * books.scale
-                if band.rate:
-                    for i, line in enumerate(fact.lines):
-                        if books.covers(rule.code, i):
-                            parts[i] = max(0, line.cents) * band.rate
+                by_rate(lambda _category: band.rate)
         case _:
             parts[-1] = points_of(effect, rule.code, given) * books.scale
     return parts
@@ -509,29 +589,30 @@ def _number(fact: Fact, name: str) -> int:
     return given if isinstance(given, int) else 0
 
 
-def _multiply(holding: Sequence[Considered], given: Given, books: _Books) -> None:
-    """The multipliers, group by group: within one the best or the first counts for each part, or they multiply; groups multiply."""
+def _factors(holding: Sequence[Considered], given: Given, books: _Books) -> Sequence[ByPart]:
+    """What multiplies each part, group by group: within one the best or the first counts, or they multiply; groups multiply."""
     groups: dict[str, list[Considered]] = {}
     for one in holding:
         said = one.rule.said
+        one.factor = _factor(one, given)
         alone = not said.group or said.combine == "product"
         groups.setdefault(f"\0{one.rule.code}" if alone else said.group, []).append(one)
+    found: list[ByPart] = []
     for members in groups.values():
         best = members[0].rule.said.combine == "best"
-        factors: list[tuple[Considered, int] | None] = []
+        by_part: list[tuple[Considered, int] | None] = []
         for part in range(books.parts):
             here = [one for one in members if books.covers(one.rule.code, part)]
-            if not here:
-                factors.append(None)
-                continue
-            chosen = max(here, key=lambda one: _factor(one, given)) if best else here[0]
-            factors.append((chosen, _factor(chosen, given)))
+            open_ones = _open(here, books)
+            chosen = max(open_ones, key=lambda one: one.factor or 0) if best and here else next(iter(open_ones), None)
+            by_part.append(None if chosen is None else (chosen, chosen.factor or 0))
+        counted = {chosen[0].rule.code for chosen in by_part if chosen}
         for one in members:
-            counted = {part[0].rule.code for part in factors if part is not None}
-            if one.rule.code not in counted and counted:
-                one.beaten_by = next(part[0].rule.code for i, part in enumerate(factors) if part is not None and books.covers(one.rule.code, i))
-                one.factor = _factor(one, given)
-        books.step(factors)
+            if one.rule.code not in counted:
+                rivals = (chosen[0].rule.code for part, chosen in enumerate(by_part) if chosen and books.covers(one.rule.code, part))
+                one.beaten_by = next(rivals, "")
+        found.append(by_part)
+    return found
 
 
 def _factor(one: Considered, given: Given) -> int:
@@ -542,7 +623,7 @@ def _factor(one: Considered, given: Given) -> int:
 def _things(holding: Sequence[Considered], books: _Books) -> list[Won]:
     won = []
     for one in holding:
-        full = next((room for room in books.given.rooms if room.bounds(one.rule.code) and room.times is not None and room.times <= 0), None)
+        full = next((room for room in books.given.rooms if room.bounds(one.rule.code) and _over(room.times)), None)
         if full is not None:
             one.cuts.append((full.key, 0))
             continue
@@ -572,13 +653,27 @@ class Counter:
     shared: bool = False
 
 
+def limits_of(rule: Rule) -> dict[str, Limit]:
+    """A rule's limits by the key of their room; of several for the same, the strictest."""
+    found: dict[str, Limit] = {}
+    for limit in rule.said.limits:
+        key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
+        if (other := found.get(key)) is not None:
+            limit = replace(limit, points=_stricter(limit.points, other.points), times=_stricter(limit.times, other.times))
+        found[key] = limit
+    return found
+
+
+def _stricter(one: int | None, other: int | None) -> int | None:
+    return min((n for n in (one, other) if n is not None), default=None)
+
+
 def counters(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact) -> dict[str, Counter]:
     """The counters that deciding the fact under these rules needs to know, by the key of their room."""
     found = {}
     for rule in rules:
-        for limit in rule.said.limits:
+        for key, limit in limits_of(rule).items():
             if limit.per != "fact":
-                key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
                 found[key] = Counter(key, period_start(limit.per, fact.day), limit.by == "rule")
     for shared in limits:
         if shared.covers(fact.kind) and shared.per != "fact":
@@ -595,13 +690,24 @@ def rooms(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact, used
 
     found = []
     for rule in rules:
-        for limit in rule.said.limits:
-            key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
+        for key, limit in limits_of(rule).items():
             found.append(room(key, limit.points, limit.times, frozenset([rule.code]), limit.per != "fact"))
-    for shared in limits:
-        if shared.covers(fact.kind):
-            found.append(room(f"={shared.code}", shared.points, shared.times, None, shared.per != "fact"))
+    found += [room(f"={one.code}", one.points, one.times, None, one.per != "fact") for one in limits if one.covers(fact.kind)]
     return found
+
+
+def given_back(before: Sequence[Charge], now: Sequence[Charge]) -> tuple[list[Charge], list[Charge]]:
+    """What of the charges of a decision is free again after the fact was decided anew, and what of them stays. Nothing is charged more."""
+    still = {charge.key: charge for charge in now}
+    less, kept = [], []
+    for charge in before:
+        after = still.get(charge.key, Charge(charge.key, 0, 0))
+        stays = Charge(charge.key, min(charge.points, after.points), min(charge.times, after.times))
+        if stays != charge:
+            less.append(Charge(charge.key, charge.points - stays.points, charge.times - stays.times))
+        if stays.points or stays.times:
+            kept.append(stays)
+    return less, kept
 
 
 def basis(purchase: activity.Purchase) -> list[Line]:
@@ -665,7 +771,8 @@ def given_as_json(given: Given, versions: Sequence[int], charges: Sequence[Charg
         "factor": member.tier_factor,
         "segments": sorted(member.segments),
         "registered": _iso(member.registered_on),
-        "birthday": _iso(member.birthday),
+        # Not the date: nobody's birthday stays behind where their profile is cleared.
+        "birthday": next((what for what in ("day", "month") if _celebrates(given, what)), None),
         "cards": sorted(member.cards),
         "purchases": history.purchases,
         "last": _iso(history.last_on),
@@ -687,7 +794,7 @@ def given_from_json(kept: Mapping[str, Any], *, fact: Fact, member_key: str, rol
         kept.get("factor", ONE),
         frozenset(kept.get("segments", ())),
         _day(kept.get("registered")),
-        _day(kept.get("birthday")),
+        _birthday_like(kept.get("birthday", ""), fact.day),
         frozenset(kept.get("cards", ())),
     )
     last = {category: date.fromisoformat(day) for category, day in kept.get("last_by", {}).items()}
@@ -696,6 +803,13 @@ def given_from_json(kept: Mapping[str, Any], *, fact: Fact, member_key: str, rol
     ]
     history = History(kept.get("purchases", 0), _day(kept.get("last")), last)
     return Given(fact, roll, member, history, frozenset(kept.get("festivals", ())), rooms, kept["cost"])
+
+
+def _birthday_like(what: str, day: date) -> date | None:
+    """Some birthday that is celebrated on that day, or in its month only."""
+    if what == "month":
+        return day.replace(day=2 if day.day == 1 else 1)
+    return day if what == "day" else None
 
 
 def charges_from_json(kept: Mapping[str, Any]) -> list[Charge]:

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,6 +13,7 @@ from accounts.activity import rules as activity
 from accounts.activity import selectors as facts
 from accounts.activity.models import Behaviour
 from accounts.members import selectors as members
+from accounts.segments import selectors as segments
 from loyalty.lib import expressions
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import minor_digits
@@ -47,15 +48,17 @@ class Situation(NamedTuple):
         return rules.decide(self.given, self.rules)
 
 
+# By the version's id. Only as long as it says the same: a publish that was rolled back may have been followed by another one.
 _ready: dict[int, Rule] = {}
 
 
 def ready(version: RuleVersion, said: book_rules.Definition | None = None) -> Rule:
     """A version as the engine takes it; a published one is made ready once."""
-    if version.id in _ready:
-        return _ready[version.id]
     said = said or version.said
-    made = rules.ready(version.id or 0, version.rule.code, said, condition(said.conditions.expression, version.rule.fact))
+    kept = _ready.get(version.id)
+    if kept is not None and (kept.said is said or kept.said == said):
+        return kept
+    made = tried(version, said)
     if version.status in RuleVersion.FINAL:
         _ready[version.id] = made
     return made
@@ -100,17 +103,15 @@ def behaviour_fact(behaviour: Behaviour, *, now: datetime) -> rules.Fact:
 
 
 _USED = """
-SELECT (SELECT number FROM points_rulebookgeneration),
+SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0),
        (SELECT json_object_agg(counter || '@' || starts, json_build_array(points, times)) FROM points_memberuse
          WHERE member_id = %s AND starts = ANY(%s))"""
 
 
-def situation(
-    *, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, lock: Sequence[str] = (), now: datetime
-) -> Situation:
+def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, now: datetime) -> Situation:
     """All that a decision on a fact of the member's looks at; without a member, as a new one would be seen.
 
-    `drafts` take the place of the published versions. The shared counters named by `lock` are locked.
+    `drafts` take the place of the published versions.
     """
     starts = list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")})
     with connection.cursor() as cursor:
@@ -120,75 +121,68 @@ def situation(
     chosen = [ready(one.version, one.definition) for one in book.at(fact.kind, occurred_at)] if drafts is None else list(drafts)
     counters = rules.counters(chosen, book.limits, fact)
     had = {key: tuple(used[at]) for key, counter in counters.items() if not counter.shared and (at := f"{key}@{counter.starts}") in (used or {})}
+    rooms = rules.rooms(chosen, book.limits, fact, had)
 
     shared = {key: _rule_charge(chosen, counter) for key, counter in counters.items() if counter.shared}
-    covers: dict[str, frozenset[str]] = {}
-    plans = {}
     for plan in budgets.budgets_in_force(on=fact.day):
-        covered = frozenset(
+        covers = frozenset(
             one.code for one in chosen if budget_rules.matches(plan, rule_code=one.code, campaign=one.said.campaign, cost_centre=one.said.cost_centre)
         )
-        if covered:
+        if covers:
             key = budget_rules.counter_of(plan.id)
-            shared[key], covers[key], plans[key] = plan.charge(0, day=fact.day), covered, plan
-    left = budgets.left(charges=list(shared.values()), lock=bool(lock)) if shared else {}
-
-    rooms = [_under(room, left) for room in rules.rooms(chosen, book.limits, fact, had)]
-    rooms += [rules.Room(key, left[key].points, None, covers[key], "stop" if plans[key].at_end == "stop" else "cut") for key in covers]
+            shared[key] = plan.charge(0, day=fact.day)
+            rooms.append(rules.Room(key, None, None, covers, "stop" if plan.at_end == "stop" else "cut"))
     given = rules.Given(
         fact,
         rules.rolls(book.roll_key),
-        _member(member_id, chosen, now=now),
+        _member(member_id, chosen, fact.day, now=now),
         _history(member_id, chosen, fact, occurred_at, now=now),
         book.festivals.get(fact.day, frozenset()),
         rooms,
         book.points_per_unit,
     )
-    return Situation(given, chosen, counters, shared)
+    return shared_anew(Situation(given, chosen, counters, shared))
+
+
+def shared_anew(seen: Situation) -> Situation:
+    """The same with what is left now, for this transaction, in the rooms that members share."""
+    if not seen.shared:
+        return seen
+    left = budgets.left(charges=list(seen.shared.values()))
+    rooms = [replace(room, points=left[room.key].points, times=left[room.key].times) if room.key in left else room for room in seen.given.rooms]
+    return seen._replace(given=replace(seen.given, rooms=rooms))
 
 
 def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules.Charge:
-    code, _slash, per = counter.key[1:].rpartition("/")
-    limit = next(limit for one in chosen if one.code == code for limit in one.said.limits if limit.by == "rule" and limit.per == per)
+    limit = next(limits[counter.key] for limits in map(rules.limits_of, chosen) if counter.key in limits)
     return budget_rules.Charge(counter=counter.key, starts=counter.starts, limit_points=limit.points, limit_times=limit.times)
 
 
-def _under(room: rules.Room, left: Mapping[str, budget_rules.Left]) -> rules.Room:
-    return replace(room, points=left[room.key].points, times=left[room.key].times) if room.key in left else room
-
-
-def _member(member_id: UUID | None, chosen: Sequence[Rule], *, now: datetime) -> rules.Member:
-    """The member as they stand, as far as these rules ask."""
-    asked = [one.said.conditions for one in chosen]
-    anything = any(c.expression for c in asked)
+def _member(member_id: UUID | None, chosen: Sequence[Rule], day: date, *, now: datetime) -> rules.Member:
+    """The member as they stand, as far as these rules ask; who is none yet, as if registered that day."""
+    asked = frozenset[str]().union(*(one.asks for one in chosen))
     tier, factor = "", book_rules.ONE
-    if anything or any(c.tiers for c in asked) or any(one.said.effect.kind == "tier_multiplier" for one in chosen):
+    if "tier" in asked:
         place = standings.standing(member_id=member_id, now=now)
         tier, factor = place.code, place.multiplier_bps
     if member_id is None:
-        return rules.Member("", tier, factor)
-    parts = frozenset[str]()
-    if anything or any(c.segments for c in asked) or any(one.said.release.to in ("staff", "segment") for one in chosen):
-        parts = frozenset()  # SEGMENTS
-    registered_at, birthday = None, None
-    if anything or any(c.birthday or c.new_member_days is not None for c in asked):
-        registered_at, birthday = members.known_since(member_id=member_id)
-    held = frozenset[str]()
-    if any(c.card for c in asked):
-        held = frozenset(cards.available_kinds(member_id=member_id, now=now))
+        return rules.Member("", tier, factor, registered_on=day)
+    parts = segments.segments_of(member_id) if "segments" in asked else frozenset[str]()
+    registered_at, birthday = members.known_since(member_id=member_id) if "profile" in asked else (None, None)
     registered_on = local_date(registered_at, programme.zone(now=now)) if registered_at else None
+    held = frozenset(cards.available_kinds(member_id=member_id, now=now)) if "cards" in asked else frozenset[str]()
     return rules.Member(str(member_id), tier, factor, parts, registered_on, birthday, held)
 
 
 def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, *, now: datetime) -> rules.History:
     """The member's purchases before this one, as far as these rules ask."""
-    asked = [one.said.conditions for one in chosen]
-    by_category = any(c.again_days is not None and c.again_scope == "category" for c in asked)
-    wanted = any(c.expression or c.nth_purchase or c.again_days is not None for c in asked)
-    if member_id is None or fact.kind != PURCHASE or not wanted:
+    asked = frozenset[str]().union(*(one.asks for one in chosen))
+    if member_id is None or fact.kind != PURCHASE or "history" not in asked:
         return rules.History()
-    days = max((c.again_days for c in asked if c.again_days is not None), default=None)
-    categories = {line.category for line in fact.lines if line.category} if by_category else set()
+    # Expressions ask how long ago the last purchase was, however long.
+    ever = any(one.said.conditions.expression for one in chosen)
+    days = None if ever else max((one.said.conditions.again_days or 0 for one in chosen), default=0)
+    categories = {line.category for line in fact.lines if line.category} if "history_by_category" in asked else set()
     zone = programme.zone(now=now)
     seen = facts.purchase_history(member_id=member_id, before=occurred_at, days=days, categories=categories, zone=zone)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
@@ -206,8 +200,10 @@ def decision_of_entry(*, member_id: UUID, entry_id: UUID) -> Decision | None:
     return grant.decision if grant else None
 
 
-def grants_of(*, member_id: UUID, decision_id: UUID) -> list[Grant]:
-    return list(Grant.objects.select_related("rule_version__rule", "entry").filter(member_id=member_id, decision_id=decision_id).order_by("id"))
+def grants_of(*, member_id: UUID, decision_id: UUID, lock: bool = False) -> list[Grant]:
+    """What a decision granted and offered; with `lock`, so that no offer lapses meanwhile."""
+    grants = Grant.objects.select_related("rule_version__rule", "entry").filter(member_id=member_id, decision_id=decision_id).order_by("id")
+    return list(grants.select_for_update(of=("self",)) if lock else grants)
 
 
 def status_at(grant: Grant, *, now: datetime) -> str:
@@ -220,15 +216,16 @@ def offers(*, member_id: UUID) -> QuerySet[Grant]:
     return Grant.objects.select_related("decision", "rule_version__rule").filter(member_id=member_id, claim_until__isnull=False)
 
 
-_rows: dict[int, RuleVersion] = {}
-
-
 def version_rows(ids: Sequence[int]) -> list[RuleVersion]:
-    """The rows of versions that decided something; published ones are read once."""
-    missing = [number for number in ids if number not in _rows]
-    if missing:
-        _rows.update({row.id: row for row in RuleVersion.objects.select_related("rule").filter(id__in=missing)})
-    return [_rows[number] for number in ids]
+    """The versions that decided something, as the rulebook holds them."""
+
+    def rows(book: rulebook.Rulebook) -> dict[int, RuleVersion]:
+        return {one.version.id: one.version for versions in book.versions.values() for one in versions}
+
+    known = rows(rulebook.rulebook())
+    if any(number not in known for number in ids):
+        known = rows(rulebook.rulebook(seen=rulebook.generation()))
+    return [known[number] for number in ids]
 
 
 def versions_of(decision: Decision) -> list[Rule]:

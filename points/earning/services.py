@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -169,64 +170,69 @@ def withdraw(*, member_id: UUID, kind: str, external_id: str, actor: str, now: d
 
 
 def _award(*, member_id: UUID, fact: rules.Fact, occurred_at: datetime, policy: ExpiryPolicy | None, actor: str, now: datetime) -> Granted:
-    seen, decision, charges = _decide(member_id, fact, occurred_at, now)
-    screened = ""
+    seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
+    decision = seen.decide()
     if decision.points or decision.won:
         verdict = screening.assess(member_id=member_id, action="earn", points=decision.points, now=now)
-        screened = "" if verdict.allowed else verdict.code
-    if screened:
-        row = _decided(member_id, seen, decision, points=0, charged=(), occurred_at=occurred_at, screened=screened, now=now)
-        _write(row, [], {})
-        _tell(row, decision, seen, now=now)
-        return Granted(row, [], 0, 0)
-    if charges:
-        missed = budgets.take(charges=charges, now=now)
-        assert not missed, "the shared counters are locked, and were looked at"
+        if not verdict.allowed:
+            row = _decided(member_id, seen, decision, points=0, charged=(), occurred_at=occurred_at, screened=verdict.code, now=now)
+            _write(row, [], {})
+            _publish_decided(row, now=now)
+            return Granted(row, [], 0, 0)
+    seen, decision = _charged(seen, decision, now=now)
     row = _decided(member_id, seen, decision, points=decision.points, charged=decision.charges, occurred_at=occurred_at, now=now)
-    grants = _grants(row, seen, decision, occurred_at=occurred_at, now=now)
-    for grant, said in grants:
+    granted = _grants(row, decision, now=now)
+    for number, (grant, rule) in enumerate(granted):
         if grant.status == Status.GRANTED:
-            key = f"{fact.key}/earn" if grant is grants[0][0] else f"{fact.key}/earn/{grant.rule_version.rule.code}"
-            grant.entry = _earn(grant, said, fact=fact, policy=policy, occurred_at=occurred_at, actor=actor, key=key, now=now)
+            key = f"{fact.key}/earn/{rule.code}" if number else f"{fact.key}/earn"
+            grant.entry = _earn(grant, rule, fact=fact, policy=policy, occurred_at=occurred_at, actor=actor, key=key, now=now)
     for kind in decision.cards:
         cards.use(member_id=member_id, kind=kind, subject=fact.key, now=now)
-    _write(row, [grant for grant, _said in grants], _uses(decision.charges, seen.counters, +1))
-    _tell(row, decision, seen, now=now)
-    return Granted(row, [grant for grant, _said in grants], *_sums([grant for grant, _said in grants]))
+    grants = [grant for grant, _rule in granted]
+    _write(row, grants, _uses(decision.charges, seen.counters, +1))
+    for one in decision.won:
+        payload = {"effect": one.effect, "item": one.item, "count": one.count, "subject": row.subject, "rule": one.code}
+        outbox.publish(topic=events.EFFECT_WON, member_id=member_id, payload=payload, now=now)
+    _publish_decided(row, now=now)
+    return Granted(row, grants, *_sums(grants))
 
 
 def _sums(grants: Sequence[Grant]) -> tuple[int, int]:
-    """What these grants came to in points, and what of them is offered."""
-    given = sum(grant.points for grant in grants if grant.status == Status.GRANTED)
-    return given, sum(grant.points for grant in grants if grant.status == Status.OFFERED)
+    """What was granted at first, and what was offered, whatever has become of it."""
+    offered = sum(grant.points for grant in grants if grant.claim_until)
+    return sum(grant.points for grant in grants) - offered, offered
 
 
-def _decide(member_id: UUID, fact: rules.Fact, occurred_at: datetime, now: datetime) -> tuple[Situation, rules.Decision, list[budget_rules.Charge]]:
-    """Decide; where counters that members share are charged, on what they say once they are locked."""
-    seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
+def _charged(seen: Situation, decision: rules.Decision, *, now: datetime) -> tuple[Situation, rules.Decision]:
+    """Charge the counters that members share. Where somebody was faster: decide again on what is left, which nobody else takes meanwhile."""
+    if not (charges := _shared(seen, decision.charges)):
+        return seen, decision
+    # A savepoint: what was locked in vain is free again before all of them are locked, in their order.
+    with transaction.atomic():
+        if not budgets.take(charges=charges, now=now):
+            return seen, decision
+        transaction.set_rollback(True)
+    budgets.take(charges=[budget_rules.Charge(counter=one.name, starts=one.starts, times=0) for one in seen.shared.values()], now=now)
+    seen = selectors.shared_anew(seen)
     decision = seen.decide()
-    if _shared(seen, decision.charges):
-        seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, lock=list(seen.shared), now=now)
-        decision = seen.decide()
-    return seen, decision, _shared(seen, decision.charges)
+    missed = budgets.take(charges=_shared(seen, decision.charges), now=now)
+    assert not missed, "the shared counters are locked, and were looked at"
+    return seen, decision
 
 
 def _shared(seen: Situation, charges: Sequence[rules.Charge]) -> list[budget_rules.Charge]:
-    found = []
-    for charge in charges:
-        if (template := seen.shared.get(charge.key)) is not None:
-            found.append(
-                budget_rules.Charge(
-                    budget_id=template.budget_id,
-                    counter=template.counter,
-                    starts=template.starts,
-                    points=charge.points,
-                    times=charge.times,
-                    limit_points=template.limit_points,
-                    limit_times=template.limit_times,
-                )
-            )
-    return found
+    """What the counters that members share are charged; a limit counts only for what is charged of its kind."""
+    return [
+        replace(
+            template,
+            points=charge.points,
+            times=charge.times,
+            limit_points=template.limit_points if charge.points else None,
+            limit_times=template.limit_times if charge.times else None,
+        )
+        for charge in charges
+        if (template := seen.shared.get(charge.key)) is not None
+    ]
 
 
 def _decided(
@@ -284,23 +290,22 @@ def _shares(decision: rules.Decision) -> dict[_Terms, list[rules.Considered]]:
     return dict(sorted(found.items()))
 
 
-def _grants(row: Decision, seen: Situation, decision: rules.Decision, *, occurred_at: datetime, now: datetime) -> list[tuple[Grant, rules.Rule]]:
+def _grants(row: Decision, decision: rules.Decision, *, now: datetime) -> list[tuple[Grant, rules.Rule]]:
     """One grant for all that has the same terms; it names the version that gave most of it."""
-    versions = {one.id: one for one in selectors.version_rows([one.id for one in seen.rules])}
     made = []
     for said, givers in _shares(decision).items():
-        most = max(givers, key=lambda one: one.granted)
+        most = max(givers, key=lambda one: one.granted).rule
         zone = programme.zone(now=now)
         until = end_of_day(local_date(now, zone) + timedelta(days=said.claim_days), zone) if said.claim_days else None
         grant = Grant(
             member_id=row.member_id,
             decision=row,
-            rule_version=versions[most.rule.id],
+            rule_version_id=most.id,
             status=Status.OFFERED if until else Status.GRANTED,
             points=sum(one.granted for one in givers),
             claim_until=until,
         )
-        made.append((grant, most.rule))
+        made.append((grant, most))
     return made
 
 
@@ -316,7 +321,7 @@ def _earn(
     source = Source.PURCHASE if fact.kind == PURCHASE else Source.CAMPAIGN if said.campaign else Source.BEHAVIOUR
     return ledger.earn(
         member_id=grant.member_id,
-        points=grant.points,
+        points=grant.points - grant.taken_back,
         source=source,
         subject=fact.key,
         policy=ExpiryPolicy.parse(said.expiry) if said.expiry else policy,
@@ -340,37 +345,42 @@ def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about
     row = selectors.decision(member_id=member_id, subject=fact.key)
     if row is None or row.screened:
         return TakenBack(0, 0)
-    given = selectors.given_again(row, fact)
-    decision = rules.decide(given, [] if void else selectors.versions_of(row))
-    grants = [grant for grant in selectors.grants_of(member_id=member_id, decision_id=row.id) if grant.status in (Status.GRANTED, Status.OFFERED)]
-    excess = max(0, sum(grant.points - grant.taken_back for grant in grants) - decision.points)
-    keeps = {said: sum(one.granted for one in givers) for said, givers in _shares(decision).items()}
+    decision = rules.decide(selectors.given_again(row, fact), [] if void else selectors.versions_of(row))
     taken, waived = 0, 0
-    for number, (grant, points) in enumerate(_less(grants, excess, keeps)):
+    for number, (grant, points) in enumerate(_less(selectors.grants_of(member_id=member_id, decision_id=row.id, lock=True), decision)):
         taken += points
         own_key = key if not number else f"{key}/{grant.rule_version.rule.code}"
         waived += _take_back(grant, points, about=about, key=own_key, occurred_at=occurred_at, actor=actor, now=now)
-    _give_back_room(row, decision, now=now)
-    lost = [card for card in row.given.get("used_cards", []) if card not in decision.cards]
-    if lost:
-        cards.give_back(member_id=member_id, subject=fact.key, now=now)
-    _withdraw_won(row, decision, now=now)
+    less, charges = rules.given_back(rules.charges_from_json(row.given), decision.charges)
+    _give_back_room(row, less, now=now)
+    used = [card for card in row.given.get("used_cards", []) if card in decision.cards]
+    if lost := set(row.given.get("used_cards", [])).difference(used):
+        cards.give_back(member_id=member_id, subject=fact.key, kinds=lost, now=now)
     row.taken_back += taken
-    row.given = {**row.given, "charges": [[one.key, one.points, one.times] for one in decision.charges], "used_cards": [], "won": [], **_besides(decision)}
+    row.given = {**row.given, "charges": [[one.key, one.points, one.times] for one in charges], "used_cards": used, "won": _still_won(row, decision, now=now)}
     row.save(update_fields=["taken_back", "given"])
     _publish_decided(row, now=now)
     return TakenBack(taken, waived)
 
 
-def _less(grants: Sequence[Grant], excess: int, keeps: Mapping[_Terms, int]) -> list[tuple[Grant, int]]:
-    """From which grants the excess is taken: first what their own terms give no longer, then what is in excess of anything."""
-    less = dict.fromkeys(range(len(grants)), 0)
-    for of_own in (True, False):
-        for i, grant in enumerate(grants):
-            own = keeps.get(_terms_of(selectors.ready(grant.rule_version)), 0) if of_own else 0
-            points = min(excess, max(0, grant.points - grant.taken_back - less[i] - own))
-            less[i], excess = less[i] + points, excess - points
-    return [(grants[i], points) for i, points in less.items() if points]
+def _less(grants: Sequence[Grant], decision: rules.Decision) -> list[tuple[Grant, int]]:
+    """How much is taken from which grants: from each at most what its terms give no longer, together what all terms do.
+
+    What lapsed, or was withdrawn, is out of it: what its terms would still give makes up for nothing.
+    """
+    gives = {said: sum(one.granted for one in givers) for said, givers in _shares(decision).items()}
+    by_terms = {_terms_of(selectors.ready(grant.rule_version)): grant for grant in grants}
+    standing = {said: grant for said, grant in by_terms.items() if grant.status in (Status.GRANTED, Status.OFFERED)}
+    still = sum(points for said, points in gives.items() if said in standing or said not in by_terms)
+    excess = max(0, sum(grant.points - grant.taken_back for grant in standing.values()) - still)
+    found = []
+    for said, grant in standing.items():
+        points = min(excess, max(0, grant.points - grant.taken_back - gives.get(said, 0)))
+        excess -= points
+        if points:
+            found.append((grant, points))
+    assert not excess, "what is in excess of all is in excess of some"
+    return found
 
 
 def _take_back(grant: Grant, points: int, *, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> int:
@@ -394,33 +404,32 @@ def _turn(grant: Grant, status: Status) -> None:
     grant.status = status
 
 
-def _give_back_room(row: Decision, decision: rules.Decision, *, now: datetime) -> None:
-    """Limits and budgets get back what is charged less than before."""
+def _give_back_room(row: Decision, less: Sequence[rules.Charge], *, now: datetime) -> None:
+    """Limits and budgets get back what is charged no longer."""
     counters = rules.counters_from_json(row.given)
-    still = {charge.key: charge for charge in decision.charges}
-    less = []
-    for charge in rules.charges_from_json(row.given):
-        kept = still.get(charge.key, rules.Charge(charge.key, 0, 0))
-        difference = rules.Charge(charge.key, max(0, charge.points - kept.points), max(0, charge.times - kept.times))
-        if charge.key in counters and (difference.points or difference.times):
-            less.append(difference)
     if uses := _uses(less, counters, -1):
         with connection.cursor() as cursor:
             cursor.execute(*_counting(row.member_id, uses))
     shared = [
         budget_rules.Charge(counter=charge.key, starts=counters[charge.key].starts, points=charge.points, times=charge.times)
         for charge in less
-        if counters[charge.key].shared
+        if charge.key in counters and counters[charge.key].shared
     ]
     budgets.give_back(charges=shared, now=now)
 
 
-def _withdraw_won(row: Decision, decision: rules.Decision, *, now: datetime) -> None:
+def _still_won(row: Decision, decision: rules.Decision, *, now: datetime) -> list[list[Any]]:
+    """Tell what was won and is not any longer; what of it stays."""
     still = {(one.code, one.effect, one.item): one.count for one in decision.won}
+    stays = []
     for code, effect, item, count in row.given.get("won", []):
-        if (less := count - still.get((code, effect, item), 0)) > 0:
-            payload = {"effect": effect, "item": item, "count": less, "subject": row.subject, "rule": code}
+        kept = min(count, still.get((code, effect, item), 0))
+        if kept:
+            stays.append([code, effect, item, kept])
+        if kept < count:
+            payload = {"effect": effect, "item": item, "count": count - kept, "subject": row.subject, "rule": code}
             outbox.publish(topic=events.EFFECT_WITHDRAWN, member_id=row.member_id, payload=payload, now=now)
+    return stays
 
 
 Uses = Mapping[tuple[str, str], tuple[int, int]]
@@ -434,7 +443,8 @@ def _uses(charges: Sequence[rules.Charge], counters: Mapping[str, rules.Counter]
 
 _COUNT = """
 INSERT INTO points_memberuse (member_id, counter, starts, points, times) VALUES {}
-    ON CONFLICT (member_id, starts, counter) DO UPDATE SET points = points_memberuse.points + EXCLUDED.points, times = points_memberuse.times + EXCLUDED.times"""
+    ON CONFLICT (member_id, starts, counter)
+    DO UPDATE SET points = points_memberuse.points + EXCLUDED.points, times = points_memberuse.times + EXCLUDED.times"""
 
 
 _COUNT_LESS = """
@@ -474,13 +484,6 @@ def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES " + ", ".join([f"({', '.join(['%s'] * len(columns))})"] * rows)  # noqa: S608 (our own names)
 
 
-def _tell(row: Decision, decision: rules.Decision, seen: Situation, *, now: datetime) -> None:
-    for one in () if row.screened else decision.won:
-        payload = {"effect": one.effect, "item": one.item, "count": one.count, "subject": row.subject, "rule": one.code}
-        outbox.publish(topic=events.EFFECT_WON, member_id=row.member_id, payload=payload, now=now)
-    _publish_decided(row, now=now)
-
-
 def _publish_decided(row: Decision, *, now: datetime) -> None:
     if outbox.heard(events.FACT_DECIDED):
         payload = {"kind": row.fact, "fact": row.subject.removeprefix(f"{row.fact}/"), "points": row.points - row.taken_back}
@@ -491,7 +494,7 @@ def _publish_decided(row: Decision, *, now: datetime) -> None:
 def claim(*, member_id: UUID, grant_id: UUID, actor: str, now: datetime) -> Grant:
     """The member claims what was offered. Claimed before: the same again. Refuses: GrantUnknown, ClaimOver."""
     ledger.lock(member_id=member_id)
-    grant = selectors.offers(member_id=member_id).filter(id=grant_id).first()
+    grant = selectors.offers(member_id=member_id).select_for_update(of=("self",)).filter(id=grant_id).first()
     if grant is None:
         raise selectors.GrantUnknown
     if grant.status == Status.GRANTED:
@@ -501,12 +504,10 @@ def claim(*, member_id: UUID, grant_id: UUID, actor: str, now: datetime) -> Gran
     rule = selectors.ready(grant.rule_version)
     kind = grant.decision.fact
     fact = rules.Fact(kind, grant.decision.subject, local_date(now, programme.zone(now=now)))
-    left = grant.points - grant.taken_back
-    grant.points, grant.taken_back = left, 0
-    screening.demand(member_id=member_id, action="earn", points=left, now=now)
+    screening.demand(member_id=member_id, action="earn", points=grant.points - grant.taken_back, now=now)
     grant.entry = _earn(grant, rule, fact=fact, policy=None, occurred_at=now, actor=actor, key=f"{fact.key}/claim/{rule.code}", now=now)
     _turn(grant, Status.GRANTED)
-    grant.save(update_fields=["points", "taken_back", "entry", "status"])
+    grant.save(update_fields=["entry", "status"])
     return grant
 
 
