@@ -188,6 +188,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MemberStatus": "accounts.members.models.Member.Status",
         "HoldStatus": "points.ledger.models.Hold.Status",
+        "MissionKind": "points.missions.models.Mission.Kind",
         "PaidWith": "points.checkin.models.PaidWith",
         "RefundStatus": "mall.checkout.api.RefundStatus",
     },
