@@ -25,7 +25,7 @@ class StepShown(serializers.Serializer[Any]):
 
 
 class PrizeShown(serializers.Serializer[Any]):
-    effect = serializers.ChoiceField(choices=MissionEffect.Effect.values)
+    effect = serializers.ChoiceField(choices=MissionEffect.Effect.choices)
     item = serializers.CharField(help_text="The code of the badge or the kind of card; of a benefit what it is.")
     name = serializers.CharField(help_text="In the request's language.")
     count = serializers.IntegerField()
@@ -47,7 +47,7 @@ class MissionShown(serializers.Serializer[Any]):
     name = serializers.CharField(source="mission.name", help_text="In the request's language.")
     description = serializers.CharField(source="mission.description")
     icon = serializers.CharField(source="mission.icon")
-    kind = serializers.ChoiceField(source="mission.kind", choices=Mission.Kind.values)
+    kind = serializers.ChoiceField(source="mission.kind", choices=Mission.Kind.choices)
     automatic = serializers.BooleanField(source="mission.automatic", help_text="Whether the reward comes by itself; else it is claimed.")
     period = serializers.CharField(help_text="What the figures are about: a day like 2026-11-21, a week like 2026-W47, or ever.")
     status = serializers.ChoiceField(
