@@ -187,6 +187,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "MemberStatus": "accounts.members.models.Member.Status",
+        "EntryKind": "points.ledger.models.Entry.Kind",
         "HoldStatus": "points.ledger.models.Hold.Status",
         "MissionKind": "points.missions.models.Mission.Kind",
         "PaidWith": "points.checkin.models.PaidWith",
