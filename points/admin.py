@@ -1,12 +1,13 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
-from .budgets.admin import BudgetAdmin
 from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
+from .budgets.admin import BudgetAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
 from .explanation.admin import DecisionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
+from .rulebook.admin import EarningSettingsAdmin, FestivalAdmin, RuleAdmin, RuleVersionAdmin, SharedLimitAdmin
 from .terms.admin import TermsAdmin
 
 __all__ = [
@@ -14,16 +15,18 @@ __all__ = [
     "AdjustmentAdmin",
     "AdjustmentLimitAdmin",
     "BadgeAdmin",
-    "BudgetAdmin",
     "BoardAdmin",
     "BoardPeriodAdmin",
     "BoardResultAdmin",
+    "BudgetAdmin",
     "CardAdmin",
     "CardKindAdmin",
     "CheckInAdmin",
     "CheckInTermsAdmin",
     "DecisionAdmin",
+    "EarningSettingsAdmin",
     "EntryAdmin",
+    "FestivalAdmin",
     "HoldAdmin",
     "LotAdmin",
     "MemberBadgeAdmin",
@@ -31,5 +34,8 @@ __all__ = [
     "MissionCompletionAdmin",
     "ProofAdmin",
     "ProofTaskAdmin",
+    "RuleAdmin",
+    "RuleVersionAdmin",
+    "SharedLimitAdmin",
     "TermsAdmin",
 ]

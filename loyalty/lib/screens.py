@@ -185,6 +185,7 @@ def confirm(
     effect: Sequence[tuple[Any, Any, Any]] = (),
     danger: bool = False,
     context: Mapping[str, Any] | None = None,
+    template: str = "admin/confirm.html",
 ) -> HttpResponse:
     """Ask before something is done, then do it. `act` gets what the form asked for and gives the sentence that reports what it did.
 
@@ -210,7 +211,7 @@ def confirm(
         "danger": danger,
         **(context or {}),
     }
-    return TemplateResponse(request, "admin/confirm.html", page)
+    return TemplateResponse(request, template, page)
 
 
 def operator_name(request: HttpRequest) -> str:

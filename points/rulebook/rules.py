@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import reduce
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from loyalty.lib import expressions
@@ -17,7 +17,18 @@ CERTAIN = 1_000_000
 POINTS = ("fixed", "per_unit", "bands", "ladder", "stated", "random")
 MULTIPLIERS = ("multiplier", "tier_multiplier")
 # What can be won besides points: a coupon's template, a badge, a chance in a draw, a card, a benefit, by its code.
-THINGS = ("coupon", "badge", "chance", "card", "benefit")
+THINGS = ("coupon", "badge", "chance", "card", "benefit")  # Which parts of an effect count, by its kind.
+PARTS: Mapping[str, Sequence[str]] = {
+    "fixed": ("points",),
+    "per_unit": ("rate", "by_category"),
+    "bands": ("measure", "bands"),
+    "ladder": ("measure", "ladder", "cycles"),
+    "stated": ("measure", "minimum", "maximum"),
+    "random": ("minimum", "maximum", "chance"),
+    "multiplier": ("factor",),
+    "tier_multiplier": (),
+    **dict.fromkeys(THINGS, ("item", "count")),
+}
 
 Period = Literal["fact", "day", "week", "month", "life"]
 
@@ -557,3 +568,30 @@ def _wrong_with_expiry(text: str) -> str:
     if policy.length > (MOST_LENGTH_DAYS if policy.kind == "days" else MOST_LENGTH):
         return "expiry_too_long"
     return ""
+
+
+class Span(NamedTuple):
+    """Days from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+
+def runs(said: Definition, within: Span, festival: Sequence[Span]) -> list[Span]:
+    """On which days of `within` its dated conditions hold. `festival`: the days of the one that it names."""
+    whole = Span(max(within.first, said.conditions.date_from or within.first), min(within.last, said.conditions.date_until or within.last))
+    parts = [Span(max(one.first, whole.first), min(one.last, whole.last)) for one in festival] if said.conditions.festival else [whole]
+    return sorted(part for part in parts if part.first <= part.last)
+
+
+class Bar(NamedTuple):
+    """Where a span stands on a line that is 100 long, and how long it is."""
+
+    left: float
+    width: float
+    span: Span
+
+
+def bars(spans: Sequence[Span], within: Span) -> list[Bar]:
+    days = (within.last - within.first).days + 1
+    return [Bar(round((span.first - within.first).days * 100 / days, 3), round(((span.last - span.first).days + 1) * 100 / days, 3), span) for span in spans]

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from accounts.activity import selectors as facts
 from accounts.activity.models import FactKind
 from accounts.segments import selectors as segments
 from loyalty.lib.configuration import forget, held
+from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import minor_digits, show
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
@@ -216,6 +217,57 @@ def names() -> Names:
         {one.code: one.name for one in Festival.objects.all()},
         {effect: named() for effect, named in _keepers.items()},
     )
+
+
+def state(version: RuleVersion, *, now: datetime) -> str:
+    """Where a version stands: draft, submitted, coming (published, to begin later), in_force or over."""
+    if version.status not in RuleVersion.FINAL:
+        return version.status
+    if version.effective_until is not None and version.effective_until <= max(now, version.effective_from or now):
+        return "over"
+    return "in_force" if version.in_force_at(now) else "coming"
+
+
+# The version that says most about what a rule is now comes first.
+TELLING = ("in_force", "coming", "submitted", "draft", "over")
+
+
+def telling(versions: Iterable[RuleVersion], *, now: datetime) -> RuleVersion | None:
+    """The version in force, else the one to come, else what is being worked on, else the last there was."""
+    found = [(TELLING.index(state(version, now=now)), -version.number, version.id, version) for version in versions]
+    return min(found)[-1] if found else None
+
+
+class Line(NamedTuple):
+    """A version on the calendar: when it decides within the days shown."""
+
+    version: RuleVersion
+    state: str
+    bars: Sequence[rules.Bar]
+
+
+def calendar(*, within: rules.Span, undated: bool, now: datetime) -> list[Line]:
+    """What runs on those days, published versions only, what begins first on top; `undated`: also what knows neither beginning nor end."""
+    zone = programme.zone(now=now)
+    festivals: dict[str, list[rules.Span]] = {}
+    for code, first, last in FestivalDays.objects.values_list("festival__code", "first", "last"):
+        festivals.setdefault(code, []).append(rules.Span(first, last))
+    begins, ends = start_of_day(within.first, zone), end_of_day(within.last, zone)
+    standing = RuleVersion.objects.filter(status__in=RuleVersion.FINAL).select_related("rule")
+    standing = standing.filter(Q(effective_from=None) | Q(effective_from__lt=ends), Q(effective_until=None) | Q(effective_until__gt=begins))
+    found = []
+    for version in standing.order_by("rule__code", "number"):
+        said, c = version.said, version.said.conditions
+        dated = c.date_from or c.date_until or c.festival or version.effective_until or state(version, now=now) == "coming"
+        if version.effective_until is not None and version.effective_from is not None and version.effective_until <= version.effective_from:
+            continue
+        first = local_date(version.effective_from, zone) if version.effective_from else within.first
+        last = local_date(version.effective_until - timedelta(microseconds=1), zone) if version.effective_until else within.last
+        here = rules.Span(max(first, within.first), min(last, within.last))
+        spans = rules.runs(said, here, festivals.get(c.festival, [])) if here.first <= here.last else []
+        if spans and (dated or undated):
+            found.append(Line(version, state(version, now=now), rules.bars(spans, within)))
+    return sorted(found, key=lambda line: (line.bars[0].span.first, line.version.rule.code, line.version.number))
 
 
 def problems(definition: rules.Definition, *, fact: str, code: str, now: datetime) -> list[rules.Problem]:

@@ -29,7 +29,10 @@ LISTS = {
 # Page → the roles that may add to it; nobody else, and to no other page of ours.
 ADDED_BY = {
     "points.adjustment": {"service", "finance", "administrator"},
-    "points.ruleversion": {"marketer", "administrator"},
+    "points.rule": {"marketer", "administrator"},
+    "points.sharedlimit": {"marketer", "administrator"},
+    "points.festival": {"marketer", "administrator"},
+    "points.earningsettings": ONLY_ADMINISTRATORS,
     "mall.burnpolicy": {"marketer", "administrator"},
     "points.budget": {"finance", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
