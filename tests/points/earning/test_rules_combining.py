@@ -227,9 +227,10 @@ def test_a_card_is_used_once_by_the_rules_that_gave_something_for_it():
     assert decided(bought(10_000), rule(), *rules, member=with_card).cards == ["double"]
 
 
-def test_a_card_that_would_change_nothing_is_kept():
+def test_a_card_for_which_no_whole_point_was_given_is_kept():
     with_card = Member("M", cards=frozenset(["double"]))
-    assert decided(bought(99), rule(), times(20_000, card="double"), member=with_card).cards == ["double"]  # 0.99 becomes 1.98
+    assert decided(bought(100), rule(), times(20_000, card="double"), member=with_card).cards == ["double"]
+    assert decided(bought(50), rule(), times(20_000, card="double"), member=with_card).cards == []
     assert decided(bought(0), rule(), times(20_000, card="double"), member=with_card).cards == []
     beaten = [times(20_000, card="double", group="g", combine="best"), times(30_000, "triple", group="g", combine="best")]
     assert decided(bought(10_000), rule(), *beaten, member=with_card).cards == []
