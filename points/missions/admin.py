@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -12,9 +12,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
+from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -48,7 +49,7 @@ def _today() -> Any:
 
 class MissionForm(forms.ModelForm):
     segment = forms.ChoiceField(
-        label=_("for the segment"), required=False, widget=UnfoldAdminSelectWidget,
+        label=capfirst(_("for the segment")), required=False, widget=UnfoldAdminSelectWidget,
         help_text=_("Only its members see the mission and can complete it. Empty: everybody."),
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ class MissionForm(forms.ModelForm):
 
 
 class StepForm(forms.ModelForm):
-    fact = forms.ChoiceField(label=_("what is to be done"), widget=UnfoldAdminSelectWidget)
+    fact = forms.ChoiceField(label=capfirst(_("what is to be done")), widget=UnfoldAdminSelectWidget)
 
     class Meta:
         model = MissionStep
@@ -111,9 +112,9 @@ class StepFormSet(forms.BaseInlineFormSet):
 class PrizeForm(forms.ModelForm):
     """One choice of what it is, in place of an effect and a code."""
 
-    what = forms.ChoiceField(label=_("what"), widget=UnfoldAdminSelectWidget)
+    what = forms.ChoiceField(label=capfirst(_("what is won")), widget=UnfoldAdminSelectWidget)
     benefit = forms.CharField(
-        label=_("which benefit"), required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
+        label=capfirst(_("which benefit")), required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
         help_text=_("Only for a benefit: what the storefront gives then, in its words, like own_agent."),
     )  # fmt: skip
 
@@ -154,8 +155,11 @@ class PrizeFormSet(forms.BaseInlineFormSet):
             raise forms.ValidationError(selectors.SENTENCES["nothing_to_win"])
 
 
-class PartOfAMission(TabularInline):
-    """Who may change a mission may change its parts, while it is a draft."""
+class PartOfAMission:
+    """An inline: who may change a mission may change its parts, while it is a draft. Afterwards each part is said in words."""
+
+    extra = 0
+    readonly_fields = ["said"]
 
     def has_view_permission(self, request: HttpRequest, obj: Mission | None = None) -> bool:
         return request.user.has_perm("points.view_mission")
@@ -169,25 +173,33 @@ class PartOfAMission(TabularInline):
     def has_delete_permission(self, request: HttpRequest, obj: Mission | None = None) -> bool:
         return self.has_change_permission(request, obj)
 
+    def get_fields(self, request: HttpRequest, obj: Mission | None = None) -> Sequence[Any]:
+        return self.fields if self.has_change_permission(request, obj) else ["said"]
 
-class StepInline(PartOfAMission):
+
+class StepInline(PartOfAMission, StackedInline):
     model = MissionStep
     form = StepForm
     formset = StepFormSet
-    fields = ["position", "fact", "needed", "field", "compare", "value", "distinct", "label_zh", "label_en"]
+    fields = [("fact", "needed", "position"), ("field", "compare", "value", "distinct"), ("label_zh", "label_en")]
 
     def get_extra(self, request: HttpRequest, obj: Mission | None = None, **kwargs: Any) -> int:
         return 0 if obj else 1
 
+    @display(description=_("in words"))
+    def said(self, step: MissionStep) -> str:
+        return selectors.step_in_words(step.plain)
 
-class PrizeInline(PartOfAMission):
+
+class PrizeInline(PartOfAMission, TabularInline):
     model = MissionEffect
     form = PrizeForm
     formset = PrizeFormSet
-    extra = 0
+    fields = ["what", "benefit", "count"]
 
-    def get_fields(self, request: HttpRequest, obj: Mission | None = None) -> list[str]:
-        return ["what", "benefit", "count"] if self.has_change_permission(request, obj) else ["effect", "item", "count"]
+    @display(description=_("in words"))
+    def said(self, effect: MissionEffect) -> str:
+        return selectors.prize_in_words(effect.plain, selectors.prize_names([effect.plain]))
 
 
 class WhoForm(forms.Form):
@@ -215,7 +227,7 @@ class MissionAdmin(HistoryAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Mission | None = None) -> list[Any]:
         named = ["code", ("name_zh", "name_en"), "description_zh", "description_en", ("icon", "priority")]
-        told = [(None, {"fields": ["in_words", "state"]})] if obj else []
+        told = [(None, {"fields": ["in_words", "status"]})] if obj else []
         became = [_("What became of it"), {"fields": ["made_by", "made_at", "published_by", "published_at", "retired_by", "retired_at", "retire_reason"]}]
         return [
             *told,
@@ -227,7 +239,7 @@ class MissionAdmin(HistoryAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Mission | None = None) -> list[str]:
-        own = ["in_words", "state", "countable"]
+        own = ["in_words", "status", "countable"]
         told = ["made_by", "made_at", "published_by", "published_at", "retired_by", "retired_at", "retire_reason"]
         if obj is None or obj.status == DRAFT:
             return [*own, *told]
@@ -370,7 +382,7 @@ def _preview(mission: Mission, member: Member) -> dict[str, Any]:
     zone = programme.zone(now=now)
 
     def moment(at: Any) -> str:
-        return date_format(at.astimezone(zone), "SHORT_DATETIME_FORMAT") if at else ""
+        return date_format(at.astimezone(zone), "DATETIME_FORMAT") if at else ""
 
     told = [gettext("In all %(percent)s percent.") % {"percent": rules.percent(found.steps)}]
     if found.period.since:
@@ -387,18 +399,27 @@ class MissionCompletionAdmin(BooksAdmin):
     list_filter = ["status", "mission"]
     list_select_related = ["member", "mission"]
     search_help_text = _("A member's storefront id")
-    fields = ["mission", "whose", "period", "state", "points", "completed_by", "completed_at", "claim_until", "turned_at", "attempt"]
-    readonly_fields = ["whose", "state", "completed_by"]
+    fields = ["mission", "whose", "period", "status_now", "points", "completed_by", "completed_at", "claim_until", "turned_at", "attempt"]
+    readonly_fields = ["whose", "status_now", "completed_by"]
 
     @display(description=_("status"), label=COMPLETION_COLOURS)
     def state(self, completion: MissionCompletion) -> tuple[str, str]:
-        due = completion.status == Status.OFFERED and completion.claim_until <= timezone.now()
-        seen = Status.LAPSED if due else Status(completion.status)
+        seen = _seen(completion)
         return seen, seen.label
+
+    @display(description=_("status"))
+    def status_now(self, completion: MissionCompletion) -> str:
+        return _seen(completion).label
 
     @display(description=_("completed by"))
     def completed_by(self, completion: MissionCompletion) -> str:
         return f"{selectors.fact_name(completion.completed_kind)} {completion.completed_fact}"
+
+
+def _seen(completion: MissionCompletion) -> Status:
+    """What was not claimed in time has lapsed, booked so or not."""
+    due = completion.status == Status.OFFERED and completion.claim_until <= timezone.now()
+    return Status.LAPSED if due else Status(completion.status)
 
 
 @admin.register(Badge)

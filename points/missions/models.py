@@ -32,8 +32,8 @@ class MemberBadge(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     badge = models.ForeignKey(Badge, verbose_name=_("badge"), on_delete=models.PROTECT, related_name="+", db_index=False)
-    won_at = models.DateTimeField(_("won"))
-    subject = models.CharField(_("for"), max_length=200)
+    won_at = models.DateTimeField(_("won at"))
+    subject = models.CharField(_("won for"), max_length=200)
     times = models.PositiveIntegerField(_("times"), default=1)
 
     class Meta:
@@ -67,7 +67,7 @@ class Mission(Named):
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
-        PUBLISHED = "published", _("published")
+        PUBLISHED = "published", _("on offer")
         RETIRED = "retired", _("retired")
 
     ARROWS = {Status.DRAFT: (Status.PUBLISHED,), Status.PUBLISHED: (Status.RETIRED,), Status.RETIRED: ()}
@@ -125,11 +125,11 @@ class Mission(Named):
     )
 
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
-    made_at = models.DateTimeField(_("made"), editable=False)
-    made_by = models.CharField(_("made by"), max_length=150, editable=False)
-    published_at = models.DateTimeField(_("published"), null=True, editable=False)
+    made_at = models.DateTimeField(_("written at"), editable=False)
+    made_by = models.CharField(_("written by"), max_length=150, editable=False)
+    published_at = models.DateTimeField(_("published at"), null=True, editable=False)
     published_by = models.CharField(_("published by"), max_length=150, blank=True, editable=False)
-    retired_at = models.DateTimeField(_("retired"), null=True, editable=False)
+    retired_at = models.DateTimeField(_("retired at"), null=True, editable=False)
     retired_by = models.CharField(_("retired by"), max_length=150, blank=True, editable=False)
     retire_reason = models.CharField(_("why retired"), max_length=300, blank=True, editable=False)
     history = HistoricalRecords(app="points")
@@ -230,8 +230,8 @@ class MissionEffect(models.Model):
         BENEFIT = "benefit", _("benefit")
 
     mission = models.ForeignKey(Mission, verbose_name=_("mission"), on_delete=models.CASCADE, related_name="effects")
-    effect = models.CharField(_("what"), max_length=8, choices=Effect)
-    item = models.CharField(_("which"), max_length=60)
+    effect = models.CharField(_("what is won"), max_length=8, choices=Effect)
+    item = models.CharField(_("which one"), max_length=60)
     count = models.PositiveSmallIntegerField(_("how many"), default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
 
     class Meta:
@@ -275,11 +275,11 @@ class MissionCompletion(models.Model):
     counts_since = models.DateTimeField(null=True)
     counts_until = models.DateTimeField(null=True)
     status = models.CharField(_("status"), max_length=10, choices=Status)
-    completed_at = models.DateTimeField(_("completed"))
+    completed_at = models.DateTimeField(_("completed at"))
     completed_kind = models.CharField(_("completed by"), max_length=40)
     completed_fact = models.CharField(_("completed by"), max_length=128)
     claim_until = models.DateTimeField(_("to be claimed until"), null=True)
-    turned_at = models.DateTimeField(_("since"))
+    turned_at = models.DateTimeField(_("in this status since"))
     points = models.PositiveIntegerField(_("points granted"), default=0)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
 

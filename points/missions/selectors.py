@@ -295,7 +295,7 @@ def prize_names(prizes: Iterable[rules.Prize]) -> dict[tuple[str, str], str]:
 def in_words(mission: Mission) -> str:
     """The mission as it will be, in a few sentences."""
     steps = plain_steps(mission)
-    done = "; ".join(_step_in_words(step) for step in steps) or "…"
+    done = "; ".join(step_in_words(step) for step in steps) or "…"
     said = [gettext("%(when)s: %(steps)s.") % {"when": _when(mission), "steps": done}]
     said.append(gettext("Reward: %(reward)s.") % {"reward": _reward(mission)})
     if mission.automatic:
@@ -329,7 +329,7 @@ def _when(mission: Mission) -> str:
     return gettext("Once, counting all that was ever done")
 
 
-def _step_in_words(step: rules.Step) -> str:
+def step_in_words(step: rules.Step) -> str:
     said = gettext("%(what)s × %(needed)s") % {"what": label(step), "needed": step.needed}
     if step.field:
         word = gettext("%(field)s at least %(value)s") if step.compare == "at_least" else gettext("%(field)s is %(value)s")
@@ -343,10 +343,12 @@ def _reward(mission: Mission) -> str:
     prizes = [effect.plain for effect in mission.effects.all()]
     names = prize_names(prizes)
     said = [ngettext("%(points)s point", "%(points)s points", mission.points) % {"points": f"{mission.points:,}"}] if mission.points else []
-    for prize in prizes:
-        word = {"badge": _("badge “%(name)s”"), "card": _("card “%(name)s”"), "benefit": _("benefit “%(name)s”")}[prize.effect]
-        said.append(str(word) % {"name": names[prize.effect, prize.item]} + (f" × {prize.count}" if prize.count > 1 else ""))
-    return " + ".join(said) or gettext("nothing")
+    return " + ".join([*said, *(prize_in_words(prize, names) for prize in prizes)]) or gettext("nothing")
+
+
+def prize_in_words(prize: rules.Prize, names: Mapping[tuple[str, str], str]) -> str:
+    word = {"badge": _("badge “%(name)s”"), "card": _("card “%(name)s”"), "benefit": _("benefit “%(name)s”")}[prize.effect]
+    return str(word) % {"name": names[prize.effect, prize.item]} + (f" × {prize.count}" if prize.count > 1 else "")
 
 
 rulebook.keep("badge", lambda: {badge.code: badge.name for badge in Badge.objects.all()})
