@@ -10,10 +10,10 @@ each fact decided from nothing but what came before it. The programme is JSON:
      "members": {"registered_on": "2017-01-01", "birthday": "by id"},
      "rules": [{"code": "base", "fact": "purchase", "from": null, "until": null, "definition": {…as it is kept…}}],
      "shared_limits": [{"code": "a-day", "over": ["purchases"], "per": "day", "points": 1000}],
-     "budgets": [{"code": "spring", "rule": "base", "points": 5000, "when_full": "cut"}]}
+     "budgets": [{"code": "spring", "scope": "rule", "of": "base", "period": "total", "points": 5000, "at_end": "cut"}]}
 
-A budget is for a `rule`, a `campaign` or a `cost_centre`, between `from` and `until` where they are given, and `when_full` it cuts, stops or
-alarms. Members are all the same here, apart from their birthdays, for which the file has no column: `by id` is `birthday_of`.
+A budget is for a rule, a campaign, a cost centre or `all`, in each day, week, month or year or in `total`; `at_end` it cuts, stops or lets go on.
+Members are all the same here, apart from their birthdays, for which the file has no column: `by id` is `birthday_of`.
 
 What is left to the caller: what an expression says, what a random rule rolls, and to whom a rule is out that is not out for all. Things to win
 (coupons, badges) are left out.
@@ -109,6 +109,7 @@ class Taken:
     used: dict
     member: Member  # as it was
     decision: Decision
+    charged: dict = field(default_factory=dict)
     refunded: int = 0
     kept: list = field(default_factory=list)
     complete: bool = False
@@ -135,7 +136,7 @@ def period(day, per):
     """A name for the day, the week, the month of that day, or for all time."""
     if per == "week":
         return day.isocalendar()[:2]
-    return {"day": day, "month": (day.year, day.month), "life": None}[per]
+    return {"day": day, "month": (day.year, day.month), "year": day.year, "life": None, "total": None}[per]
 
 
 def birthday_of(customer):
@@ -181,8 +182,9 @@ class Rule:
 class Oracle:
     """Feed it facts and refunds in their order and ask.
 
-    `roll(rule code, effect, fact)` gives what a random effect rolls, None for nothing. `says(expression, fact, member)` gives what an expression
-    says. `released(release, member)` tells whether a rule that is not out for all is out for that member.
+    `roll(rule code, effect, fact)` gives what a random effect rolls, None for nothing. `says(expression, fact, lines, bases, member, past)` gives
+    what an expression says of a fact of which these lines are left. `released(rule code, release, member)` tells whether a rule that is not out for all is
+    out for that member.
     """
 
     def __init__(self, programme, *, members=None, roll=None, says=None, released=None):
@@ -200,7 +202,7 @@ class Oracle:
         self.roll, self.says, self.released = roll, says, released
         self.taken = {}  # fact id → Taken
         self.purchases = {}  # member id → [Taken], in the order they were told
-        self.used = {}  # key → [points, times]
+        self.used = {}  # key → (points, times)
         self.waiting = {}  # purchase id → [refunds]
 
     # Facts and refunds
@@ -214,7 +216,9 @@ class Oracle:
         self.taken[fact.id] = taken
         if fact.kind == "purchase":
             self.purchases.setdefault(fact.member, []).append(taken)
-        self._count(fact, decision, +1)
+        taken.charged = self._charges(fact, decision)
+        for key, (points, times) in taken.charged.items():
+            self._use(key, points, times)
         for code in self._cards_of(decision):
             member.cards[code] -= 1
         for refund in self.waiting.pop(fact.id, []):
@@ -222,7 +226,10 @@ class Oracle:
         return decision
 
     def refund(self, purchase_id, amount, quantities=None):
-        """Money of a purchase given back, and of some lines (by number) so many pieces → points taken back, None while the purchase is unknown."""
+        """Money of a purchase given back, and of some lines (by number) so many pieces, None for all → points taken back.
+
+        None while the purchase is unknown: then it waits.
+        """
         taken = self.taken.get(purchase_id)
         if taken is None:
             self.waiting.setdefault(purchase_id, []).append((amount, quantities))
@@ -232,15 +239,17 @@ class Oracle:
             raise ValueError("more given back than was paid")
         taken.refunded += amount
         for number, pieces in (quantities or {}).items():
-            taken.kept[number] -= Fraction(pieces, fact.lines[number].quantity)
+            taken.kept[number] = Fraction(0) if pieces is None else taken.kept[number] - Fraction(pieces, fact.lines[number].quantity)
         sold = [kept for line, kept in zip(fact.lines, taken.kept, strict=True) if line.amount > 0]
         taken.complete = taken.refunded == fact.paid > 0 or (bool(sold) and not any(sold))
         before = taken.decision
         after = self.decide(fact, taken.member, taken.past, taken.used, taken.refunded, taken.kept) if not taken.complete else Decision()
+        charged, charges = taken.charged, self._charges(fact, after)
+        taken.charged = {key: tuple(map(min, had, charges.get(key, (0, 0)))) for key, had in charged.items()}
+        for key, (points, times) in charged.items():
+            self._use(key, taken.charged[key][0] - points, taken.charged[key][1] - times)
         if after.points > before.points:
             after = before
-        self._count(fact, before, -1)
-        self._count(fact, after, +1)
         for code in self._cards_of(before) - self._cards_of(after):
             self._member(fact.member).cards[code] += 1
         taken.decision = after
@@ -269,111 +278,124 @@ class Oracle:
         for earlier in self.purchases.get(fact.member, []):
             if earlier.complete or not earlier.fact.at < fact.at:
                 continue
-            day = self._local(earlier.fact.at).date()
+            day = self.local(earlier.fact.at).date()
             past.nth += 1
             past.last = max(day, past.last or day)
             for line in earlier.fact.lines:
                 past.last_with[line.category] = max(day, past.last_with.get(line.category, day))
         return past
 
-    def _local(self, at):
+    def local(self, at):
         return at.astimezone(self.zone)
 
     # What was used of limits and budgets
 
     def _keys(self, fact, rule):
         """Everything that counts what a rule gives for a fact: (kind, code of whose it is, whose use, in which period)."""
-        day = self._local(fact.at).date()
+        day = self.local(fact.at).date()
         for limit in rule.limits:
             if limit["per"] != "fact":
                 whose = fact.member if limit.get("by", "member") == "member" else "*"
                 yield "own", rule.code, whose, limit["per"], period(day, limit["per"])
-        for limit in self._shared_over(fact):
+        for limit in self.shared_over(fact):
             if limit["per"] != "fact":
                 yield "shared", limit["code"], fact.member, limit["per"], period(day, limit["per"])
-        for budget in self._budgets_of(rule, fact):
-            yield "budget", budget["code"], "*", "life", None
+        for budget in self.budgets_of(rule):
+            yield self.key_of(budget, day)
 
-    def _shared_over(self, fact):
+    def shared_over(self, fact):
         words = {"everything", fact.kind, "purchases" if fact.kind == "purchase" else "behaviours"}
         return [limit for limit in self.shared if words & set(limit["over"])]
 
-    def _budgets_of(self, rule, fact):
-        day = self._local(fact.at).date()
-        for budget in self.budgets:
-            mine = (
-                budget.get("rule") == rule.code
-                or (rule.campaign and budget.get("campaign") == rule.campaign)
-                or (rule.cost_centre and budget.get("cost_centre") == rule.cost_centre)
-            )
-            first, last = (date.fromisoformat(budget[name]) if budget.get(name) else day for name in ("from", "until"))
-            if mine and first <= day <= last:
-                yield budget
+    def budgets_of(self, rule):
+        """The budgets that pay for what a rule gives for a fact, by code."""
+        of = {"rule": rule.code, "campaign": rule.campaign, "cost_centre": rule.cost_centre}
+        return [one for one in sorted(self.budgets, key=lambda one: one["code"]) if one["scope"] == "all" or one["of"] == of[one["scope"]]]
+
+    def key_of(self, budget, day):
+        return "budget", budget["code"], "*", budget["period"], period(day, budget["period"])
 
     def _used_before(self, fact):
         """As it is now, to be kept with the fact: a refund needs the very same."""
         rules = [rule for rule in self.rules if rule.fact == fact.kind and rule.in_force(fact.at)]
-        return {key: tuple(self.used.get(key, (0, 0))) for rule in rules for key in self._keys(fact, rule)}
+        return {key: self.used.get(key, (0, 0)) for rule in rules for key in self._keys(fact, rule)}
 
-    def _count(self, fact, decision, sign):
-        """Books what was granted, after rounding. A limit's times count facts, so each key is counted once for a fact."""
-        counted = {}
+    def _charges(self, fact, decision):
+        """What was granted, after rounding, by what counts it: {key: (points, times)}. Times count facts, so each key is counted once for a fact."""
+        charges = {}
         for rule in self.rules:
             if rule.fact != fact.kind or not rule.in_force(fact.at) or not decision.rules.get(rule.code):
                 continue
-            for key in self._keys(fact, rule):
-                counted[key] = counted.get(key, 0) + decision.rules[rule.code]
-        for key, points in counted.items():
-            before = self.used.setdefault(key, [0, 0])
-            before[0] += sign * points
-            before[1] += sign
+            for key in dict.fromkeys(self._keys(fact, rule)):
+                points, _times = charges.get(key, (0, 1))
+                charges[key] = points + decision.rules[rule.code], 1
+        return charges
 
-    # A decision
+    def _use(self, key, points, times):
+        before = self.used.get(key, (0, 0))
+        self.used[key] = before[0] + points, before[1] + times
 
     def decide(self, fact, member, past, used, refunded=0, kept=None):
         """What a fact gives: `past` and `used` are as they were, `refunded` and `kept` say what is left of a purchase → Decision."""
-        lines, bases = self._lines(fact, refunded, kept)
-        rules = sorted((rule for rule in self.rules if rule.fact == fact.kind and rule.in_force(fact.at)), key=lambda rule: rule.place)
-        about = {}  # rule code → the places it is about
-        for rule in rules:
-            places = self._about(rule, fact, member, past, lines, sum(bases))
-            if places:
-                about[rule.code] = places
-        holding = [rule for rule in rules if rule.code in about]
+        lines, bases = lines_left(fact, refunded, kept or [Fraction(1)] * len(fact.lines))
+        return Sheet(self, fact, member, past, used, lines, bases).decide()
 
-        given = {}  # rule code → {place: exact points}, in the order in which they were given
-        self._base_rules(given, [rule for rule in holding if not rule.multiplies], about, fact, lines, bases, used)
-        self._multipliers(given, [rule for rule in holding if rule.multiplies], about, fact, member, lines, bases, used)
-        return self._rounded(given, rules, len(lines))
 
-    def _lines(self, fact, refunded, kept):
-        """The lines of a purchase that are left, and the basis of each."""
-        if fact.kind != "purchase":
-            return [], []
-        lines, goods, parts = fact.lines, fact.goods, kept or [Fraction(1)] * len(fact.lines)
-        if all(line.amount <= 0 for line in lines):
-            lines, parts = [Line(amount=goods)], [Fraction(1)]
-        bases = share(goods, [max(0, line.amount) for line in lines])
-        bases = [floor(basis * part) for basis, part in zip(bases, parts, strict=True)]
-        money = max(0, goods - refunded)
-        if sum(bases) > money:
-            bases = share(money, bases)
-        there = [i for i, part in enumerate(parts) if part > 0]
-        return [lines[i] for i in there], [bases[i] for i in there]
+def lines_left(fact, refunded, kept):
+    """The lines of a purchase that are left where so much money was given back and that part of each was kept, and the basis of each."""
+    if fact.kind != "purchase":
+        return [], []
+    lines = fact.lines
+    if all(line.amount <= 0 for line in lines):
+        lines, kept = [Line(amount=fact.goods)], [Fraction(1)]
+    bases = share(fact.goods, [max(0, line.amount) for line in lines])
+    bases = [floor(basis * part) for basis, part in zip(bases, kept, strict=True)]
+    money = max(0, fact.goods - refunded)
+    if sum(bases) > money:
+        bases = share(money, bases)
+    there = [i for i, part in enumerate(kept) if part > 0]
+    return [lines[i] for i in there], [bases[i] for i in there]
 
-    def _about(self, rule, fact, member, past, lines, amount):
+
+class Sheet:
+    """One decision: what each rule gives to each place, written down in the order of docs/EARNING.md."""
+
+    def __init__(self, oracle, fact, member, past, used, lines, bases):
+        self.oracle, self.fact, self.member, self.past, self.used, self.lines, self.bases = oracle, fact, member, past, used, lines, bases
+        self.local = oracle.local(fact.at)
+        self.places = [*range(len(lines)), WHOLE]
+        self.rules = sorted((rule for rule in oracle.rules if rule.fact == fact.kind and rule.in_force(fact.at)), key=lambda rule: rule.place)
+        self.about = {rule.code: self.places_of(rule) for rule in self.rules}
+        self.given = {}  # rule code → {place: exact points}, in the order in which they were given
+
+    def decide(self):
+        holding = [rule for rule in self.rules if self.about[rule.code]]
+        base, chosen = [rule for rule in holding if not rule.multiplies], self.chosen([rule for rule in holding if rule.multiplies])
+        wanted = self.wanted(base)
+        for rule, places in chosen:
+            if self.factor(rule) < 1:
+                for giver in base:
+                    if giver.multiplied:
+                        wanted[giver.code] |= {place: points * self.factor(rule) for place, points in wanted[giver.code].items() if place in places}
+        for rule in base:
+            self.give(rule, wanted[rule.code])
+        multiplied = {rule.code for rule in self.rules if rule.multiplied}
+        for rule, places in chosen:
+            if self.factor(rule) > 1:
+                before = {place: sum(gives.get(place, 0) for code, gives in self.given.items() if code in multiplied) for place in places}
+                self.give(rule, {place: points * (self.factor(rule) - 1) for place, points in before.items()})
+        return self.rounded()
+
+    # Conditions
+
+    def places_of(self, rule):
         """The places that a rule is about; none where it does not hold."""
-        said, local = rule.conditions, self._local(fact.at)
-        day = local.date()
-        release = rule.release.get("to", "all")
-        if release != "all" and not self.released(rule.release, member):
+        said, fact, member, past, day = rule.conditions, self.fact, self.member, self.past, self.local.date()
+        if rule.release.get("to", "all") != "all" and not self.oracle.released(rule.code, rule.release, member):
             return []
-
-        if fact.kind != "purchase":
-            amount = fact.data.get("amount_cents", 0)
-        if said.get("min_cents") is not None and amount < said["min_cents"]:
+        if said.get("min_cents") is not None and self.amount() < said["min_cents"]:
             return []
-        if said.get("max_cents") is not None and amount > said["max_cents"]:
+        if said.get("max_cents") is not None and self.amount() > said["max_cents"]:
             return []
         if said.get("tiers") and member.tier not in said["tiers"]:
             return []
@@ -395,40 +417,33 @@ class Oracle:
             return []
         if said.get("date_until") and day > date.fromisoformat(said["date_until"]):
             return []
-        if said.get("festival") and not any(first <= day <= last for first, last in self.festivals.get(said["festival"], [])):
+        if said.get("festival") and not any(first <= day <= last for first, last in self.oracle.festivals.get(said["festival"], [])):
             return []
-        if said.get("hour_from") is not None or said.get("hour_until") is not None:
-            first = 0 if said.get("hour_from") is None else said["hour_from"]
-            until = 24 if said.get("hour_until") is None else said["hour_until"]
-            if first < until and not first <= local.hour < until:
-                return []
-            if first > until and until <= local.hour < first:
-                return []
-        if said.get("birthday") and not self._celebrates(member.birthday, day, said["birthday"]):
+        if not self.within_hours(said.get("hour_from"), said.get("hour_until")):
+            return []
+        if said.get("birthday") and not self.celebrates(said["birthday"]):
             return []
         if said.get("card") and member.cards.get(said["card"], 0) < 1:
             return []
-        if said.get("expression") and self.says(said["expression"], fact, member) is not True:
+        if said.get("expression") and self.oracle.says(said["expression"], fact, self.lines, self.bases, member, past) is not True:
             return []
 
         if fact.kind != "purchase":
-            data = fact.data
-            return [WHOLE] if self._line_holds(said, data.get("category", ""), data.get("brand", ""), data.get("sku", "")) else []
-        numbers = [i for i, line in enumerate(lines) if self._line_holds(said, line.category, line.brand, line.sku)]
+            return [WHOLE] if in_line(said, *(fact.data.get(name, "") for name in ("category", "brand", "sku"))) else []
+        numbers = [i for i, line in enumerate(self.lines) if in_line(said, line.category, line.brand, line.sku)]
         if rule.by_category_again():
-            numbers = [i for i in numbers if lines[i].category in past.last_with and (day - past.last_with[lines[i].category]).days <= again]
-        if rule.on_lines():
-            return numbers
-        return [*numbers, WHOLE]
+            last_with = {i: past.last_with.get(self.lines[i].category) for i in numbers if self.lines[i].category}
+            numbers = [i for i, last in last_with.items() if last and (day - last).days <= again]
+        return numbers if rule.on_lines() else [*numbers, WHOLE]
 
-    def _line_holds(self, said, category, brand, sku):
-        if said.get("categories") and not any(covers(above, category) for above in said["categories"]):
-            return False
-        if said.get("brands") and brand not in said["brands"]:
-            return False
-        return not said.get("skus") or sku in said["skus"]
+    def within_hours(self, first, until):
+        first, until = first or 0, 24 if until is None else until
+        if first > until:
+            return self.local.hour >= first or self.local.hour < until
+        return first <= self.local.hour < until
 
-    def _celebrates(self, birthday, day, what):
+    def celebrates(self, what):
+        birthday, day = self.member.birthday, self.local.date()
         if birthday is None:
             return False
         if what == "month":
@@ -438,180 +453,164 @@ class Oracle:
             return (day.month, day.day) == (2, 28)
         return (birthday.month, birthday.day) == (day.month, day.day)
 
-    # Base rules
+    def amount(self):
+        return sum(self.bases) if self.fact.kind == "purchase" else self.number("amount_cents")
 
-    def _base_rules(self, given, rules, about, fact, lines, bases, used):
-        wanted = {}
-        for rule in rules:
-            gives = self._gives(rule, about[rule.code], fact, lines, bases)
-            if gives:
-                wanted[rule.code] = self._within_margin(rule, gives, lines, bases)
+    def number(self, name):
+        """A number in the fact; what it does not state is 0."""
+        return self.fact.data.get(name, 0)
+
+    # What rules give by themselves
+
+    def wanted(self, rules):
+        """{rule code: {place: exact points}} of base rules: they add up, but within a group each place has one giver."""
+        wanted = {rule.code: self.gives(rule) for rule in rules}
+        bounded = {rule.code: self.within_margin(rule, wanted[rule.code]) for rule in rules}
         for group in {rule.group for rule in rules if rule.group}:
-            rivals = [rule for rule in rules if rule.group == group and rule.code in wanted]
-            for place in [*range(len(lines)), WHOLE]:
-                there = [rule for rule in rivals if place in wanted[rule.code]]
-                if not there:
-                    continue
-                if rivals[0].combine == "best":
-                    giver = min(there, key=lambda rule: (-wanted[rule.code][place], rule.place))
-                else:
-                    giver = min(there, key=lambda rule: rule.place)
-                for rule in there:
-                    if rule is not giver:
-                        del wanted[rule.code][place]
-        for rule in rules:
-            if rule.code in wanted:
-                given[rule.code] = self._cut(given, rule, wanted[rule.code], fact, used)
+            for place in self.places:
+                rivals = [rule for rule in rules if rule.group == group and bounded[rule.code].get(place)]
+                if rivals:
+                    giver = self.best(rivals, lambda rule, place=place: bounded[rule.code][place])
+                    for rule in rivals:
+                        if rule is not giver:
+                            del wanted[rule.code][place]
+        return wanted
 
-    def _gives(self, rule, places, fact, lines, bases):
-        """{place: exact points} that a base rule gives by itself."""
+    def best(self, rivals, worth):
+        """The one that counts of the rules of a group, which come in their order. Those that are used up give way, where others are not."""
+        rivals = [rule for rule in rivals if not self.used_up(rule)] or rivals
+        return max(rivals, key=worth) if rivals[0].combine == "best" else rivals[0]
+
+    def gives(self, rule):
+        """{place: exact points} of one base rule."""
         effect = rule.effect
-        numbers = [place for place in places if place != WHOLE]
-        if rule.kind == "fixed":
-            return {WHOLE: Fraction(effect.get("points", 0))}
         if rule.kind == "per_unit":
-            return {i: self._rate(effect, lines[i].category) * bases[i] / self.unit for i in numbers}
+            return {i: self.rate(effect, i) * self.bases[i] / self.oracle.unit for i in self.about[rule.code] if i != WHOLE}
         if rule.kind == "bands":
-            value = self._amount(fact, bases) if effect["measure"] == "amount" else fact.data.get(effect["measure"])
+            value = self.amount() if effect["measure"] == "amount" else self.number(effect["measure"])
             for band in effect["bands"]:
-                if value is not None and band["start"] <= value and (band.get("end") is None or value < band["end"]):
-                    gives = {WHOLE: Fraction(band["points"])} if band.get("points") else {}
-                    if band.get("rate"):
-                        gives |= {i: Fraction(band["rate"], ONE) * bases[i] / self.unit for i in numbers}
-                    return gives
+                if band["start"] <= value and (band.get("end") is None or value < band["end"]):
+                    rate = Fraction(band.get("rate", 0), ONE) / self.oracle.unit
+                    return {WHOLE: Fraction(band.get("points", 0))} | {i: rate * self.bases[i] for i in self.about[rule.code] if i != WHOLE}
             return {}
-        if rule.kind == "ladder":
-            step, ladder = fact.data.get(effect["measure"]), effect["ladder"]
-            if step is None or step < 1:
-                return {}
-            if effect.get("cycles", True):
-                return {WHOLE: Fraction(ladder[(step - 1) % len(ladder)])}
-            return {WHOLE: Fraction(ladder[min(step, len(ladder)) - 1])}
-        if rule.kind == "stated":
-            stated = fact.data.get(effect["measure"])
-            if stated is None:
-                return {}
-            stated = max(stated, effect.get("minimum", 0))
+        if rule.kind == "fixed":
+            points = effect.get("points", 0)
+        elif rule.kind == "ladder":
+            step, ladder = self.number(effect["measure"]), effect["ladder"]
+            cycles = effect.get("cycles", True)
+            points = 0 if step < 1 else ladder[(step - 1) % len(ladder)] if cycles else ladder[min(step, len(ladder)) - 1]
+        elif rule.kind == "stated":
+            points = max(self.number(effect["measure"]), effect.get("minimum", 0))
             if effect.get("maximum") is not None:
-                stated = min(stated, effect["maximum"])
-            return {WHOLE: Fraction(stated)}
-        if rule.kind == "random":
-            rolled = self.roll(rule.code, effect, fact)
-            return {} if rolled is None else {WHOLE: Fraction(rolled)}
-        return {}
+                points = min(points, effect["maximum"])
+        elif rule.kind == "random":
+            points = self.oracle.roll(rule.code, effect, self.fact) or 0
+        else:
+            points = 0  # something to win
+        return {WHOLE: Fraction(points)}
 
-    def _amount(self, fact, bases):
-        return sum(bases) if fact.kind == "purchase" else fact.data.get("amount_cents")
-
-    def _rate(self, effect, category):
+    def rate(self, effect, place):
         table = effect.get("by_category", {})
-        longest = max((above for above in table if covers(above, category)), key=len, default=None)
+        longest = max((above for above in table if covers(above, self.lines[place].category)), key=len, default=None)
         return Fraction(effect.get("rate", 0) if longest is None else table[longest], ONE)
 
-    def _within_margin(self, rule, gives, lines, bases):
-        if rule.margin_percent is None:
-            return gives
-        bounded = {}
-        for place, points in gives.items():
-            if place != WHOLE and lines[place].cost is not None and lines[place].amount > 0:
-                cost = Fraction(lines[place].cost * bases[place], lines[place].amount)
-                margin = max(Fraction(0), bases[place] - cost)
-                points = min(points, margin * rule.margin_percent / 100 / self.point_cost)
-            bounded[place] = points
+    def within_margin(self, rule, gives):
+        """At most that share of what a line's basis exceeds its cost by, in points at what points cost."""
+        bounded = dict(gives)
+        for place in gives:
+            line = self.lines[place] if place != WHOLE else Line()
+            if rule.margin_percent is not None and line.cost is not None and line.amount > 0:
+                margin = max(0, self.bases[place] - line.cost * self.bases[place] // line.amount)
+                bounded[place] = min(gives[place], Fraction(margin * rule.margin_percent, 100) / self.oracle.point_cost)
         return bounded
 
     # Multipliers
 
-    def _multipliers(self, given, rules, about, fact, member, lines, bases, used):
-        apart = {rule.code for rule in self.rules if not rule.multiplied}
-        groups = []  # in the order of their first rules; one without a group is one by itself
+    def chosen(self, rules):
+        """(rule, the places where it is the one that multiplies), group by group, a group's place being that of its first rule."""
+        groups = {}
         for rule in rules:
-            mates = next((group for group in groups if rule.group and group[0].group == rule.group), None)
-            if mates:
-                mates.append(rule)
-            else:
-                groups.append([rule])
-        for group in groups:
-            for rule, places in self._winners(group, about, member):
-                self._multiply(given, rule, places, self._factor(rule, member), apart, fact, lines, bases, used)
+            groups.setdefault(rule.group or (rule.code,), []).append(rule)
+        found = []
+        for group in groups.values():
+            if len(group) == 1 or group[0].combine == "product":
+                found += [(rule, self.about[rule.code]) for rule in group]
+                continue
+            winners = {}
+            for place in self.places:
+                there = [rule for rule in group if place in self.about[rule.code]]
+                if there:
+                    winners[place] = self.best(there, self.factor)
+            found += [(rule, [place for place, winner in winners.items() if winner is rule]) for rule in group]
+        return found
 
-    def _winners(self, group, about, member):
-        """(rule, the places where it is the one that multiplies), in order."""
-        if len(group) == 1 or group[0].combine == "product":
-            return [(rule, about[rule.code]) for rule in group]
-        won = {rule.code: [] for rule in group}
-        for place in sorted({place for rule in group for place in about[rule.code]}, key=str):
-            there = [rule for rule in group if place in about[rule.code]]
-            if group[0].combine == "best":
-                winner = min(there, key=lambda rule: (-self._factor(rule, member), rule.place))
-            else:
-                winner = min(there, key=lambda rule: rule.place)
-            won[winner.code].append(place)
-        return [(rule, won[rule.code]) for rule in group]
-
-    def _factor(self, rule, member):
-        return Fraction(member.tier_factor if rule.kind == "tier_multiplier" else rule.effect.get("factor", ONE), ONE)
-
-    def _multiply(self, given, rule, places, factor, apart, fact, lines, bases, used):
-        if factor < 1:
-            for code in given:
-                if code not in apart:
-                    given[code] = {place: points * factor if place in places else points for place, points in given[code].items()}
-            return
-        adds = {}
-        for place in places:
-            there = sum(points.get(place, 0) for code, points in given.items() if code not in apart)
-            if there:
-                adds[place] = there * (factor - 1)
-        given[rule.code] = self._cut(given, rule, self._within_margin(rule, adds, lines, bases), fact, used)
+    def factor(self, rule):
+        return Fraction(self.member.tier_factor if rule.kind == "tier_multiplier" else rule.effect.get("factor", ONE), ONE)
 
     # Limits and rounding
 
-    def _cut(self, given, rule, wanted, fact, used):
-        """What is left of a contribution after limits and budgets, each place in proportion."""
-        total = sum(wanted.values())
-        allowed = total
+    def rooms(self, rule):
+        """(points left before this fact, or None without end; times left or None; rules it bounds; whether it stops) of all that bounds a rule."""
         for limit in rule.limits:
-            whose = fact.member if limit.get("by", "member") == "member" else "*"
-            allowed = min(allowed, self._left(limit, ("own", rule.code, whose), Fraction(0), fact, used))
-        so_far = sum(sum(points.values()) for points in given.values())
-        for limit in self._shared_over(fact):
-            allowed = min(allowed, self._left(limit, ("shared", limit["code"], fact.member), so_far, fact, used))
-        for budget in self._budgets_of(rule, fact):
-            of_budget = [one.code for one in self.rules if budget in list(self._budgets_of(one, fact))]
-            so_far = sum(sum(given[code].values()) for code in of_budget if code in given)
-            left = max(Fraction(0), budget["points"] - used["budget", budget["code"], "*", "life", None][0] - so_far)
-            if budget["when_full"] == "cut":
-                allowed = min(allowed, left)
-            elif budget["when_full"] == "stop" and allowed > left:
+            whose = self.fact.member if limit.get("by", "member") == "member" else "*"
+            yield *self.left(limit, "own", rule.code, whose), {rule.code}, False
+        for limit in self.oracle.shared_over(self.fact):
+            yield *self.left(limit, "shared", limit["code"], self.fact.member), {one.code for one in self.rules}, False
+        for budget in self.oracle.budgets_of(rule):
+            if budget["at_end"] != "go_on":
+                points, _times = self.used[self.oracle.key_of(budget, self.local.date())]
+                covers = {one.code for one in self.rules if budget in self.oracle.budgets_of(one)}
+                yield budget["points"] - points, None, covers, budget["at_end"] == "stop"
+
+    def left(self, limit, *whose):
+        points, times = (0, 0) if limit["per"] == "fact" else self.used[*whose, limit["per"], period(self.local.date(), limit["per"])]
+        return (None if limit.get(name) is None else limit[name] - had for name, had in (("points", points), ("times", times)))
+
+    def used_up(self, rule):
+        return any((points is not None and points <= 0) or (times is not None and times <= 0) for points, times, _covers, _stops in self.rooms(rule))
+
+    def give(self, rule, wanted):
+        """Write down what a rule gives, as far as its limits and budgets reach; what is cut is cut from all places in proportion."""
+        wanted = self.within_margin(rule, wanted)
+        total = allowed = sum(wanted.values())
+        for points, times, covers, stops in self.rooms(rule):
+            if times is not None and times <= 0:
                 allowed = Fraction(0)
-        if allowed == total:
-            return wanted
-        return {place: points * allowed / total for place, points in wanted.items()}
+            if points is not None:
+                left = max(0, points - sum(sum(gives.values()) for code, gives in self.given.items() if code in covers))
+                if allowed > left:
+                    allowed = Fraction(0) if stops else left
+        self.given[rule.code] = {place: points * allowed / total if total else points for place, points in wanted.items()}
 
-    def _left(self, limit, whose, so_far, fact, used):
-        """How many points a limit leaves, of which so many were given for this very fact."""
-        points = times = 0
-        if limit["per"] != "fact":
-            points, times = used[*whose, limit["per"], period(self._local(fact.at).date(), limit["per"])]
-        if limit.get("times") is not None and times >= limit["times"]:
-            return Fraction(0)
-        return Fraction(10**15) if limit.get("points") is None else max(Fraction(0), limit["points"] - points - so_far)
-
-    def _rounded(self, given, rules, number_of_lines):
+    def rounded(self):
         """One floor for all; what each rule and each place has of it."""
-        exact = {code: sum(places.values(), Fraction(0)) for code, places in given.items()}
-        points = floor(sum(exact.values()))
-        of_places = {place: sum((places.get(place, Fraction(0)) for places in given.values()), Fraction(0)) for place in [*range(number_of_lines), WHOLE]}
-        return Decision(points, _by_remainder(points, exact), _by_remainder(points, of_places), exact)
+        exact = {code: sum(gives.values(), Fraction(0)) for code, gives in self.given.items()}
+        parts = {code: floor(value) for code, value in exact.items()}
+        missing = floor(sum(exact.values())) - sum(parts.values())
+        for code in sorted(exact, key=lambda code: parts[code] - exact[code]):  # stable: the earlier first among equals
+            if missing and parts[code] < exact[code] and self.fits_one_more(code, parts):
+                parts[code], missing = parts[code] + 1, missing - 1
+        points = sum(parts.values())
+
+        of_places = {place: sum((gives.get(place, Fraction(0)) for gives in self.given.values()), Fraction(0)) for place in self.places}
+        places = {place: floor(value) for place, value in of_places.items()}
+        missing = points - sum(places.values())
+        for place in sorted(of_places, key=lambda place: places[place] - of_places[place])[:missing]:
+            places[place] += 1
+        return Decision(points, {code: part for code, part in parts.items() if part}, places, exact)
+
+    def fits_one_more(self, code, parts):
+        rule = next(rule for rule in self.rules if rule.code == code)
+        rooms = [(points, covers) for points, _times, covers, _stops in self.rooms(rule) if points is not None]
+        return all(sum(part for other, part in parts.items() if other in covers) < points for points, covers in rooms)
 
 
-def _by_remainder(total, exact):
-    parts = {name: floor(value) for name, value in exact.items()}
-    names = sorted(exact, key=lambda name: parts[name] - exact[name])  # stable: the earlier first among equals
-    for name in names[: total - sum(parts.values())]:
-        parts[name] += 1
-    return {name: part for name, part in parts.items() if part}
+def in_line(said, category, brand, sku):
+    if said.get("categories") and not any(covers(above, category) for above in said["categories"]):
+        return False
+    if said.get("brands") and brand not in said["brands"]:
+        return False
+    return not said.get("skus") or sku in said["skus"]
 
 
 # The file
