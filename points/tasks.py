@@ -1,3 +1,4 @@
+from .benefits import tasks as benefits
 from .boards import tasks as boards
 from .cards import tasks as cards
 from .ledger import tasks as ledger
@@ -5,4 +6,4 @@ from .missions import tasks as missions
 from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["boards", "cards", "ledger", "missions", "simulation", "totals"]
+__all__ = ["benefits", "boards", "cards", "ledger", "missions", "simulation", "totals"]

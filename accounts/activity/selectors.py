@@ -1,6 +1,7 @@
+import calendar
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
 from loyalty.lib.ids import first_id_at
-from loyalty.lib.localtime import local_date, start_of_day
+from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
@@ -390,7 +391,8 @@ SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents
   FROM accounts_purchase p
  WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"""
 
-_BEGINNING = "00000000-0000-0000-0000-000000000000"
+COUNTED_AT_MOST = 100_000
+_FIRST_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def told(*, since: datetime, until: datetime, after: Mapping[str, Any], limit: int) -> tuple[list[Told], dict[str, Any], bool]:
@@ -403,7 +405,7 @@ def told(*, since: datetime, until: datetime, after: Mapping[str, Any], limit: i
     # Beyond the end of a full page of one kind nothing is told yet: what comes next of that kind may come before it.
     ends = [page[-1][:2] for page in (bought, done) if len(page) == limit]
     horizon = min(ends, default=None)
-    page = sorted(one for one in (*bought, *done) if horizon is None or one[:2] <= horizon)
+    page = sorted((one for one in (*bought, *done) if horizon is None or one[:2] <= horizon), key=lambda one: one[:2])
     following = dict(after)
     for name, found, end in (("purchase", bought, bought_after), ("behaviour", done, done_after)):
         kept = [one for one in found if horizon is None or one[:2] <= horizon]
@@ -413,7 +415,7 @@ def told(*, since: datetime, until: datetime, after: Mapping[str, Any], limit: i
 
 
 def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
-    at, key = after or (since.isoformat(), _BEGINNING)
+    at, key = after or (since.isoformat(), _FIRST_ID)
     with connection.cursor() as cursor:
         cursor.execute(_BOUGHT, [since, until, at, key, limit])
         rows = cursor.fetchall()
@@ -428,7 +430,7 @@ def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit
 
 
 def _done(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
-    at, key = after or (since.isoformat(), _BEGINNING)
+    at, key = after or (since.isoformat(), _FIRST_ID)
     rows = Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None).extra(
         where=["(occurred_at, id) > (%s, %s)"], params=[at, key]
     )
@@ -442,22 +444,68 @@ def count_told(*, since: datetime, until: datetime) -> int:
     return purchases + Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None).count()
 
 
+class About(NamedTuple):
+    """A number, and whether it is exact."""
+
+    count: int
+    exact: bool
+
+
+def about_told(*, since: datetime, until: datetime) -> About:
+    """How many facts `told` tells; of more than a hundred thousand purchases, or behaviours, as many as the database expects."""
+    purchases = _about(Purchase.objects.filter(occurred_at__gte=since, occurred_at__lt=until))
+    behaviours = _about(Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None))
+    return About(purchases.count + behaviours.count, purchases.exact and behaviours.exact)
+
+
+def _about(rows: QuerySet[Any]) -> About:
+    counted = rows.order_by().values("id")[: COUNTED_AT_MOST + 1].count()
+    if counted <= COUNTED_AT_MOST:
+        return About(counted, True)
+    expected = json.loads(rows.order_by().values("id").explain(format="json"))[0]["Plan"]["Plan Rows"]
+    return About(max(counted, int(expected)), False)
+
+
 _HISTORIES = """
 SELECT p.member_id, count(*), max(p.occurred_at), NULL FROM accounts_purchase p
- WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND NOT p.refunded GROUP BY p.member_id
+ WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND NOT p.refunded GROUP BY p.member_id"""
+
+_LAST_BY_CATEGORIES = """
 UNION ALL
 SELECT p.member_id, 0, max(p.occurred_at), l.category FROM accounts_purchase p
   JOIN accounts_purchaseline l ON l.member_id = p.member_id AND l.purchase_id = p.id
- WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND NOT p.refunded AND l.category <> '' GROUP BY p.member_id, l.category"""
+ WHERE p.member_id = ANY(%(members)s::uuid[]) AND p.occurred_at < %(before)s AND p.occurred_at >= %(since)s AND NOT p.refunded AND l.category <> ''
+ GROUP BY p.member_id, l.category"""
 
 
-def histories(*, member_ids: Collection[UUID], before: datetime) -> dict[UUID, History]:
-    """What these members had bought before an instant, those refunded completely apart; with all their categories. One statement."""
+def histories(*, member_ids: Collection[UUID], before: datetime, days: int) -> dict[UUID, History]:
+    """What these members had bought before an instant, those refunded completely apart; with the categories of so many days back. One statement."""
+    values = {"members": [str(one) for one in member_ids], "before": before, "since": before - timedelta(days=days)}
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORIES, {"members": [str(one) for one in member_ids], "before": before})
+        cursor.execute(_HISTORIES + _LAST_BY_CATEGORIES if days else _HISTORIES, values)
         rows = cursor.fetchall()
     found = {UUID(str(member)): History(count, last, {}) for member, count, last, category in rows if category is None}
     for member, _count, last, category in rows:
         if category is not None:
             found[UUID(str(member))].last_by_category[category] = last
     return found
+
+
+_BORN_ON = """
+SELECT m.id FROM accounts_member m
+ WHERE extract(month FROM m.birthday) = %(month)s AND extract(day FROM m.birthday) = ANY(%(days)s) AND m.status = 'active'
+   AND m.registered_at < %(until)s AND extract(year FROM m.birthday) < %(year)s
+   AND NOT EXISTS (SELECT FROM accounts_behaviour b WHERE b.member_id = m.id AND b.kind_id = 'birthday' AND b.external_id = %(key)s)
+ ORDER BY m.id LIMIT %(limit)s"""
+
+
+def born_on(*, day: date, limit: int) -> list[UUID]:
+    """Registered, active members whose birthday that business day is, and of whom it was not told that year; at most `limit`.
+
+    Who was born on 29 February celebrates on the 28th in other years. Nobody celebrates the day of their birth.
+    """
+    days = [28, 29] if (day.month, day.day) == (2, 28) and not calendar.isleap(day.year) else [day.day]
+    until = end_of_day(day, ZoneInfo(programme.programme().zone))
+    with connection.cursor() as cursor:
+        cursor.execute(_BORN_ON, {"month": day.month, "days": days, "year": day.year, "key": str(day.year), "until": until, "limit": limit})
+        return [UUID(str(row[0])) for row in cursor.fetchall()]

@@ -1,5 +1,5 @@
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import ExtractDay, ExtractMonth, Lower
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
@@ -32,6 +32,8 @@ class Member(models.Model):
             models.Index(fields=["phone"], name="member_by_phone", condition=~models.Q(phone="")),
             # Whole, unlike the other: of a partial index on an expression the planner does not know how few rows it gives.
             models.Index(Lower("email"), name="member_by_email"),
+            # Whose birthday it is.
+            models.Index(ExtractMonth("birthday"), ExtractDay("birthday"), name="member_by_birthday"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,11 @@
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.audit.services import Run, job
+
+from . import services
+
+
+@job("points.birthdays", title=_("Tell birthdays"), daily_at="00:10")
+def birthdays(run: Run) -> None:
+    while run.has_time and run.add(services.celebrate(limit=500, actor="birthdays", now=run.now)) == 500:
+        pass
