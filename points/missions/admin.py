@@ -181,7 +181,7 @@ class StepInline(PartOfAMission, StackedInline):
     model = MissionStep
     form = StepForm
     formset = StepFormSet
-    fields = [("fact", "needed", "position"), ("field", "compare", "value", "distinct"), ("label_zh", "label_en")]
+    fields = [("fact", "needed"), ("field", "compare"), ("value", "distinct"), ("label_zh", "label_en"), "position"]
 
     def get_extra(self, request: HttpRequest, obj: Mission | None = None, **kwargs: Any) -> int:
         return 0 if obj else 1
@@ -235,7 +235,7 @@ class MissionAdmin(HistoryAdmin):
             (_("When and for whom"), {"fields": ["kind", "days", "counts_from", ("starts_on", "ends_on"), "segment"]}),
             (_("Reward"), {"fields": ["points", "automatic", "claim_days"]}),
             (_("What can be counted"), {"fields": ["countable"], "classes": ["collapse"]}),
-            *([became] if obj else []),
+            *([became] if obj and obj.status != DRAFT else []),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Mission | None = None) -> list[str]:
@@ -308,7 +308,7 @@ class MissionAdmin(HistoryAdmin):
         if mission.points and not selectors.points_are_given(now=timezone.now()):
             said.append(gettext("Mind: no earning rule about completed missions is in force, so its points would not be given. Publish such a rule first."))
         form = NoQuestion(request.POST if request.method == "POST" else None)
-        return self._ask(request, mission, act, form, title=_("Publish mission"), consequence=" ".join(said))
+        return self._ask(request, mission, act, form, title=_("Publish mission"), consequence=selectors.sentences(said))
 
     @action(description=_("Retire"), permissions=["publish"], icon="archive")
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -390,7 +390,7 @@ def _preview(mission: Mission, member: Member) -> dict[str, Any]:
     if found.period.until:
         told.append(gettext("Over at %(moment)s.") % {"moment": moment(found.period.until)})
     labels = [selectors.label(step) for step in selectors.plain_steps(mission)]
-    return {"notes": notes, "progress": list(zip(labels, found.steps, strict=True)), "told": " ".join(told)}
+    return {"notes": notes, "progress": list(zip(labels, found.steps, strict=True)), "told": selectors.sentences(told)}
 
 
 @admin.register(MissionCompletion)

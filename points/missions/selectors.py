@@ -295,7 +295,7 @@ def prize_names(prizes: Iterable[rules.Prize]) -> dict[tuple[str, str], str]:
 def in_words(mission: Mission) -> str:
     """The mission as it will be, in a few sentences."""
     steps = plain_steps(mission)
-    done = "; ".join(step_in_words(step) for step in steps) or "…"
+    done = gettext("; ").join(step_in_words(step) for step in steps) or "…"
     said = [gettext("%(when)s: %(steps)s.") % {"when": _when(mission), "steps": done}]
     said.append(gettext("Reward: %(reward)s.") % {"reward": _reward(mission)})
     if mission.automatic:
@@ -311,7 +311,12 @@ def in_words(mission: Mission) -> str:
         said.append(gettext("From %(day)s.") % {"day": date_format(mission.starts_on)})
     if mission.ends_on:
         said.append(gettext("Through %(day)s.") % {"day": date_format(mission.ends_on)})
-    return " ".join(said)
+    return sentences(said)
+
+
+def sentences(said: Iterable[str]) -> str:
+    """One after the other; Chinese leaves no blank between them."""
+    return ("" if (get_language() or "").startswith("zh") else " ").join(said)
 
 
 def _when(mission: Mission) -> str:
