@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any, Literal
 
 from accounts.activity import rules as activity
@@ -381,7 +382,9 @@ class _Books:
     def put(self, one: Considered, values: list[int]) -> None:
         """Book what a rule gives to each part, as far as the rooms allow."""
         code = one.rule.code
-        values = self._within_margin(one, values)
+        before, values = sum(values), self.within_margin(one, values)
+        if cut := before - sum(values):
+            one.cuts.append(("margin", -(-cut * 100 // self.scale)))
         for room in self.given.rooms:
             if not room.bounds(code) or not (total := sum(values)):
                 continue
@@ -400,17 +403,15 @@ class _Books:
         if one.rule.said.multiplied:
             self.multiplied.add(code)
 
-    def _within_margin(self, one: Considered, values: list[int]) -> list[int]:
+    def within_margin(self, one: Considered, values: Sequence[int]) -> list[int]:
+        """What a rule gives to each part, at most its share of the line's margin."""
         percent = one.rule.said.margin_percent
-        if percent is None:
-            return values
         kept = list(values)
-        for i, line in enumerate(self.given.fact.lines):
-            if line.margin_cents is not None:
-                most = max(0, line.margin_cents) * percent * self.given.points_per_unit * self.scale // (100 * self.unit)
-                kept[i] = min(kept[i], most)
-        if cut := sum(values) - sum(kept):
-            one.cuts.append(("margin", -(-cut * 100 // self.scale)))
+        if percent is not None:
+            for i, line in enumerate(self.given.fact.lines):
+                if line.margin_cents is not None:
+                    most = max(0, line.margin_cents) * percent * self.given.points_per_unit * self.scale // (100 * self.unit)
+                    kept[i] = min(kept[i], most)
         return kept
 
     def full(self, one: Considered) -> Room | None:
@@ -465,20 +466,29 @@ class _Books:
         taken = ((room.key, [granted.get(code, 0) for code in gave if room.bounds(code)]) for room in self.given.rooms)
         charges = [Charge(key, sum(points_of_room), 1) for key, points_of_room in taken if points_of_room]
         cards = {one.rule.said.conditions.card: None for one in considered if one.rule.said.conditions.card and one.rule.code in gave}
-        return Decision(points, considered, share(points, sums), charges, won, list(cards))
+        lines = self._rounded(sums)
+        if sum(lines) != points:
+            # A point that fitted into no rule's rooms was not given.
+            lines = share(points, sums)
+        return Decision(points, considered, lines, charges, won, list(cards))
 
     def _whole(self, exact: Mapping[str, int]) -> dict[str, int]:
-        """Whole points: the floor of all, shared by largest remainder, ties to the earlier; no rounding up into a room that is full."""
-        whole = sum(exact.values())
-        if not whole:
-            return {}
-        points = whole // self.scale
-        granted = {code: points * value // whole for code, value in exact.items()}
-        left = points - sum(granted.values())
-        for code in sorted(exact, key=lambda code: -(points * exact[code] % whole)):
-            if left and points * exact[code] % whole and self._fits(code, granted):
-                granted[code], left = granted[code] + 1, left - 1
-        return granted
+        """Whole points of each rule; none is rounded up into a room that is full."""
+        codes = list(exact)
+
+        def fits(place: int, parts: Sequence[int]) -> bool:
+            return self._fits(codes[place], dict(zip(codes, parts, strict=True)))
+
+        return dict(zip(codes, self._rounded(list(exact.values()), fits), strict=True))
+
+    def _rounded(self, exact: Sequence[int], fits: Callable[[int, Sequence[int]], bool] | None = None) -> list[int]:
+        """Whole parts of the floor of all: each its floor, what remains by largest remainder, ties to the earlier, where it fits."""
+        parts = [value // self.scale for value in exact]
+        left = sum(exact) // self.scale - sum(parts)
+        for i in sorted(range(len(exact)), key=lambda i: -(exact[i] % self.scale)):
+            if left and exact[i] % self.scale and (fits is None or fits(i, parts)):
+                parts[i], left = parts[i] + 1, left - 1
+        return parts
 
     def _fits(self, code: str, granted: Mapping[str, int]) -> bool:
         """Whether one more point of a rule's fits all its rooms."""
@@ -497,6 +507,7 @@ def _over(left: int | None) -> bool:
 def _base(holding: Sequence[Considered], given: Given, books: _Books) -> Sequence[list[int]]:
     """What the rules give to each part by themselves: they add up, except within a group, where each part has one giver."""
     values = {one.rule.code: _worth(one.rule.said.effect, one.rule, given, books) for one in holding}
+    worth = {one.rule.code: books.within_margin(one, values[one.rule.code]) for one in holding}
     groups: dict[str, list[Considered]] = {}
     for one in holding:
         one.wanted = books.hundredths(values[one.rule.code])
@@ -505,10 +516,10 @@ def _base(holding: Sequence[Considered], given: Given, books: _Books) -> Sequenc
     for members in groups.values():
         best = members[0].rule.said.combine == "best"
         for part in range(books.parts):
-            here = [one for one in members if values[one.rule.code][part]]
+            here = [one for one in members if worth[one.rule.code][part]]
             if len(here) > 1:
                 open_ones = _open(here, books)
-                first = max(open_ones, key=lambda one: values[one.rule.code][part]) if best else open_ones[0]
+                first = max(open_ones, key=lambda one: worth[one.rule.code][part]) if best else open_ones[0]
                 for one in here:
                     if one is not first:
                         values[one.rule.code][part] = 0
@@ -722,28 +733,25 @@ def basis(purchase: activity.Purchase) -> list[Line]:
     return [_line(line, cents) for line, cents in zip(purchase.lines, share(goods, weights), strict=True)]
 
 
-def _line(line: activity.Line, cents: int) -> Line:
+def _line(line: activity.Line, cents: int, part: Fraction = Fraction(1)) -> Line:
+    """A line of which that part is there, and so much of it was paid in money."""
     margin = None
     if line.cost_cents is not None and line.amount_cents > 0:
         # The part of the line that was paid in money carries that part of its cost.
         margin = cents - line.cost_cents * cents // line.amount_cents
-    return Line(line.category, cents, line.brand, line.sku, line.quantity, margin)
+    return Line(line.category, cents, line.brand, line.sku, line.quantity * part.numerator // part.denominator, margin)
 
 
 def still_earned(purchase: activity.Purchase, left: activity.Left) -> list[Line]:
-    """The basis of what is left: no line beyond the part that was kept, all together no more than the money that was."""
+    """The basis of what is left: the lines of which something was kept, none beyond that part, all together no more than the money that was."""
     original = basis(purchase)
     money = max(0, purchase.paid_cents - left.refunded_cents - purchase.shipping_cents)
-    if len(original) != len(left.kept):
+    if not any(line.amount_cents > 0 for line in purchase.lines):
         return [replace(original[0], cents=min(money, original[0].cents))]
-    capped = [part.cents * kept.numerator // kept.denominator for part, kept in zip(original, left.kept, strict=True)]
-    return [_scaled(part, cents) for part, cents in zip(original, share(min(money, sum(capped)), capped), strict=True)]
-
-
-def _scaled(line: Line, cents: int) -> Line:
-    if line.margin_cents is None or not line.cents:
-        return replace(line, cents=cents)
-    return replace(line, cents=cents, margin_cents=line.margin_cents * cents // line.cents)
+    kept = [(line, whole.cents, part) for line, whole, part in zip(purchase.lines, original, left.kept, strict=True) if part]
+    capped = [cents * part.numerator // part.denominator for _whole, cents, part in kept]
+    shares = share(min(money, sum(capped)), capped)
+    return [_line(line, cents, part) for (line, _cents, part), cents in zip(kept, shares, strict=True)]
 
 
 def rolls(key: str) -> Callable[[str], int]:

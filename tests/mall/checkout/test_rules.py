@@ -1,5 +1,6 @@
 """The till's arithmetic as tables, and what no sequence of refunds may bring about."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -18,10 +19,8 @@ AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
 def order(*lines, paid=None, shipping=0, discounts=()):
     """An order of lines given as (amount, category, quantity); paid in full unless said otherwise."""
-    made = tuple(
-        Line(str(number), category=category, quantity=quantity, amount_cents=amount)
-        for number, (amount, category, quantity) in enumerate([(*line, "", 1)[:3] if len(line) < 3 else line for line in lines], 1)
-    )
+    filled = [(*line, *("", 1)[len(line) - 1 :]) for line in lines]
+    made = tuple(Line(str(number), category=category, quantity=quantity, amount_cents=amount) for number, (amount, category, quantity) in enumerate(filled, 1))
     total = sum(line.amount_cents for line in made) + shipping
     return Purchase("1", AT, "CNY", total if paid is None else paid, made, shipping, discounts)
 
@@ -175,16 +174,35 @@ def test_the_basis_is_what_was_paid_in_money_for_goods(amounts, paid, shipping, 
     [
         ([], [5000, 3000, 2000]),
         ([by_amount(5000)], [2500, 1500, 1000]),
-        ([by_lines(("1",))], [0, 3000, 2000]),
-        ([by_lines(("1",)), by_amount(2500)], [0, 1500, 1000]),
-        ([by_lines(("1", None, 4000))], [0, 3000, 2000]),  # the shop kept a fee: no goods, no points
-        ([by_lines(("1", None, 6000))], [0, 2400, 1600]),  # more was given back than the line had cost
+        ([by_lines(("1",))], [3000, 2000]),
+        ([by_lines(("1",)), by_amount(2500)], [1500, 1000]),
+        ([by_lines(("1", None, 4000))], [3000, 2000]),  # the shop kept a fee: no goods, no points
+        ([by_lines(("1", None, 6000))], [2400, 1600]),  # more was given back than the line had cost
         ([by_amount(10_000)], [0, 0, 0]),
     ],
 )
 def test_what_is_still_earned_is_for_goods_that_were_kept_and_money_that_was(refunds, left):
     purchase = order((5000, "A"), (3000, "B"), (2000, "C"))
     assert [part.cents for part in still_earned(purchase, left_after(purchase, refunds))] == left
+
+
+def test_a_line_of_which_nothing_was_kept_is_none_of_the_order_any_more():
+    purchase = order((5000, "A", 2), (3000, "B", 3))
+    left = still_earned(purchase, left_after(purchase, [by_lines(("1",), ("2", 1))]))
+    assert [(line.category, line.cents, line.quantity) for line in left] == [("B", 2000, 2)]
+
+
+def test_the_margin_of_what_is_left_is_what_it_exceeds_its_part_of_the_cost_by():
+    purchase = order((5000, "A", 2))
+    purchase = replace(purchase, lines=[replace(purchase.lines[0], cost_cents=2001)])
+    assert [line.margin_cents for line in basis(purchase)] == [2999]
+    assert [(line.cents, line.margin_cents) for line in still_earned(purchase, left_after(purchase, [by_lines(("1", 1))]))] == [(2500, 1500)]
+
+
+@pytest.mark.parametrize("lines", [[], [(0,)], [(0,), (-5,)]])
+def test_what_is_left_of_an_order_without_priced_goods_is_the_money(lines):
+    purchase = order(*lines, paid=700)
+    assert [line.cents for line in still_earned(purchase, left_after(purchase, [by_amount(300)]))] == [400]
 
 
 def test_money_given_back_is_taken_from_the_goods_before_shipping():
