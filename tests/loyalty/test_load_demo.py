@@ -11,17 +11,34 @@ from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from accounts.activity.models import Purchase, UnmatchedRefund
+from accounts.activity.models import Behaviour, Purchase, UnmatchedRefund
 from accounts.keys.models import Scope, StorefrontKey
+from accounts.members import selectors as members
+from accounts.members.models import Member
+from accounts.referrals.models import Referral
+from accounts.segments import selectors as segments
 from loyalty.management.commands.load_demo import SAMPLE
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from points.adjustments import selectors as adjustments
 from points.adjustments import services as deciding
+from points.cards.models import Card
+from points.checkin import selectors as checkin
+from points.earning import selectors as earning
+from points.earning import services as granting
+from points.earning.models import Decision, Grant
+from points.ledger import selectors as books
 from points.ledger.models import Entry
+from points.missions import selectors as missions
+from points.missions.models import MemberBadge, MissionCompletion
+from points.proofs import selectors as proofs
+from points.proofs.models import Proof
 from points.rulebook import selectors as rulebook
 from points.rulebook.rules import ONE, Effect
 from points.terms.models import Terms
+from tiers.standing import selectors as standings
+from tiers.standing import services as placing
+from tiers.standing.models import StandingChange
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +72,8 @@ def load(place, few):
 
 
 def everything():
-    tables = (Entry, Purchase, UnmatchedRefund, StorefrontKey, Programme, Terms, get_user_model())
+    happened = (Behaviour, Decision, Grant, Card, MissionCompletion, MemberBadge, Proof, Referral, StandingChange)
+    tables = (Entry, Purchase, UnmatchedRefund, Member, StorefrontKey, Programme, Terms, get_user_model(), *happened)
     return {table.__name__: list(table.objects.order_by("pk").values()) for table in tables}
 
 
@@ -79,13 +97,13 @@ def test_the_key_opens_everything(load, place):
     assert StorefrontKey.objects.get().scopes == sorted(Scope.values)
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Api-Key {json.loads(place.read_text())['storefront_key']}")
-    assert client.get("/api/v1/members/M-1002/account").json()["available"] == 328
+    assert client.get("/api/v1/members/M-1002/account").json()["available"] == 1409
 
 
 def test_the_programme_is_set_and_its_purchases_end_this_week(load, now):
     load()
     assert (Programme.current().zone, Programme.current().currency, str(Terms.current().policy)) == ("America/New_York", "USD", "months:12")
-    assert (rulebook.in_force(at=now).said.effect, till.burn_policy().points_per_unit) == (Effect("per_unit", rate=ONE), 100)
+    assert (rulebook.in_force(at=now).said.effect, till.burn_policy().points_per_unit) == (Effect("per_unit", rate=ONE, by_category={"LUXURY": ONE // 2}), 100)
     last = Purchase.objects.exclude(external_id__startswith="SAMPLE").order_by("-occurred_at").first()
     assert 0 <= (now - last.occurred_at).total_seconds() + 60 < 8 * 86400
 
@@ -94,6 +112,35 @@ def test_something_waits_for_an_operator(load):
     load()
     assert sorted(UnmatchedRefund.objects.values_list("status", flat=True)) == ["parked", "waiting"]
     assert [one.points for one in adjustments.waiting()] == [2500]
+
+
+def one(external_id):
+    return members.get(external_id)
+
+
+def test_the_sample_members_have_done_what_the_programme_rewards(load, now, assert_books_balance):
+    load()
+    # Registered 100, phone 50, address 30, beauty 2 × 88 and a bowl 32, the newcomer pack 100, four and seven check-ins with 50 for the seventh,
+    # a review, a like, an invitation 200, three shares.
+    assert books.balance(member_id=one("M-1001").id, now=now).available == 100 + 50 + 30 + 208 + 100 + 70 + 190 + 50 + 50 + 5 + 200 + 60
+    # Registered 100, phone 50, as gold milk powder 3 × 1.5 and a second order 2 × 1.5, a like.
+    assert books.balance(member_id=one("M-1002").id, now=now).available == 100 + 50 + 270 + 984 + 5
+    # Registered 100, phone 50, an item 20, the first order, the newcomer pack 100, invited 50, a like, a comment 10.
+    assert books.balance(member_id=one("M-1003").id, now=now).available == 100 + 50 + 20 + 328 + 100 + 50 + 5 + 10
+    assert_books_balance()
+
+
+def test_their_pages_have_something_to_show(load, now):
+    load()
+    first, vip, friend = one("M-1001"), one("M-1002"), one("M-1003")
+    assert [offer.points for offer in earning.offers(member_id=first.id)] == [60]
+    assert [proof.task_code for proof in proofs.waiting()] == ["show-your-order"]
+    assert (standings.standing(member_id=vip.id, now=now).code, segments.segments_of(vip.id)) == ("gold", {"vip"})
+    assert [badge.badge_id for badge in missions.badges(member_id=friend.id)] == ["newcomer"]
+    assert [card.kind_id for card in Card.objects.filter(member_id=friend.id)] == ["make-up"]
+    assert Referral.objects.get(member_id=friend.id).status == "completed"
+    month = checkin.month(member_id=first.id, now=now)
+    assert (month.streak, month.next.points) == (7, 10)
 
 
 def test_loaded_again_nothing_changes(load, place):
@@ -110,8 +157,30 @@ def test_what_an_operator_has_decided_or_set_stays(load, now):
     terms = Terms.current()
     terms.length = 24
     terms.save()
+    placing.set_standing(member_id=one("M-1002").id, tier="silver", reason="sample", actor="tests", now=now)
+    Member.objects.filter(external_id="M-1001").update(name="Renamed")
     load()
     assert (list(adjustments.waiting()), Terms.current().length) == ([], 24)
+    assert (standings.standing(member_id=one("M-1002").id, now=now).code, one("M-1001").name) == ("silver", "Renamed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_however_often_it_is_interrupted_the_last_run_completes_it(load, monkeypatch, now):
+    taken, left = granting.take, iter(())
+
+    def take(**kwargs):
+        if not next(left, True):
+            raise KeyboardInterrupt
+        return taken(**kwargs)
+
+    monkeypatch.setattr(granting, "take", take)
+    for acts in (0, 5, 14):
+        left = iter([*[True] * acts, False])
+        with pytest.raises(KeyboardInterrupt):
+            load()
+    load()
+    assert [books.balance(member_id=one(name).id, now=now).available for name in ("M-1001", "M-1002", "M-1003")] == [1113, 1409, 663]
+    assert [offer.points for offer in earning.offers(member_id=one("M-1001").id)] == [60]
 
 
 def test_without_its_file_new_secrets_take_the_place_of_the_old_ones_and_it_says_so(load, place, rf):

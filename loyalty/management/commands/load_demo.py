@@ -1,4 +1,4 @@
-"""Puts the demo programme in place: settings, two operators, a storefront key, real purchases as a sample, and something to look at.
+"""Puts the demo programme in place: settings, rules, two operators, a storefront key, real purchases as a sample, and something to look at.
 
 Everything in it is a sample and says so. What is there already stays as it is, so it may be run again, also after it was interrupted.
 The logins and the key are made on this machine and written to DEMO_JSON, readable by its owner only. They are kept nowhere else: where
@@ -8,8 +8,9 @@ the file is gone, new ones take the place of the old ones.
 import json
 import os
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -19,6 +20,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.activity.rules import Line, Purchase, Refund
@@ -26,17 +28,24 @@ from accounts.keys import rules as key_rules
 from accounts.keys import selectors as keys_seen
 from accounts.keys import services as keys
 from accounts.keys.models import Scope
+from accounts.members import selectors as members_seen
 from accounts.members import services as members
+from accounts.segments import services as segments
+from accounts.segments.models import Segment
 from loyalty.console import services as console
+from loyalty.outbox import services as outbox
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from mall.checkout import services as checkout
 from points.adjustments import services as adjustments
 from points.adjustments.models import AdjustmentLimit
+from points.checkin import services as checkin
+from points.earning import services as earning
 from points.rulebook import selectors as rulebook
-from points.rulebook import services as publishing
 from points.terms.models import Terms
 from points.totals import services as totals
+from tiers.standing import selectors as standings
+from tiers.standing import services as placing
 
 ACTOR = "demo"
 SAMPLE = Path(settings.BASE_DIR) / "loyalty" / "demo" / "journey_sample.csv.gz"
@@ -47,7 +56,34 @@ KEY_NAME = "Sample storefront (demo)"
 OPERATORS = {"administrator": "sample-administrator", "finance": "sample-finance"}
 # What each role may move alone: points per adjustment, per day. The sample adjustment is beyond it.
 LIMITS = {"administrator": (1000, 5000), "finance": (500, 2000)}
-MEMBERS = ("M-1001", "M-1002", "M-1003")
+# Who invited them, and so many days before the programme's first start they registered.
+MEMBERS = {"M-1001": ("", 14), "M-1002": ("", 10), "M-1003": ("M-1001", 2)}
+# Days before, number, member, lines.
+ORDERS = (
+    (9, "SAMPLE-3", "M-1001", (Line("1", "SAMPLE-CREAM", "BEAUTY", "Sample", 1, 8_800), Line("2", "SAMPLE-BOWL", "HOME/KITCHEN", "Sample", 2, 3_200))),
+    (5, "SAMPLE-4", "M-1002", (Line("1", "SAMPLE-MILK", "MILK POWDER", "Sample", 1, 6_000),)),
+    (0, "SAMPLE-1", "M-1002", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
+    (0, "SAMPLE-2", "M-1003", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
+)
+# Days before, kind, member, id, data.
+BEHAVIOURS: tuple[tuple[int, str, str, str, dict[str, Any]], ...] = (
+    (14, "phone_verified", "M-1001", "SAMPLE-phone", {}),
+    (14, "profile_completed", "M-1001", "SAMPLE-address", {"item": "address"}),
+    (10, "phone_verified", "M-1002", "SAMPLE-phone", {}),
+    (7, "reviewed", "M-1001", "SAMPLE-review-1", {"purchase": "SAMPLE-3", "line": "1", "pictures": 2}),
+    (3, "reviewed", "M-1002", "SAMPLE-review-2", {"purchase": "SAMPLE-4", "line": "1", "pictures": 0}),
+    (2, "phone_verified", "M-1003", "SAMPLE-phone", {}),
+    (2, "profile_completed", "M-1003", "SAMPLE-gender", {"item": "gender"}),
+    (1, "liked", "M-1002", "SAMPLE-like-1", {"subject": "SAMPLE-review-1"}),
+    (1, "liked", "M-1003", "SAMPLE-like-2", {"subject": "SAMPLE-review-1"}),
+    (1, "liked", "M-1001", "SAMPLE-like-3", {"subject": "SAMPLE-review-2"}),
+    (1, "commented", "M-1003", "SAMPLE-comment", {"subject": "SAMPLE-review-1"}),
+    (1, "proof_uploaded", "M-1002", "SAMPLE-proof", {"task": "show-your-order", "url": "https://pictures.example/sample-order.jpg"}),
+    (0, "review_featured", "M-1001", "SAMPLE-featured", {"review": "SAMPLE-review-1", "grade": 2}),
+    *((0, "shared", "M-1001", f"SAMPLE-share-{n}", {"subject": f"SAMPLE-{n}"}) for n in (1, 2, 3)),
+)
+# M-1001 missed one day. The last seven are a streak.
+CHECKED_IN = (12, 11, 10, 9, 7, 6, 5, 4, 3, 2, 1)
 ADJUSTMENT = uuid5(NAMESPACE_URL, "loyalty:demo:adjustment")
 
 
@@ -61,40 +97,74 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         if not os.environ.get("DEMO_JSON"):
             raise CommandError("Say in DEMO_JSON to which file the sample logins and the sample key shall be written.")
-        start = self._settings(now=timezone.now())
+        self._settings(now=timezone.now())
         # Daily jobs keep to the programme's zone.
         call_command("schedule_jobs", stdout=self.stdout)
+        call_command("load_programme", stdout=self.stdout)
+        # The moment at which the programme began: to there the purchases are moved.
+        start = rulebook.version(code="purchase", number=1).published_at
         self.stdout.write("Sample purchases: 50 households of 84.51°'s Complete Journey, moved to end this week. See loyalty/demo/README.md.")
         call_command("replay", file, shift_to=start, stdout=self.stdout, stderr=self.stderr)
         self._samples(start)
         self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
         totals.refresh(again=True, now=timezone.now())
 
-    def _settings(self, *, now: datetime) -> datetime:
-        """Settings that nobody has made yet. Gives the moment at which the programme began: to there the purchases are moved."""
+    def _settings(self, *, now: datetime) -> None:
+        """Settings that nobody has made yet."""
         if not Programme.objects.exists():
             Programme(id=1, currency=CURRENCY, zone=ZONE).save()
         if not Terms.objects.exists():
             Terms(id=1, expiry=Terms.Expiry.MONTHS, length=12).save()
         if till.burn_policy() is None:
             checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
-        if not rulebook.anything_published():
-            publishing.publish_formula(points_per_unit=Decimal(1), categories={}, actor=ACTOR, now=now)
         if Group.objects.filter(name__in=OPERATORS).count() < len(OPERATORS):
             console.load_roles()
         if not AdjustmentLimit.objects.exists():
             for role, (alone, daily) in LIMITS.items():
                 AdjustmentLimit(group=Group.objects.get(name=role), per_adjustment=alone, per_day=daily).save()
-        return rulebook.version(code="purchase", number=1).published_at
 
     def _samples(self, start: datetime) -> None:
-        """Members whose ids are easy to type, and what waits for an operator: two refunds and an adjustment."""
-        made = {name: members.register(external_id=name, name=f"Sample Member {name[2:]}", now=start)[0] for name in MEMBERS}
-        for number, name in (("SAMPLE-1", "M-1002"), ("SAMPLE-2", "M-1003")):
-            lines = (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))
-            checkout.pay(member_id=made[name].id, facts=Purchase(number, start, CURRENCY, 32_800, lines), actor=ACTOR, now=start)
+        """Members whose ids are easy to type with what they did, in its order, and two refunds that wait for an operator."""
+        acts: list[tuple[int, Callable[[datetime], object]]] = []
+        for name, (inviter, days) in MEMBERS.items():
+            acts.append((days, partial(self._register, name, inviter)))
+        acts.append((10, self._distinguish))
+        for days, number, name, lines in ORDERS:
+            acts.append((days, partial(self._order, number, name, lines)))
+        for days, kind, name, number, data in BEHAVIOURS:
+            acts.append((days, partial(self._behave, kind, name, number, data)))
+        acts += [(days, self._check_in) for days in CHECKED_IN]
+        for days, act in sorted(acts, key=lambda one: -one[0]):
+            act(start - timedelta(days=days))
         checkout.park_refund(facts=Refund("SAMPLE-R-1", start, 6400), member_ref="M-1002", actor=ACTOR, now=start)
         checkout.refund(purchase_ref="SAMPLE-99", facts=Refund("SAMPLE-R-2", start, 1500), actor=ACTOR, now=start)
+        while outbox.deliver_due(limit=500, now=timezone.now()):
+            pass
+
+    def _register(self, name: str, inviter: str, at: datetime) -> None:
+        if members.ensure(external_id=name, now=at).registered_at is None:
+            profile = {"name": f"Sample Member {name[2:]}", **({"referred_by": inviter} if inviter else {})}
+            earning.register(external_id=name, occurred_at=at, actor=ACTOR, now=at, **profile)
+
+    def _distinguish(self, at: datetime) -> None:
+        """M-1002 is somebody special, unless an operator has thought otherwise."""
+        vip = members_seen.get("M-1002")
+        if not standings.changes(member_id=vip.id).exists():
+            placing.set_standing(member_id=vip.id, tier="gold", reason="Sample", actor=ACTOR, now=at)
+        if not Segment.objects.filter(code="vip").exists():
+            with transaction.atomic():
+                Segment(code="vip", name_zh="贵宾", name_en="VIP", description="Sample: members whom a rule or a mission can be for.").save()
+                segments.add(segment="vip", external_ids=["M-1002"], actor=ACTOR, reason="Sample", now=at)
+
+    def _order(self, number: str, name: str, lines: tuple[Line, ...], at: datetime) -> None:
+        paid = sum(line.amount_cents for line in lines)
+        checkout.pay(member_id=members_seen.get(name).id, facts=Purchase(number, at, CURRENCY, paid, lines), actor=ACTOR, now=at)
+
+    def _behave(self, kind: str, name: str, number: str, data: dict[str, Any], at: datetime) -> None:
+        earning.hear(member_ref=name, kind=kind, external_id=number, data=data, occurred_at=at, actor=ACTOR, now=at)
+
+    def _check_in(self, at: datetime) -> None:
+        checkin.check_in(member_id=members_seen.get("M-1001").id, actor=ACTOR, now=at)
 
     def _secrets(self, path: Path, *, now: datetime) -> None:
         """Operators, the adjustment that one of them asks for, and the key. Writes the file where anything in it is new."""
