@@ -368,7 +368,7 @@ class DefinitionForm(forms.Form):
                 return ScaledField(label=_("points per unit of money"), digits=4)
             case "start" | "end":
                 measure = self.data.get("effect.measure") if self.is_bound else self.said.effect.measure
-                digits = minor_digits(self.currency) if measure == "amount" else 0
+                digits = minor_digits(self.currency) if measure in rules.AMOUNTS else 0
                 return ScaledField(label={"start": _("from"), "end": _("to below")}[name], digits=digits)
             case "by":
                 return _one_of(_("by"), [("member", _("each member")), ("rule", _("all members together"))])
@@ -528,7 +528,7 @@ SECTIONS: Sequence[tuple[Any, Any, Sequence[Shown]]] = [
     ),
     (_("Anything else"), "", [Shown("conditions.expression")]),
     (_("With other rules"), "", [Shown("group"), Shown("combine"), Shown("priority"), Shown("multiplied")]),
-    (_("Limits"), _("One line for each period and who. Rows without a period are left out."), [Shown("limits"), Shown("margin_percent")]),
+    (_("Limits"), _("One line for each period and who. Rows that you do not need stay empty."), [Shown("limits"), Shown("margin_percent")]),
     (
         _("Terms of what it grants"),
         "",
@@ -681,12 +681,14 @@ class RulebookAdmin(ReadOnlyAdmin):
 
     def _form(
         self, request: HttpRequest, *, said: rules.Definition, fact: str, code: str = "", note: str = "", save: Callable[[DefinitionForm, Any], RuleVersion],
-        names: forms.Form | None = None, **page: Any,
+        names: forms.Form | None = None, draft: RuleVersion | None = None, **page: Any,
     ) -> HttpResponse:  # fmt: skip
         """The form of a version. It is saved where nothing is wrong with it, or where the operator wants it unfinished."""
         now = timezone.now()
         form = DefinitionForm(request.POST or None, said=said, fact=fact, note=note)
-        page |= {"form": form, "names": names, "fact": fact_label(fact, form.called), "words": None, "unfinished": False}
+        page |= {"form": form, "names": names, "fact": fact_label(fact, form.called), "words": None, "unfinished": False, "wrong": []}
+        if request.method == "GET" and draft is not None:
+            page["wrong"] = _wrong(draft, now)
         if request.method == "POST" and "more" not in request.POST and all([form.is_valid(), names is None or names.is_valid()]):
             found = selectors.problems(form.definition, fact=fact, code=code, now=now)
             if "preview" in request.POST or (found and "unfinished" not in request.POST):
@@ -730,12 +732,13 @@ class RulebookAdmin(ReadOnlyAdmin):
 
 @admin.register(Rule)
 class RuleAdmin(RulebookAdmin):
-    list_display = ["title", "about", "gives", "state", "since", "until", "campaign"]
+    list_display = ["title", "about", "gives", "state", "since", "until", "works", "campaign"]
     list_filter = [FactFilter, StateFilter, CampaignFilter]
     search_fields = ["code", "name_zh", "name_en"]
     search_help_text = _("A rule’s code or name")
     sortable_by = ()
-    fields = [("name_zh", "name_en"), ("code", "fact"), ("created_by", "created_at")]
+    fields = [("name_zh", "name_en"), ("code", "answers"), ("created_by", "created_at")]
+    readonly_fields = ["answers"]
     actions_list = ["calendar"]
     actions_detail = ["new_version", "duplicate", "rename"]
     change_form_before_template = "admin/points/rule/versions.html"
@@ -765,6 +768,10 @@ class RuleAdmin(RulebookAdmin):
     def about(self, rule: Rule) -> str:
         return rule.fact_label  # type: ignore[attr-defined]
 
+    @display(description=_("answers"))
+    def answers(self, rule: Rule) -> str:
+        return fact_label(rule.fact, selectors.names())
+
     @display(description=_("gives"))
     def gives(self, rule: Rule) -> str:
         return rule.words  # type: ignore[attr-defined]
@@ -780,6 +787,12 @@ class RuleAdmin(RulebookAdmin):
     @display(description=_("in force until"))
     def until(self, rule: Rule) -> datetime | None:
         return rule.telling and rule.telling.effective_until  # type: ignore[attr-defined]
+
+    @display(description=_("in the works"))
+    def works(self, rule: Rule) -> str:
+        """Versions that are not published yet."""
+        states = {RuleVersion.Status.DRAFT, RuleVersion.Status.SUBMITTED}
+        return ", ".join(f"{version.number}: {version.get_status_display()}" for version in rule.versions.all() if version.status in states)
 
     @display(description=_("campaign"))
     def campaign(self, rule: Rule) -> str:
@@ -854,7 +867,8 @@ class RuleAdmin(RulebookAdmin):
     def calendar(self, request: HttpRequest) -> HttpResponse:
         """What runs when, over some months."""
         now = timezone.now()
-        begin = _month(request.GET.get("from", "")) or local_date(now, programme.zone(now=now)).replace(day=1)
+        today = local_date(now, programme.zone(now=now))
+        begin = _month(request.GET.get("from", "")) or today.replace(day=1)
         months = [add_months(begin, n) for n in range(MONTHS_DRAWN + 1)]
         within = rules.Span(begin, months[-1] - timedelta(days=1))
         undated = "all" in request.GET
@@ -863,20 +877,12 @@ class RuleAdmin(RulebookAdmin):
             (line, STATES[line.state], selectors.in_short(line.version.said, fact=line.version.rule.fact, called=called))
             for line in selectors.calendar(within=within, undated=undated, now=now)
         ]
-        today = rules.bars(
-            [
-                rules.Span(
-                    local_date(now, programme.zone(now=now)),
-                )
-                * 2
-            ],
-            within,
-        )[0]
         heads = rules.bars([rules.Span(first, following - timedelta(days=1)) for first, following in pairwise(months)], within)
         page = {
             "title": _("What runs when"), "lines": lines, "undated": undated,
             "heads": [(head, date_format(head.span.first, "YEAR_MONTH_FORMAT")) for head in heads],
-            "today": today if 0 <= today.left < 100 else None, "earlier": add_months(begin, -MONTHS_DRAWN), "later": months[-1], "begin": begin,
+            "today": rules.bars([rules.Span(today, today)], within)[0] if begin <= today <= within.last else None,
+            "earlier": add_months(begin, -MONTHS_DRAWN), "later": months[-1], "begin": begin,
             "back": reverse("admin:points_rule_changelist"),
         }  # fmt: skip
         return TemplateResponse(request, "admin/points/rule/calendar.html", self._page(request, **page))
@@ -901,17 +907,38 @@ def _wrong(version: RuleVersion, now: datetime) -> list[tuple[str, str]]:
 
 def _labels(version: RuleVersion) -> dict[str, str]:
     form = DefinitionForm(said=version.said, fact=version.rule.fact)
-    return {place: str(field.label) for place, field in form.fields.items()} | {table: str(title) for table, (_names, title) in TABLES.items()}
+    labels = {place: str(field.label) for place, field in form.fields.items()}
+    for table, (names, title) in TABLES.items():
+        labels[table] = str(title)
+        for row in range(form.row_counts[table]):
+            labels |= {(place := f"{table}.{row}.{name}"): f"{title} {row + 1}, {labels[place]}" for name in names}
+    return labels
+
+
+VERSION_FIELDS = [
+    ("note",), ("effective_from", "effective_until"), ("made_by", "made_at"), ("submitted_by", "submitted_at"), ("published_by", "published_at"),
+    ("retired_by", "retired_at"), ("retire_reason",), ("simulated_percent", "simulated_at"),
+]  # fmt: skip
 
 
 @admin.register(RuleVersion)
 class RuleVersionAdmin(RulebookAdmin):
     """Found by way of its rule."""
 
-    fields = ["note", ("effective_from", "effective_until"), ("made_by", "made_at"), ("submitted_by", "submitted_at"), ("published_by", "published_at"),
-              ("retired_by", "retired_at"), "retire_reason", ("simulated_percent", "simulated_at")]  # fmt: skip
-    actions_detail = ["edit", "submit", "publish", "send_back", "retire", "new_version", "compare", "try_it", "duplicate", "drop"]
+    actions_detail = [
+        "edit",
+        "submit",
+        "publish",
+        "send_back",
+        "retire",
+        "try_it",
+        {"title": _("More"), "items": ["new_version", "compare", "duplicate", "drop"]},
+    ]
     change_form_before_template = "admin/points/ruleversion/told.html"
+
+    def get_fields(self, request: HttpRequest, obj: RuleVersion | None = None) -> list[Any]:
+        """What is known of it by now."""
+        return [names for names in VERSION_FIELDS if any(getattr(obj, name) not in (None, "") for name in names)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RuleVersion]:
         return super().get_queryset(request).select_related("rule")
@@ -959,8 +986,8 @@ class RuleVersionAdmin(RulebookAdmin):
         if version.status != Status.DRAFT:
             messages.warning(request, services.VersionDecided.title)
             return HttpResponseRedirect(version_page(version))
-        code, fact = version.rule.code, version.rule.fact
-        return self._form(request, said=version.said, fact=fact, code=code, note=version.note, save=save, title=str(version), back=version_page(version))
+        about = {"code": version.rule.code, "fact": version.rule.fact, "note": version.note, "draft": version}
+        return self._form(request, said=version.said, **about, save=save, title=str(version), back=version_page(version))
 
     @action(description=_("New version from this"), url_path="new-version", permissions=["draft"], icon="add")
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1001,7 +1028,7 @@ class RuleVersionAdmin(RulebookAdmin):
         version, now = self._named(object_id), timezone.now()
         before = next((one for one in version.rule.versions.all() if selectors.state(one, now=now) == "in_force"), None)
         notes = [*self._gate(version, operator_name(request)), *_mind(version, now)]
-        context = {"sides": _sides(before, version), "notes": notes, "wrong": _wrong(version, now)}
+        context = {"sides": _sides(before, version, now), "notes": notes, "wrong": _wrong(version, now)}
         consequence = _("From then on facts are decided by this version. It never changes again; another one can take its place.")
         return self._ask(request, version, act, PublishForm(request.POST or None), title=_("Publish"), consequence=consequence, context=context)
 
@@ -1051,7 +1078,7 @@ class RuleVersionAdmin(RulebookAdmin):
         numbered = [(one.number, STATES[selectors.state(one, now=now)]) for one in others]
         page = {"title": str(version), "version": version, "other": other, "others": numbered, "back": version_page(version)}
         if other:
-            page |= {"sides": _sides(other, version), "differing": _differing(other, version)}
+            page |= {"sides": _sides(other, version, now), "differing": _differing(other, version)}
         return TemplateResponse(request, "admin/points/ruleversion/compare.html", self._page(request, **page))
 
     @action(description=_("Try it"), url_path="try-it", permissions=["read"], icon="science")
@@ -1086,11 +1113,15 @@ def _mind(version: RuleVersion, now: datetime) -> Iterator[str]:
         yield gettext("Mind: facts of this kind are not accepted now, so it will give nothing.")
 
 
-def _sides(one: RuleVersion | None, other: RuleVersion) -> list[dict[str, Any]]:
+def _sides(one: RuleVersion | None, other: RuleVersion, now: datetime) -> list[dict[str, Any]]:
     """Two versions side by side, what only one of them says being marked."""
     told = [in_words(version) if version else [] for version in (one, other)]
     return [
-        {"version": version, "words": [(sentence, sentence not in there) for sentence in here]}
+        {
+            "version": version,
+            "state": STATES[selectors.state(version, now=now)] if version else "",
+            "words": [(sentence, sentence not in there) for sentence in here],
+        }
         for version, here, there in zip((one, other), told, reversed(told), strict=True)
     ]
 
@@ -1115,10 +1146,15 @@ def _as_shown(version: RuleVersion) -> dict[str, str]:
         if counts and (text := _shown(form, place)):
             found[place] = text
     for table, count in form.row_counts.items():
-        lines = [" · ".join(filter(None, (_shown(form, f"{table}.{row}.{name}") for name in TABLES[table][0]))) for row in range(count - SPARE_ROWS)]
+        lines = [" · ".join(filter(None, (_cell(form, f"{table}.{row}.{name}") for name in TABLES[table][0]))) for row in range(count - SPARE_ROWS)]
         if lines:
             found[table] = "\n".join(lines)
     return found
+
+
+def _cell(form: DefinitionForm, place: str) -> str:
+    text = _shown(form, place)
+    return f"{form.fields[place].label} {text}" if text else ""
 
 
 def _shown(form: DefinitionForm, place: str) -> str:

@@ -17,7 +17,9 @@ CERTAIN = 1_000_000
 POINTS = ("fixed", "per_unit", "bands", "ladder", "stated", "random")
 MULTIPLIERS = ("multiplier", "tier_multiplier")
 # What can be won besides points: a coupon's template, a badge, a chance in a draw, a card, a benefit, by its code.
-THINGS = ("coupon", "badge", "chance", "card", "benefit")  # Which parts of an effect count, by its kind.
+THINGS = ("coupon", "badge", "chance", "card", "benefit")  # Measures that are money: what was paid for goods, and the field of that name.
+AMOUNTS = ("amount", "amount_cents")
+# Which parts of an effect count, by its kind.
 PARTS: Mapping[str, Sequence[str]] = {
     "fixed": ("points",),
     "per_unit": ("rate", "by_category"),

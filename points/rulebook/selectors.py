@@ -432,7 +432,7 @@ class _Words:
         return ngettext("%(rate)s point for each %(unit)s paid", "%(rate)s points for each %(unit)s paid", 1 if rate == rules.ONE else 2) % figures
 
     def bands(self, effect: rules.Effect) -> str:
-        money = effect.measure == "amount"
+        money = effect.measure in rules.AMOUNTS
         parts = []
         for band in effect.bands:
             gives = [*([_points(band.points)] if band.points else []), *([self.rate(band.rate)] if band.rate else [])] or [_points(0)]
@@ -448,7 +448,7 @@ class _Words:
     def further(self) -> Iterator[str]:
         said, effect = self.said, self.said.effect
         if effect.kind == "bands" and effect.bands and (end := effect.bands[-1].end) is not None:
-            yield gettext("From %(end)s on it gives nothing.") % {"end": self.money(end) if effect.measure == "amount" else f"{end:,}"}
+            yield gettext("From %(end)s on it gives nothing.") % {"end": self.money(end) if effect.measure in rules.AMOUNTS else f"{end:,}"}
         yield self.together()
         if effect.gives_points and not said.multiplied:
             yield gettext("Multipliers do not count for it.")

@@ -184,9 +184,10 @@ def retire(*, version_id: int, at: datetime | None = None, reason: str, actor: s
 
 
 @transaction.atomic(savepoint=False)
-def note_simulation(*, version_id: int, percent: Decimal, now: datetime) -> None:
-    """Keep what a simulation of a version that is not published yet has shown: by how much points cost more than before."""
-    RuleVersion.objects.filter(id=version_id).exclude(status__in=RuleVersion.FINAL).update(simulated_percent=percent, simulated_at=now)
+def note_simulation(*, version_id: int, definition: Mapping[str, Any], percent: Decimal, now: datetime) -> None:
+    """Keep by how much points cost more than before with a version, as a simulation of that very definition has shown; not of a published one."""
+    tried = RuleVersion.objects.filter(id=version_id, definition=definition).exclude(status__in=RuleVersion.FINAL)
+    tried.update(simulated_percent=percent, simulated_at=now)
 
 
 @transaction.atomic(savepoint=False)
