@@ -8,6 +8,7 @@ import pytest
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
+from points.rulebook.rules import Definition, Effect
 
 PREFIX = "/api/v1/"
 _keys = count(1)
@@ -48,7 +49,7 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission to be claimed."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
@@ -61,8 +62,15 @@ def world(api, member, other_member, now, at):
         actor="tests", now=now,
     )  # fmt: skip
     missions.publish(mission_id=mission.id, actor="tests", now=now)
+    said = Definition(effect=Effect("fixed", points=5), claim_days=7)
+    to_claim = rulebook.make(code="comment", fact="commented", name_zh="评论", name_en="Comment", definition=said, actor="tests", now=now)
+    rulebook.publish(version_id=to_claim.id, actor="tests", now=now)
+    event = {"id": "E-1", "kind": "commented", "member": "M-1", "occurred_at": at, "data": {"subject": "P-1"}}
+    assert api.post("events", {"events": [event]}).json()["results"][0]["claimable"] == 5
     for number in ("P-1", "P-2"):
         assert api.post("purchases", purchase(number)).status_code == 201
     assert api.post("purchases", purchase("P-guest", member=None)).status_code == 202
     hold = api.post("holds", {"member": "M-1", "points": 100}).json()
-    return {"member": "M-1", "other": "M-2", "purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "body": purchase}
+    offer, entry = (api.get(f"members/M-1/{what}").json()["results"][-1]["id"] for what in ("offers", "entries"))
+    named = {"purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "offer": offer, "entry": entry}
+    return {"member": "M-1", "other": "M-2", **named, "body": purchase}

@@ -30,7 +30,10 @@ OPERATIONS = [
     ("members/{member}/token", "POST", 201, None),
     ("members/{member}/account", "GET", 200, None),
     ("members/{member}/entries", "GET", 200, None),
+    ("members/{member}/entries/{entry}/explanation", "GET", 200, None),
     ("members/{member}/lots", "GET", 200, None),
+    ("members/{member}/offers", "GET", 200, None),
+    ("members/{member}/offers/{offer}/claim", "POST", 200, None),
     ("members/{member}/cards", "GET", 200, None),
     ("members/{member}/check-ins", "GET", 200, None),
     ("members/{member}/check-ins", "POST", 201, {}),
@@ -42,6 +45,7 @@ OPERATIONS = [
     ("members/{member}/referrals", "GET", 200, None),
     ("members/{member}/standing", "GET", 200, None),
     ("members/{member}/spends", "POST", 201, {"points": 5, "subject": "game/1"}),
+    ("events", "POST", 200, {"events": [{"id": "E-9", "kind": "liked", "member": "M-1", "occurred_at": "2026-01-01T00:00:00Z", "data": {"subject": "1"}}]}),
     ("programme", "GET", 200, None),
     ("quotes", "POST", 200, {"member": "M-1", "lines": [{"amount_cents": 1_000}], "points": 5}),
     ("holds", "POST", 201, {"member": "M-1", "points": 5}),
@@ -56,7 +60,10 @@ OPERATIONS = [
     ("me", "GET", 200, None),
     ("me/account", "GET", 200, None),
     ("me/entries", "GET", 200, None),
+    ("me/entries/{entry}/explanation", "GET", 200, None),
     ("me/lots", "GET", 200, None),
+    ("me/offers", "GET", 200, None),
+    ("me/offers/{offer}/claim", "POST", 200, None),
     ("me/cards", "GET", 200, None),
     ("me/check-ins", "GET", 200, None),
     ("me/check-ins", "POST", 201, {}),
@@ -101,7 +108,7 @@ def authorized(storefront, member_client):
 @pytest.mark.parametrize(("path", "method", "good", "body"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
 def test_an_operation_does_what_is_described_and_nothing_else(described, one_connection, authorized, world, at, path, method, good, body):
     operation = described[f"/api/v1/{path}"][method]
-    there = {"member": "M-1", "hold": world["hold"], "mission": world["mission"], "purchase": "P-guest" if path.endswith("claim") else "P-1"}
+    there = {**world, "purchase": "P-guest" if path.endswith("claim") else "P-1"}
     named = {name: value for name, value in there.items() if f"{{{name}}}" in path}
     headers = {"Authorization": authorized(path)}
 

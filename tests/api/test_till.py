@@ -231,7 +231,10 @@ def test_a_quote_for_anyone_needs_no_member(api, world, order):
 def test_the_programme_is_for_anyone(anonymous, world):
     shown = anonymous.get("/api/v1/programme").json()
     assert (shown["name"], shown["currency"], shown["worth"], shown["expiry"]) == ("points", "CNY", {"points": 100, "cents": 100}, "months:12")
-    assert shown["earn"] == [{"rule": "purchase", "name": "Points for purchases", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}}]
+    assert shown["earn"] == [
+        {"rule": "comment", "name": "Comment", "fact": "commented", "points_per_unit": None, "categories": {}},
+        {"rule": "purchase", "name": "Points for purchases", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}},
+    ]
 
 
 def test_the_programme_of_a_new_installation_is_shown_too(anonymous, db):

@@ -14,7 +14,10 @@ ENDPOINTS = {
     ("members/{member}/token", "POST"): ("tokens:issue", 201, None),
     ("members/{member}/account", "GET"): ("points:read", 200, None),
     ("members/{member}/entries", "GET"): ("points:read", 200, None),
+    ("members/{member}/entries/{entry}/explanation", "GET"): ("points:read", 200, None),
     ("members/{member}/lots", "GET"): ("points:read", 200, None),
+    ("members/{member}/offers", "GET"): ("points:read", 200, None),
+    ("members/{member}/offers/{offer}/claim", "POST"): ("events:write", 200, None),
     ("members/{member}/cards", "GET"): ("points:read", 200, None),
     ("members/{member}/check-ins", "GET"): ("points:read", 200, None),
     ("members/{member}/check-ins", "POST"): ("events:write", 201, lambda **_: {}),
@@ -26,6 +29,7 @@ ENDPOINTS = {
     ("members/{member}/standing", "GET"): ("members:read", 200, None),
     ("members/{member}/referrals", "GET"): ("members:read", 200, None),
     ("members/{member}/spends", "POST"): ("points:spend", 201, lambda **_: {"points": 5, "subject": "game/1"}),
+    ("events", "POST"): ("events:write", 200, lambda w, at: {"events": [{"id": "E-9", "kind": "liked", "member": w["member"], "occurred_at": at}]}),
     ("programme", "GET"): (None, 200, None),
     ("quotes", "POST"): ("points:read", 200, lambda w, **_: {"member": w["member"], "lines": LINES}),
     ("holds", "POST"): ("points:spend", 201, lambda w, **_: {"member": w["member"], "points": 5}),
@@ -47,13 +51,25 @@ OWN = {
     "me/entries",
     "me/lots",
     "me/missions",
+    "me/offers",
     "me/proofs",
     "me/purchases",
     "me/referrals",
     "me/standing",
 }
-OWN_WRITES = {"me/check-ins", "me/missions/{mission}/claim"}
-NAMES = {"<str:member>": "{member}", "<uuid:hold>": "{hold}", "<str:purchase>": "{purchase}", "<slug:mission>": "{mission}"}
+# A member's own version of it says less.
+OWN_VERSIONS = {"me/entries/{entry}/explanation"}
+OWN_WRITES = {"me/check-ins", "me/missions/{mission}/claim", "me/offers/{offer}/claim"}
+# Writes that need no key, because they move nothing or carry ids of their own.
+WITHOUT_KEY = ("quotes", "members/{member}/token", "events")
+NAMES = {
+    "<str:member>": "{member}",
+    "<uuid:entry>": "{entry}",
+    "<uuid:hold>": "{hold}",
+    "<uuid:offer>": "{offer}",
+    "<str:purchase>": "{purchase}",
+    "<slug:mission>": "{mission}",
+}
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
 
@@ -74,11 +90,12 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN} | {(path, "POST") for path in OWN_WRITES}
+    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES}
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
-NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"}
+NOWHERE = "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"
+NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": NOWHERE, "offer": NOWHERE, "entry": NOWHERE}
 
 
 def knock(asking, client, path, method):
@@ -133,14 +150,28 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
-    nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NAMED["hold"]}
+    nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
 
 
-@pytest.mark.parametrize(
-    ("path", "method"), [at for at in ENDPOINTS if at[1] == "POST" and at[0] not in ("quotes", "members/{member}/token")], ids=lambda value: value
-)
+@pytest.mark.parametrize("path", sorted(OWN_VERSIONS))
+def test_a_member_sees_their_own_version_and_nobody_elses(asking, member_client, other_member_client, api, world, path):
+    own, named = path.format(**NAMED | world), path.replace("me", "members/M-2", 1).format(**NAMED | world)
+    assert asking(member_client).get(own).status_code == 200
+    assert asking(other_member_client).get(own).status_code == api.get(named).status_code == 404
+
+
+@pytest.mark.parametrize("path", sorted(OWN_WRITES))
+def test_a_member_does_for_themselves_what_a_member_may(asking, member_client, world, path):
+    assert asking(member_client).post(path.format(**NAMED | world), {} if "check" in path or "mission" in path else None).status_code < 300
+
+
+def test_what_another_was_offered_cannot_be_claimed(asking, other_member_client, world):
+    assert answer(asking(other_member_client).post(f"me/offers/{world['offer']}/claim")) == (404, "grant_unknown")
+
+
+@pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if at[1] == "POST" and at[0] not in WITHOUT_KEY], ids=lambda value: value)
 def test_a_write_needs_an_idempotency_key_and_is_answered_once(asking, storefront, world, at, path, method):
     assert answer(send(asking, storefront, world, at, path, method, key="")) == (400, "key_missing")
     first = send(asking, storefront, world, at, path, method, key="once")
