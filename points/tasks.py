@@ -1,9 +1,10 @@
 from .benefits import tasks as benefits
 from .boards import tasks as boards
 from .cards import tasks as cards
+from .earning import tasks as earning
 from .ledger import tasks as ledger
 from .missions import tasks as missions
 from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["benefits", "boards", "cards", "ledger", "missions", "simulation", "totals"]
+__all__ = ["benefits", "boards", "cards", "earning", "ledger", "missions", "simulation", "totals"]

@@ -32,7 +32,15 @@ class Decision(models.Model):
             models.UniqueConstraint(fields=["member", "subject"], name="decision_once"),
             models.CheckConstraint(name="decision_takes_back_at_most_what_it_gave", condition=Q(taken_back__gte=0, taken_back__lte=F("points"))),
         ]
-        indexes = [models.Index(fields=["member", "-decided_at", "-id"], name="decision_newest")]
+        indexes = [
+            models.Index(fields=["member", "-decided_at", "-id"], name="decision_newest"),
+            # For the job that drops explanations.
+            models.Index(fields=["decided_at"], name="decision_explained", condition=Q(trace__isnull=False)),
+            # For lists of everybody's.
+            models.Index(fields=["fact", "-id"], name="decision_of_kind"),
+            models.Index(fields=["-id"], name="decision_without_points", condition=Q(points=0)),
+            models.Index(fields=["-id"], name="decision_screened", condition=~Q(screened="")),
+        ]
 
     def __str__(self) -> str:
         return self.subject
@@ -73,6 +81,8 @@ class Grant(models.Model):
         indexes = [
             models.Index(fields=["member", "entry"], name="grant_by_entry", condition=Q(entry__isnull=False)),
             models.Index(fields=["claim_until"], name="grant_offered", condition=Q(status="offered")),
+            models.Index(fields=["member", "-id"], name="grant_claimable", condition=Q(claim_until__isnull=False)),
+            models.Index(fields=["-id"], name="grant_claimable_of_all", condition=Q(claim_until__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -519,6 +519,9 @@ def lapse_due(*, limit: int, now: datetime) -> int:
 
 
 def prune(*, before: datetime, limit: int) -> int:
-    """Drop the explanations of at most `limit` decisions that were made before that time; how many it was."""
-    old = Decision.objects.filter(decided_at__lt=before, trace__isnull=False).order_by("id").values("id")[:limit]
+    """Drop the explanations of the oldest decisions, at most `limit`, that were made before that time; how many it was.
+
+    The decisions stay, as refunds ask for them, and so do their grants.
+    """
+    old = Decision.objects.filter(decided_at__lt=before, trace__isnull=False).order_by("decided_at").values("id")[:limit]
     return Decision.objects.filter(id__in=old).update(trace=None)
