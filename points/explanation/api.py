@@ -1,6 +1,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from . import selectors
 
 
 class ConditionShown(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
     name = serializers.CharField()
     holds = serializers.BooleanField(allow_null=True, help_text="Null: an expression that had no answer, which counts as no.")
 
@@ -33,7 +35,7 @@ class RuleShown(serializers.Serializer[Any]):
 class PartShown(serializers.Serializer[Any]):
     category = serializers.CharField(allow_blank=True)
     basis_cents = serializers.IntegerField(help_text="What of the line was paid in money for goods.")
-    points = serializers.IntegerField(help_text="The line's share of the points.")
+    points = serializers.IntegerField(help_text="The line's share of what the decision gave.")
 
 
 class ExplanationShown(serializers.Serializer[Any]):
@@ -44,7 +46,8 @@ class ExplanationShown(serializers.Serializer[Any]):
     happened_at = MomentField()
     decision = serializers.UUIDField(allow_null=True, help_text="Null for an entry that no decision stands behind.")
     text = serializers.ListField(child=serializers.CharField(), help_text="Sentences, in the request's language.")
-    lines = PartShown(many=True, help_text="An order's lines and their shares of the points, in its order.")
+    lines = PartShown(many=True, help_text="An order's lines and their shares of what the decision gave, in its order.")
+    besides = serializers.IntegerField(help_text="What it gave for the fact as such; with the lines' shares it is all that the decision gave.")
     rules = RuleShown(many=True, help_text="Every rule that was considered. Empty in a member's own version.")
 
 
@@ -56,18 +59,22 @@ _EXPLANATION = {
     "happened_at": "2026-11-11T10:00:00Z",
     "decision": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f01",
     "text": [
+        "For the order 1001 of 11 November 2026:",
         "“Points for purchases” gave 12 points.",
-        "“Milk powder, 3 times” multiplied by 3: 25 points more.",
-        "Together 37 points, rounded down once at the end.",
+        "“Milk powder, 3 times” multiplied by 3, which added 25 points.",
+        "Together: 37 points.",
+        "Fractions are dropped, once at the end.",
+        "Good through 31 December 2027.",
     ],
     "lines": [{"category": "MILK POWDER", "basis_cents": 1250, "points": 37}],
+    "besides": 0,
     "rules": [
         {
             "rule": "milk-powder",
             "name": "Milk powder, 3 times",
             "version": 1,
             "holds": True,
-            "conditions": [{"name": "category", "holds": True}],
+            "conditions": [{"code": "categories", "name": "category", "holds": True}],
             "factor": "3",
             "wanted": "25",
             "granted": 25,
@@ -89,19 +96,18 @@ class ExplanationView(MemberView):
     )
     def get(self, request: Request, entry: UUID) -> Response:
         caller: Caller = request.auth
-        for_member = caller.kind == "member"
-        row = selectors.entry(member_id=self.member.id, entry_id=entry)
-        decision = selectors.decision_of(row)
-        told = selectors.of_decision(decision, for_member=for_member) if decision else None
+        explained = selectors.explain(member_id=self.member.id, entry_id=entry, for_member=caller.kind == "member", now=timezone.now())
+        row, told = explained.entry, explained.told
         shown = {
             "entry": row.id,
             "kind": row.kind,
             "points": row.points,
             "subject": row.subject,
             "happened_at": row.occurred_at,
-            "decision": decision.id if decision else None,
-            "text": selectors.of_entry(entry=row, for_member=for_member),
+            "decision": told.decision.id if told else None,
+            "text": explained.sentences,
             "lines": [part._asdict() for part in told.parts] if told else [],
+            "besides": told.besides if told else 0,
             "rules": [{**line._asdict(), "conditions": [one._asdict() for one in line.conditions]} for line in told.lines] if told else [],
         }
         return Response(ExplanationShown(shown).data)
