@@ -3,6 +3,7 @@ from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .budgets.admin import BudgetAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
+from .earning.admin import TryIt
 from .explanation.admin import DecisionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
@@ -38,4 +39,5 @@ __all__ = [
     "RuleVersionAdmin",
     "SharedLimitAdmin",
     "TermsAdmin",
+    "TryIt",
 ]

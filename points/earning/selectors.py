@@ -189,6 +189,28 @@ def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, o
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)
 
 
+def instead(version: RuleVersion, *, at: datetime) -> list[Rule]:
+    """The rules in force then, with this version in the place of its rule's. Raises ExpressionInvalid."""
+    others = [one for one in rulebook.rulebook(seen=rulebook.generation()).at(version.rule.fact, at) if one.version.rule_id != version.rule_id]
+    return [*(ready(one.version, one.definition) for one in others), tried(version, version.said)]
+
+
+def would_be(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, now: datetime) -> Decision:
+    """The decision that such a fact would get under the published rules, or under these. It is not kept."""
+    seen = situation(member_id=member_id, fact=fact, occurred_at=occurred_at, drafts=drafts, now=now)
+    made = seen.decide()
+    return Decision(
+        member_id=member_id,
+        fact=fact.kind,
+        subject=fact.key,
+        occurred_at=occurred_at,
+        decided_at=now,
+        points=made.points,
+        given=rules.given_as_json(seen.given, [one.id for one in seen.rules], made.charges, seen.counters),
+        trace=rules.trace_as_json(made, fact),
+    )
+
+
 def decision(*, member_id: UUID, subject: str) -> Decision | None:
     """The decision on that fact; None where there was none, or none is kept."""
     return Decision.objects.filter(member_id=member_id, subject=subject).first()
@@ -225,6 +247,9 @@ def version_rows(ids: Sequence[int]) -> list[RuleVersion]:
     known = rows(rulebook.rulebook())
     if any(number not in known for number in ids):
         known = rows(rulebook.rulebook(seen=rulebook.generation()))
+    if missing := [number for number in ids if number not in known]:
+        # Drafts that are tried.
+        known = known | {row.id: row for row in RuleVersion.objects.select_related("rule").filter(id__in=missing)}
     return [known[number] for number in ids]
 
 

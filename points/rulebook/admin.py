@@ -739,7 +739,7 @@ class RuleAdmin(RulebookAdmin):
     sortable_by = ()
     fields = [("name_zh", "name_en"), ("code", "answers"), ("created_by", "created_at")]
     readonly_fields = ["answers"]
-    actions_list = ["calendar"]
+    actions_list = ["calendar", "try_rules"]
     actions_detail = ["new_version", "duplicate", "rename"]
     change_form_before_template = "admin/points/rule/versions.html"
 
@@ -862,6 +862,10 @@ class RuleAdmin(RulebookAdmin):
         return confirm(
             request, site=self.admin_site, title=_("Rename"), consequence=consequence, form=form, act=act, back=rule_page(rule), context=context
         )  # fmt: skip
+
+    @action(description=_("Try it"), url_path="try-it", permissions=["read"], icon="science")
+    def try_rules(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:points_decision_try_it"))
 
     @action(description=_("Calendar"), url_path="calendar", permissions=["read"], icon="calendar_month")
     def calendar(self, request: HttpRequest) -> HttpResponse:

@@ -238,6 +238,12 @@ def telling(versions: Iterable[RuleVersion], *, now: datetime) -> RuleVersion | 
     return min(found)[-1] if found else None
 
 
+def not_in_force(*, fact: str, now: datetime) -> list[RuleVersion]:
+    """The versions about that kind of fact that are yet to come: drafts, submitted, and published to begin later."""
+    found = RuleVersion.objects.select_related("rule").filter(rule__fact=fact).exclude(status=RuleVersion.Status.RETIRED).order_by("rule__code", "-number")
+    return [version for version in found if state(version, now=now) in ("draft", "submitted", "coming")]
+
+
 class Line(NamedTuple):
     """A version on the calendar: when it decides within the days shown."""
 
