@@ -215,6 +215,7 @@ PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
 IDEMPOTENCY_DAYS = env.int("IDEMPOTENCY_DAYS", default=7)
 OUTBOX_DAYS = env.int("OUTBOX_DAYS", default=14)
 JOB_RUN_DAYS = env.int("JOB_RUN_DAYS", default=90)
+SIMULATION_DAYS = env.int("SIMULATION_DAYS", default=180)
 
 LOG_FORMAT = env("LOG_FORMAT", default="json")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

@@ -8,7 +8,7 @@ from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
-from .simulation.models import Simulation
+from .simulation.models import SimulatedMember, Simulation
 from .terms.models import Terms
 from .totals.models import DayTotals
 
@@ -50,6 +50,7 @@ __all__ = [
     "RulebookGeneration",
     "SharedLimit",
     "SharedUse",
+    "SimulatedMember",
     "Simulation",
     "Terms",
 ]

@@ -1,6 +1,6 @@
 """Questions about cards. Reads treat as gone what is past its expiry, booked or not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -59,6 +59,15 @@ def cards(*, member_id: UUID, now: datetime) -> QuerySet[Card]:
     """All cards of a member, with `seen`: the status at `now`."""
     gone = When(status=Card.Status.AVAILABLE, expires_at__lte=now, then=Value(Card.Status.EXPIRED.value))
     return Card.objects.filter(member_id=member_id).select_related("kind").annotate(seen=Case(gone, default=F("status"), output_field=CharField()))
+
+
+def used_for(*, member_ids: Collection[UUID], subjects: Collection[str]) -> dict[tuple[UUID, str], frozenset[str]]:
+    """Which kinds of cards these members used for which of these subjects."""
+    found: dict[tuple[UUID, str], set[str]] = {}
+    used = Card.objects.filter(member_id__in=member_ids, status=Card.Status.USED, used_by__in=subjects)
+    for member, subject, kind_ in used.values_list("member_id", "used_by", "kind_id"):
+        found.setdefault((member, subject), set()).add(kind_)
+    return {key: frozenset(kinds) for key, kinds in found.items()}
 
 
 def due(*, limit: int, now: datetime) -> Sequence[tuple[UUID, UUID]]:

@@ -1,3 +1,4 @@
+import django.db.models.deletion
 import loyalty.lib.ids
 from django.db import migrations, models
 
@@ -13,8 +14,7 @@ class Migration(migrations.Migration):
             name='Simulation',
             fields=[
                 ('id', models.UUIDField(default=loyalty.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('drafts', models.JSONField(default=list, help_text="Ids of the rule versions that take their rules' place.", verbose_name='versions tried')),
-                ('definitions', models.JSONField(default=dict, help_text='What these versions said when it was asked for.', verbose_name='as they stood')),
+                ('tried', models.JSONField(default=list, verbose_name='versions tried')),
                 ('first', models.DateField(verbose_name='from')),
                 ('last', models.DateField(verbose_name='to')),
                 ('status', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='waiting', max_length=10, verbose_name='status')),
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('total', models.BigIntegerField(default=0, verbose_name='facts in all')),
                 ('done', models.BigIntegerField(default=0, verbose_name='facts decided')),
                 ('cursor', models.JSONField(default=dict, editable=False)),
-                ('state', models.BinaryField(null=True)),
+                ('state', models.JSONField(default=dict, editable=False)),
                 ('seconds', models.FloatField(default=0, verbose_name='seconds of work')),
                 ('result', models.JSONField(editable=False, null=True, verbose_name='result')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
@@ -33,7 +33,27 @@ class Migration(migrations.Migration):
                 'verbose_name': 'simulation',
                 'verbose_name_plural': 'simulations',
                 'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'running'])), fields=['asked_at'], name='simulation_open')],
+                'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'running'])), fields=['asked_at'], name='simulation_open'), models.Index(fields=['finished_at'], name='simulation_finished')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SimulatedMember',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('old', models.BigIntegerField(default=0, verbose_name="points by today's rules")),
+                ('new', models.BigIntegerField(default=0, verbose_name='points with the change')),
+                ('change', models.BigIntegerField(default=0, verbose_name='change')),
+                ('state', models.TextField(default='', editable=False)),
+                ('due', models.DateTimeField(editable=False, null=True)),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('simulation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='points.simulation', verbose_name='simulation')),
+            ],
+            options={
+                'verbose_name': 'simulated member',
+                'verbose_name_plural': 'simulated members',
+                'ordering': ['simulation', '-change', '-id'],
+                'indexes': [models.Index(fields=['simulation', 'change'], name='simulated_member_change'), models.Index(condition=models.Q(('due__isnull', False)), fields=['simulation', 'due'], name='simulated_member_due')],
+                'constraints': [models.UniqueConstraint(fields=('simulation', 'member'), name='simulated_member_once')],
             },
         ),
     ]

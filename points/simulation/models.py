@@ -22,8 +22,8 @@ class Simulation(models.Model):
     OPEN = (Status.WAITING, Status.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    drafts = models.JSONField(_("versions tried"), default=list, help_text=_("Ids of the rule versions that take their rules' place."))
-    definitions = models.JSONField(_("as they stood"), default=dict, help_text=_("What these versions said when it was asked for."))
+    # Of each version: version (its id), rule, number, fact, and the definition as it stood then.
+    tried = models.JSONField(_("versions tried"), default=list)
     first = models.DateField(_("from"))
     last = models.DateField(_("to"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
@@ -31,8 +31,9 @@ class Simulation(models.Model):
     asked_at = models.DateTimeField(_("asked"))
     total = models.BigIntegerField(_("facts in all"), default=0)
     done = models.BigIntegerField(_("facts decided"), default=0)
+    # Where it goes on, and what both sides have in common for all members; empty: at the beginning.
     cursor = models.JSONField(default=dict, editable=False)
-    state = models.BinaryField(null=True, editable=False)
+    state = models.JSONField(default=dict, editable=False)
     seconds = models.FloatField(_("seconds of work"), default=0)
     result = models.JSONField(_("result"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -42,7 +43,10 @@ class Simulation(models.Model):
         verbose_name = _("simulation")
         verbose_name_plural = _("simulations")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["asked_at"], name="simulation_open", condition=models.Q(status__in=["waiting", "running"]))]
+        indexes = [
+            models.Index(fields=["asked_at"], name="simulation_open", condition=models.Q(status__in=["waiting", "running"])),
+            models.Index(fields=["finished_at"], name="simulation_finished"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.first} – {self.last}"
@@ -51,3 +55,30 @@ class Simulation(models.Model):
     def percent(self) -> int:
         """How far it has come."""
         return 100 if self.status == self.Status.DONE else min(99, self.done * 100 // self.total) if self.total else 0
+
+
+class SimulatedMember(models.Model):
+    """What a simulation gives a member on both sides. While it runs, also what the sides must remember of the member, and from when on
+    a refund of theirs waits."""
+
+    simulation = models.ForeignKey(Simulation, verbose_name=_("simulation"), on_delete=models.CASCADE, related_name="+", db_index=False)
+    # Without a constraint: writing them by the thousand must not lock the members' rows.
+    member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    old = models.BigIntegerField(_("points by today's rules"), default=0)
+    new = models.BigIntegerField(_("points with the change"), default=0)
+    change = models.BigIntegerField(_("change"), default=0)
+    state = models.TextField(default="", editable=False)
+    due = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("simulated member")
+        verbose_name_plural = _("simulated members")
+        ordering = ["simulation", "-change", "-id"]
+        constraints = [models.UniqueConstraint(fields=["simulation", "member"], name="simulated_member_once")]
+        indexes = [
+            models.Index(fields=["simulation", "change"], name="simulated_member_change"),
+            models.Index(fields=["simulation", "due"], name="simulated_member_due", condition=models.Q(due__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member}"

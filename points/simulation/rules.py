@@ -1,10 +1,11 @@
 """Both sides of a simulation, fact by fact, and what is told of them in the end. Pure."""
 
 import heapq
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, Self
 
 from accounts.activity import rules as activity
 from points.budgets import rules as budgets
@@ -16,10 +17,12 @@ LARGEST = 10
 BINS: Sequence[tuple[int | None, int | None]] = (
     (None, -1001), (-1000, -501), (-500, -101), (-100, -11), (-10, -1), (0, 0), (1, 10), (11, 100), (101, 500), (501, 1000), (1001, None),
 )  # fmt: skip
+# The shortest span, in days, whose figure counts at the gate.
+GATE_DAYS = 28
 
 
 class Happened(NamedTuple):
-    """A fact of history as the rules see it. `purchase` and its refunds, when they count and by which id, where it was refunded."""
+    """A fact of history as the rules see it. `purchase` and its refunds, when each counts and by which id, where it was refunded."""
 
     at: datetime
     id: str
@@ -27,35 +30,6 @@ class Happened(NamedTuple):
     fact: earning.Fact
     purchase: activity.Purchase | None = None
     refunds: Sequence[tuple[datetime, str, activity.Refund]] = ()
-    cards: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Past:
-    """A member's purchases so far: how many, on which day the last, the last of each category; those that are refunded later, apart."""
-
-    count: int = 0
-    last_on: date | None = None
-    by_category: dict[str, date] = field(default_factory=dict)
-    unsure: dict[str, tuple[date, list[str]]] = field(default_factory=dict)
-
-    def history(self, categories: Sequence[str]) -> earning.History:
-        days = [day for day, _categories in self.unsure.values()]
-        last_on = max([day for day in (self.last_on, *days) if day], default=None)
-        last = {}
-        for category in categories:
-            seen = [day for day, bought in self.unsure.values() if category in bought]
-            if day := max([day for day in (self.by_category.get(category), *seen) if day], default=None):
-                last[category] = day
-        return earning.History(self.count + len(self.unsure), last_on, last)
-
-    def buy(self, key: str, day: date, categories: Sequence[str], *, unsure: bool) -> None:
-        if unsure:
-            self.unsure[key] = (day, list(categories))
-            return
-        self.count, self.last_on = self.count + 1, max(day, self.last_on or day)
-        for category in categories:
-            self.by_category[category] = max(day, self.by_category.get(category, day))
 
 
 class Plan(NamedTuple):
@@ -66,97 +40,179 @@ class Plan(NamedTuple):
     budgets: Sequence[budgets.Budget]
 
 
-@dataclass(slots=True)
-class Side:
-    """One side as far as it has come: what limits and budgets have had, and who was given how much by which rule."""
+class Plans(NamedTuple):
+    """Both sides' plans, and what they have in common: the rolls, and what points cost.
 
+    `asks`: what of a member any rule looks at; `window`: how many days back any asks for what was bought of a category.
+    """
+
+    old: Plan
+    new: Plan
+    roll: Callable[[str], int]
+    points_per_unit: int
+    asks: frozenset[str]
+    window: int
+
+    @classmethod
+    def of(cls, old: Plan, new: Plan, roll: Callable[[str], int], points_per_unit: int = 100) -> Self:
+        chosen = [one for plan in (old, new) for rules in plan.chosen.values() for one in rules]
+        asks = frozenset[str]().union(*(one.asks for one in chosen))
+        days = [one.said.conditions.again_days or 0 for one in chosen if "history_by_category" in one.asks]
+        return cls(old, new, roll, points_per_unit, asks, max(days, default=0))
+
+
+class Refunded(NamedTuple):
+    """A purchase with its refunds in the order in which they count."""
+
+    purchase: activity.Purchase
+    refunds: Sequence[activity.Refund]
+
+
+class Bought(NamedTuple):
+    """A purchase that may not count among a later one's earlier purchases: made at the same instant, or refunded completely before it."""
+
+    at: datetime
+    day: date
+    categories: Sequence[str]
+    refunded: bool
+
+
+@dataclass(slots=True)
+class Past:
+    """A member's purchases so far: how many, on which day the last, the last of each category; those that may not count, apart."""
+
+    count: int = 0
+    last_on: date | None = None
+    by_category: dict[str, date] = field(default_factory=dict)
+    unsure: dict[str, Bought] = field(default_factory=dict)
+
+    def history(self, at: datetime, categories: Sequence[str]) -> earning.History:
+        """As it stood at an instant, which is never before the one asked for last."""
+        for key, one in list(self.unsure.items()):
+            if one.at < at and not one.refunded:
+                self._settle(self.unsure.pop(key))
+        earlier = [one for one in self.unsure.values() if one.at < at]
+        last_on = max((day for day in (self.last_on, *(one.day for one in earlier)) if day), default=None)
+        last = {}
+        for category in categories:
+            seen = [one.day for one in earlier if category in one.categories]
+            if day := max((day for day in (self.by_category.get(category), *seen) if day), default=None):
+                last[category] = day
+        return earning.History(self.count + len(earlier), last_on, last)
+
+    def _settle(self, one: Bought) -> None:
+        self.count, self.last_on = self.count + 1, max(one.day, self.last_on or one.day)
+        for category in one.categories:
+            self.by_category[category] = max(one.day, self.by_category.get(category, one.day))
+
+
+@dataclass(slots=True)
+class Own:
+    """What a side has given a member, what the member's limits have had, and what was given for purchases that are refunded later."""
+
+    points: int = 0
     used: dict[str, list[int]] = field(default_factory=dict)
-    spent: dict[str, list[int]] = field(default_factory=dict)
-    by_member: dict[str, int] = field(default_factory=dict)
-    by_rule: dict[str, int] = field(default_factory=dict)
-    by_month: dict[str, int] = field(default_factory=dict)
     refundable: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @property
-    def points(self) -> int:
-        return sum(self.by_member.values())
 
-    def decide(self, plan: Plan, given: earning.Given, member: str, *, refundable: bool) -> earning.Decision:
+@dataclass(slots=True)
+class Known:
+    """A member on both sides. `bought`: the purchases that are refunded later; `waiting`: of which, when and by which id, how many refunds."""
+
+    old: Own = field(default_factory=Own)
+    new: Own = field(default_factory=Own)
+    past: Past = field(default_factory=Past)
+    bought: dict[str, Refunded] = field(default_factory=dict)
+    waiting: list[tuple[datetime, str, str, int]] = field(default_factory=list)
+
+    @property
+    def due(self) -> datetime | None:
+        """When the next refund counts."""
+        return min((at for at, _id, _key, _number in self.waiting), default=None)
+
+
+@dataclass(slots=True)
+class Side:
+    """What a side has given to all members together, and what rule-wide limits and budgets have had of it."""
+
+    points: int = 0
+    spent: dict[str, list[int]] = field(default_factory=dict)
+    by_rule: dict[str, int] = field(default_factory=dict)
+    by_month: dict[str, int] = field(default_factory=dict)
+    won: dict[str, int] = field(default_factory=dict)
+
+    def decide(self, plan: Plan, given: earning.Given, own: Own, *, refundable: bool) -> None:
         """Decide a fact and count what it takes."""
         fact = given.fact
         chosen = plan.chosen.get(fact.kind, ())
         counters = earning.counters(chosen, plan.limits, fact)
-        had = {key: self._had(counter, member) for key, counter in counters.items()}
+        had = {key: self._had(counter, own) for key, counter in counters.items()}
         rooms = earning.rooms(chosen, plan.limits, fact, had)
         for budget in plan.budgets:
             if budget.runs_on(fact.day) and (covered := covers(budget, chosen)):
                 key = budgets.counter_of(budget.id)
                 counters[key] = earning.Counter(key, budgets.period_start(budget.period, fact.day), shared=True)
-                spent = self.spent.get(f"{key}@{counters[key].starts}", [0, 0])[0]
-                left = None if budget.at_end == "go_on" else max(0, budget.points - spent)
+                left = None if budget.at_end == "go_on" else max(0, budget.points - self._had(counters[key], own)[0])
                 rooms.append(earning.Room(key, left, None, covered, "stop" if budget.at_end == "stop" else "cut"))
         given = earning.Given(fact, given.roll, given.member, given.history, given.festivals, rooms, given.points_per_unit)
         decision = earning.decide(given, chosen)
-        self._charge(decision.charges, counters, member, +1)
-        self._count(decision, fact.day, member, +1)
-        if refundable:
+        self._charge(own, decision.charges, counters, +1)
+        self._grant(own, fact.day, decision.points, decision.granted)
+        won = [[one.code, one.effect, one.item, one.count] for one in decision.won]
+        self._win(won, +1)
+        if refundable and (decision.points or won):
             kept = earning.given_as_json(given, [], decision.charges, counters)
-            self.refundable[fact.key] = {"given": kept, "points": decision.points, "granted": decision.granted}
-        return decision
+            own.refundable[fact.key] = {"given": kept, "points": decision.points, "granted": decision.granted, "won": won}
 
-    def refund(self, plan: Plan, fact: earning.Fact, roll: Any, member: str, *, void: bool) -> None:
-        """Decide a purchase again, on what is left of it; it never gives more."""
-        kept = self.refundable[fact.key]
+    def refund(self, plan: Plan, own: Own, fact: earning.Fact, roll: Callable[[str], int], member: str, *, void: bool) -> None:
+        """Decide a purchase again, on what is left of it. It never gives more."""
+        kept = own.refundable.get(fact.key)
+        if kept is None:
+            return
         given = earning.given_from_json(kept["given"], fact=fact, member_key=member, roll=roll)
         decision = earning.decide(given, [] if void else plan.chosen.get(fact.kind, ()))
-        counters = earning.counters_from_json(kept["given"])
-        still = {charge.key: charge for charge in decision.charges}
-        less = []
-        for charge in earning.charges_from_json(kept["given"]):
-            now = still.get(charge.key, earning.Charge(charge.key, 0, 0))
-            less.append(earning.Charge(charge.key, max(0, charge.points - now.points), max(0, charge.times - now.times)))
-        self._charge(less, counters, member, -1)
-        taken = max(0, kept["points"] - decision.points)
-        self.by_member[member] = self.by_member.get(member, 0) - taken
-        month = given.fact.day.isoformat()[:7]
-        self.by_month[month] = self.by_month.get(month, 0) - taken
-        for code, points in kept["granted"].items():
-            self.by_rule[code] = self.by_rule.get(code, 0) - points
-        for code, points in (kept["granted"] if not taken else decision.granted).items():
-            self.by_rule[code] = self.by_rule.get(code, 0) + points
-        kept["points"] -= taken
-        if taken:
-            kept["granted"] = decision.granted
-        kept["given"]["charges"] = [[charge.key, charge.points, charge.times] for charge in decision.charges]
+        less, charges = earning.given_back(earning.charges_from_json(kept["given"]), decision.charges)
+        self._charge(own, less, earning.counters_from_json(kept["given"]), -1)
+        kept["given"]["charges"] = [[charge.key, charge.points, charge.times] for charge in charges]
+        if decision.points < kept["points"]:
+            day, before = given.fact.day, kept["granted"]
+            granted = {code: decision.granted.get(code, 0) - before.get(code, 0) for code in before.keys() | decision.granted.keys()}
+            self._grant(own, day, decision.points - kept["points"], granted)
+            kept["points"], kept["granted"] = decision.points, decision.granted
+        still = {(one.code, one.effect, one.item): one.count for one in decision.won}
+        left = [[code, effect, item, min(count, still.get((code, effect, item), 0))] for code, effect, item, count in kept["won"]]
+        self._win(kept["won"], -1)
+        self._win(left, +1)
+        kept["won"] = left
 
-    def forget_before(self, day: date) -> None:
-        """Periods that are over will not be asked for again."""
-        starts = {earning.period_start(per, day).isoformat() for per in ("day", "week", "month", "life")}
-        self.used = {name: had for name, had in self.used.items() if name.rpartition("@")[2] in starts}
-
-    def _had(self, counter: earning.Counter, member: str) -> tuple[int, int]:
-        points, times = (self.spent if counter.shared else self.used).get(_name(counter, member), (0, 0))
+    def _had(self, counter: earning.Counter, own: Own) -> tuple[int, int]:
+        points, times = (self.spent if counter.shared else own.used).get(_name(counter), (0, 0))
         return points, times
 
-    def _charge(self, charges: Sequence[earning.Charge], counters: Mapping[str, earning.Counter], member: str, sign: int) -> None:
+    def _charge(self, own: Own, charges: Sequence[earning.Charge], counters: Mapping[str, earning.Counter], sign: int) -> None:
         for charge in charges:
             if (counter := counters.get(charge.key)) is not None:
-                had = (self.spent if counter.shared else self.used).setdefault(_name(counter, member), [0, 0])
+                had = (self.spent if counter.shared else own.used).setdefault(_name(counter), [0, 0])
                 had[0] += sign * charge.points
                 had[1] += sign * charge.times
 
-    def _count(self, decision: earning.Decision, day: date, member: str, sign: int) -> None:
-        if not decision.points:
+    def _grant(self, own: Own, day: date, points: int, granted: Mapping[str, int]) -> None:
+        if not points:
             return
         month = day.isoformat()[:7]
-        self.by_member[member] = self.by_member.get(member, 0) + sign * decision.points
-        self.by_month[month] = self.by_month.get(month, 0) + sign * decision.points
-        for code, points in decision.granted.items():
-            self.by_rule[code] = self.by_rule.get(code, 0) + sign * points
+        own.points += points
+        self.points += points
+        self.by_month[month] = self.by_month.get(month, 0) + points
+        for code, of_rule in granted.items():
+            self.by_rule[code] = self.by_rule.get(code, 0) + of_rule
+
+    def _win(self, won: Sequence[Sequence[Any]], sign: int) -> None:
+        for _code, effect, item, count in won:
+            self.won[f"{effect}/{item}"] = self.won.get(f"{effect}/{item}", 0) + sign * count
 
 
-def _name(counter: earning.Counter, member: str) -> str:
-    return f"{counter.key}@{counter.starts}" if counter.shared else f"{member}|{counter.key}@{counter.starts}"
+def _name(counter: earning.Counter) -> str:
+    return f"{counter.key}@{counter.starts}"
 
 
 def covers(budget: budgets.Budget, chosen: Sequence[earning.Rule]) -> frozenset[str]:
@@ -166,126 +222,188 @@ def covers(budget: budgets.Budget, chosen: Sequence[earning.Rule]) -> frozenset[
 
 @dataclass(slots=True)
 class World:
-    """Both sides, and what they have in common."""
+    """Both sides, and the members that are looked at just now."""
 
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)
-    past: dict[str, Past] = field(default_factory=dict)
-    waiting: list[tuple[str, str, str, dict[str, Any], list[dict[str, Any]]]] = field(default_factory=list)
     facts: int = 0
-    day: str = ""
+    day: date = date.min
+    members: dict[str, Known] = field(default_factory=dict)
+    waiting: list[tuple[datetime, str, str, str, int]] = field(default_factory=list)
+
+    def bring(self, member: str, known: Known) -> None:
+        """Look at a member from now on."""
+        self.members[member] = known
+        for at, refund, key, number in known.waiting:
+            heapq.heappush(self.waiting, (at, refund, member, key, number))
 
 
-def feed(world: World, plans: tuple[Plan, Plan], happened: Happened, given: earning.Given, *, with_history: bool) -> None:
-    """One fact for both sides; `given` is what they have in common to look at, its history left to be filled in."""
-    fact, member = happened.fact, happened.member
-    if fact.day.isoformat() > world.day:
-        world.day = fact.day.isoformat()
-        for side in (world.old, world.new):
-            side.forget_before(fact.day)
+def feed(world: World, plans: Plans, happened: Happened, given: earning.Given) -> None:
+    """Decide one fact on both sides, after what of refunds comes before it. Its member is looked at, and so is whoever has such a refund.
+
+    `given` is what both sides look at, but for the history and the rooms.
+    """
+    refund_due(world, plans, until=(happened.at, happened.id))
+    fact, known = happened.fact, world.members[happened.member]
+    world.day = max(world.day, fact.day)
     history = earning.History()
-    if fact.kind == earning.PURCHASE and with_history:
-        categories = sorted({line.category for line in fact.lines if line.category})
-        past = world.past.setdefault(member, Past())
-        history = past.history(categories)
-        past.buy(fact.key, fact.day, categories, unsure=bool(happened.refunds))
-    seen = earning.Given(fact, given.roll, given.member, history, given.festivals, (), given.points_per_unit)
-    for side, plan in zip((world.old, world.new), plans, strict=True):
-        side.decide(plan, seen, member, refundable=bool(happened.refunds))
+    if fact.kind == earning.PURCHASE and "history" in plans.asks:
+        categories = sorted({line.category for line in fact.lines if line.category}) if "history_by_category" in plans.asks else []
+        history = known.past.history(happened.at, categories)
+        known.past.unsure[fact.key] = Bought(happened.at, fact.day, categories, bool(happened.refunds))
+    given = earning.Given(fact, given.roll, given.member, history, given.festivals, (), given.points_per_unit)
+    for side, plan, own in ((world.old, plans.old, known.old), (world.new, plans.new, known.new)):
+        side.decide(plan, given, own, refundable=bool(happened.refunds))
     world.facts += 1
     if happened.refunds and happened.purchase is not None:
-        bought = activity.purchase_as_json(happened.purchase)
-        refunds = [activity.refund_as_json(refund) for _at, _id, refund in happened.refunds]
-        for number, (at, key, _refund) in enumerate(happened.refunds, 1):
-            heapq.heappush(world.waiting, (at.isoformat(), key, member, bought, refunds[:number]))
+        refunds = sorted(happened.refunds, key=lambda one: one[0])
+        known.bought[fact.key] = Refunded(happened.purchase, [refund for _at, _id, refund in refunds])
+        for number, (at, refund_id, _refund) in enumerate(refunds, 1):
+            known.waiting.append((at, refund_id, fact.key, number))
+            heapq.heappush(world.waiting, (at, refund_id, happened.member, fact.key, number))
 
 
-def refund_due(world: World, plans: tuple[Plan, Plan], fact_of: Any, roll: Any, *, until: tuple[datetime, str] | None) -> int:
-    """Apply the refunds that come before `until` (None: all that are left); how many. `fact_of` gives the fact for a basis."""
-    done = 0
-    while world.waiting and (until is None or (datetime.fromisoformat(world.waiting[0][0]), world.waiting[0][1]) < until):
-        _at, _id, member, bought, refunds = heapq.heappop(world.waiting)
-        purchase = activity.purchase_from_json(bought)
-        left = activity.left_after(purchase, [activity.refund_from_json(one) for one in refunds])
-        fact = fact_of(purchase, earning.still_earned(purchase, left))
-        for side, plan in zip((world.old, world.new), plans, strict=True):
-            side.refund(plan, fact, roll, member, void=left.complete)
-        past = world.past.get(member)
-        if past is not None and left.complete:
-            past.unsure.pop(fact.key, None)
-        done += 1
-    return done
+def refund_due(world: World, plans: Plans, *, until: tuple[datetime, str] | None) -> None:
+    """Apply the refunds that come before that instant and id (None: all) of the members that are looked at."""
+    while world.waiting and (until is None or world.waiting[0][:2] < until):
+        at, refund, member, key, number = heapq.heappop(world.waiting)
+        known = world.members[member]
+        known.waiting.remove((at, refund, key, number))
+        purchase, refunds = known.bought[key]
+        left = activity.left_after(purchase, refunds[:number])
+        # The day and all else of it are kept with what was given.
+        fact = earning.Fact(earning.PURCHASE, key, earning.EVER, lines=earning.still_earned(purchase, left))
+        for side, plan, own in ((world.old, plans.old, known.old), (world.new, plans.new, known.new)):
+            side.refund(plan, own, fact, plans.roll, member, void=left.complete)
+        over = number == len(refunds)
+        if key in known.past.unsure:
+            if left.complete:
+                del known.past.unsure[key]
+            elif over:
+                known.past.unsure[key] = known.past.unsure[key]._replace(refunded=False)
+        if over:
+            del known.bought[key]
+            for own in (known.old, known.new):
+                own.refundable.pop(key, None)
 
 
-def report(world: World, *, points_per_unit: int, minor_digits: int, plans: tuple[Plan, Plan]) -> dict[str, Any]:
-    """What is told in the end. Money is what the points cost, in minor units."""
+def report(world: World, plans: Plans, members: Iterable[tuple[str, int, int]], *, minor_digits: int) -> dict[str, Any]:
+    """What is told in the end; `members` are all, with their points on both sides. Money is what the points cost, in minor units."""
     old, new = world.old, world.new
-    members = old.by_member.keys() | new.by_member.keys()
-    changes = {member: new.by_member.get(member, 0) - old.by_member.get(member, 0) for member in members}
-    largest = sorted((member for member in changes if changes[member]), key=lambda member: (-abs(changes[member]), member))[:LARGEST]
+    counts, bins, largest = {-1: 0, 0: 0, 1: 0}, [0] * len(BINS), []
+    for member, before, after in members:
+        change = after - before
+        counts[(change > 0) - (change < 0)] += 1
+        bins[bin_of(change)] += 1
+        if change:
+            largest.append((-abs(change), member, before, after))
+            if len(largest) > 100 * LARGEST:
+                largest = heapq.nsmallest(LARGEST, largest)
     unit = 10**minor_digits
 
     def both(name: str) -> dict[str, list[int]]:
         one, other = getattr(old, name), getattr(new, name)
-        return {key: [one.get(key, 0), other.get(key, 0)] for key in sorted(one.keys() | other.keys())}
+        found = {key: [one.get(key, 0), other.get(key, 0)] for key in sorted(one.keys() | other.keys())}
+        return {key: pair for key, pair in found.items() if any(pair)}
 
     spent = {}
-    for budget in {plan.id: plan for side in plans for plan in side.budgets}.values():
+    for budget in plans.new.budgets:
         prefix = f"{budgets.counter_of(budget.id)}@"
         used = {name.removeprefix(prefix): had[0] for name, had in new.spent.items() if name.startswith(prefix)}
         spent[budget.code] = {"limit": budget.points, "by_period": dict(sorted(used.items()))}
     return {
         "facts": world.facts,
         "points": [old.points, new.points],
-        "cents": [old.points * unit // points_per_unit, new.points * unit // points_per_unit],
+        "cents": [old.points * unit // plans.points_per_unit, new.points * unit // plans.points_per_unit],
         "percent": percent(old.points, new.points),
-        "gaining": sum(change > 0 for change in changes.values()),
-        "losing": sum(change < 0 for change in changes.values()),
-        "same": sum(change == 0 for change in changes.values()),
-        "largest": [[member, old.by_member.get(member, 0), new.by_member.get(member, 0)] for member in largest],
-        "histogram": histogram(list(changes.values())),
+        "gaining": counts[1],
+        "losing": counts[-1],
+        "same": counts[0],
+        "largest": [[member, before, after] for _change, member, before, after in heapq.nsmallest(LARGEST, largest)],
+        "histogram": [[low, high, count] for (low, high), count in zip(BINS, bins, strict=True)],
         "by_rule": both("by_rule"),
         "by_month": both("by_month"),
+        "won": both("won"),
         "budgets": spent,
     }
 
 
 def percent(old: int, new: int) -> float:
-    """By how much points cost more than before, in percent with two decimals; where there was nothing before, 100 for anything."""
+    """By how much points cost more than before, in percent, rounded up to two decimals; where there was nothing before, 100 for anything."""
     if not old:
         return 100.0 if new else 0.0
-    return round((new - old) * 10_000 / old) / 100
+    return -(-(new - old) * 10_000 // old) / 100
 
 
-def histogram(changes: Sequence[int]) -> list[list[int | None]]:
-    """How many members' points change by how much: [from, to (None: without end), members], both bounds included."""
-    return [[low, high, sum((low is None or change >= low) and (high is None or change <= high) for change in changes)] for low, high in BINS]
+def bin_of(change: int) -> int:
+    """Into which of the BINS a change falls."""
+    return next(n for n, (_low, high) in enumerate(BINS) if high is None or change <= high)
 
 
-def as_json(world: World) -> dict[str, Any]:
-    """The state as it is kept between two slices."""
-    sides = {name: {slot: getattr(getattr(world, name), slot) for slot in Side.__slots__} for name in ("old", "new")}
-    past = {
-        member: [
-            one.count,
-            one.last_on.isoformat() if one.last_on else None,
-            {category: day.isoformat() for category, day in one.by_category.items()},
-            {key: [day.isoformat(), categories] for key, (day, categories) in one.unsure.items()},
-        ]
-        for member, one in world.past.items()
+def why_no_figure(*, tried: Sequence[str], days: int, by_rule: Mapping[str, Sequence[int]]) -> str:
+    """Why what a simulation shows is no figure for the gate: several, short, silent; empty where it is one.
+
+    It is silent where no fact came out differently and the rule that was tried gave nothing: then it says nothing about the rule.
+    """
+    if len(tried) != 1:
+        return "several"
+    if days < GATE_DAYS:
+        return "short"
+    if tried[0] not in by_rule and all(old == new for old, new in by_rule.values()):
+        return "silent"
+    return ""
+
+
+def side_as_json(side: Side) -> dict[str, Any]:
+    return {slot: getattr(side, slot) for slot in Side.__slots__}
+
+
+def world_as_json(world: World) -> dict[str, Any]:
+    """What is kept between two slices, but for the members."""
+    return {"old": side_as_json(world.old), "new": side_as_json(world.new), "facts": world.facts, "day": world.day.isoformat()}
+
+
+def world_from_json(kept: Mapping[str, Any]) -> World:
+    return World(Side(**kept["old"]), Side(**kept["new"]), kept["facts"], date.fromisoformat(kept["day"])) if kept else World()
+
+
+def known_as_text(known: Known, plans: Plans, day: date) -> str:
+    """What must be remembered of a member after that day, besides the points; empty where that is nothing."""
+    # The day before, too: where the programme's zone changed, facts told before it have the days of the old one.
+    starts = {earning.period_start(per, one).isoformat() for per in ("day", "week", "month", "life") for one in (day, day - timedelta(days=1))}
+    oldest = day - timedelta(days=plans.window + 1)
+    past = known.past
+    kept = {
+        "used": [{name: had for name, had in own.used.items() if name.rpartition("@")[2] in starts and any(had)} for own in (known.old, known.new)],
+        "refundable": [known.old.refundable, known.new.refundable],
+        "past": [past.count, past.last_on.isoformat() if past.last_on else None],
+        "last": {category: last.isoformat() for category, last in past.by_category.items() if last >= oldest},
+        "unsure": {key: [one.at.isoformat(), one.day.isoformat(), one.categories, one.refunded] for key, one in past.unsure.items()},
+        "bought": {
+            key: [activity.purchase_as_json(one.purchase), [activity.refund_as_json(refund) for refund in one.refunds]] for key, one in known.bought.items()
+        },
+        "waiting": [[at.isoformat(), refund, key, number] for at, refund, key, number in known.waiting],
     }
-    return {**sides, "past": past, "waiting": world.waiting, "facts": world.facts, "day": world.day}
+    kept = {name: value for name, value in kept.items() if value not in ({}, [], [{}, {}], [0, None])}
+    return json.dumps(kept, separators=(",", ":")) if kept else ""
 
 
-def from_json(kept: Mapping[str, Any]) -> World:
-    past = {
-        member: Past(
-            count,
-            date.fromisoformat(last) if last else None,
-            {category: date.fromisoformat(day) for category, day in by_category.items()},
-            {key: (date.fromisoformat(day), categories) for key, (day, categories) in unsure.items()},
-        )
-        for member, (count, last, by_category, unsure) in kept["past"].items()
+def known_from_text(text: str, *, old: int, new: int) -> Known:
+    kept = json.loads(text) if text else {}
+    used, refundable = kept.get("used", ({}, {})), kept.get("refundable", ({}, {}))
+    count, last_on = kept.get("past", (0, None))
+    past = Past(
+        count,
+        date.fromisoformat(last_on) if last_on else None,
+        {category: date.fromisoformat(day) for category, day in kept.get("last", {}).items()},
+        {
+            key: Bought(datetime.fromisoformat(at), date.fromisoformat(day), categories, refunded)
+            for key, (at, day, categories, refunded) in kept.get("unsure", {}).items()
+        },
+    )
+    waiting = [(datetime.fromisoformat(at), refund, key, number) for at, refund, key, number in kept.get("waiting", ())]
+    bought = {
+        key: Refunded(activity.purchase_from_json(purchase), [activity.refund_from_json(refund) for refund in refunds])
+        for key, (purchase, refunds) in kept.get("bought", {}).items()
     }
-    waiting = [(at, key, member, bought, refunds) for at, key, member, bought, refunds in kept["waiting"]]
-    return World(Side(**kept["old"]), Side(**kept["new"]), past, waiting, kept["facts"], kept["day"])
+    return Known(Own(old, used[0], refundable[0]), Own(new, used[1], refundable[1]), past, bought, waiting)

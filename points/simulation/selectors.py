@@ -1,4 +1,5 @@
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,15 +14,15 @@ from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 from points.budgets import selectors as budgets
+from points.cards import selectors as cards
 from points.earning import rules as earning
 from points.earning import selectors as engine
 from points.rulebook import rules as book_rules
 from points.rulebook import selectors as rulebook
-from points.rulebook.models import RuleVersion
 from tiers.standing import selectors as standings
 
 from . import rules
-from .models import Simulation
+from .models import SimulatedMember, Simulation
 
 
 class SimulationUnknown(BusinessError):
@@ -35,21 +36,6 @@ class Span(NamedTuple):
     until: datetime
 
 
-class Common(NamedTuple):
-    """What both sides look at besides the fact: the rulebook's festivals and rolls, and the members of a slice as they stand today."""
-
-    book: rulebook.Rulebook
-    members: Mapping[str, earning.Member]
-    with_history: bool
-
-    def given(self, happened: rules.Happened) -> earning.Given:
-        known = self.members.get(happened.member, earning.Member(happened.member))
-        if happened.cards:
-            known = earning.Member(known.key, known.tier, known.tier_factor, known.segments, known.registered_on, known.birthday, happened.cards)
-        festivals = self.book.festivals.get(happened.fact.day, frozenset())
-        return earning.Given(happened.fact, earning.rolls(self.book.roll_key), known, earning.History(), festivals, (), self.book.points_per_unit)
-
-
 def simulation(simulation_id: UUID) -> Simulation:
     """Refuses: SimulationUnknown."""
     try:
@@ -58,75 +44,122 @@ def simulation(simulation_id: UUID) -> Simulation:
         raise SimulationUnknown from None
 
 
-def span(row: Simulation, *, now: datetime) -> Span:
+def span(*, first: date, last: date, now: datetime) -> Span:
     zone = programme.zone(now=now)
-    return Span(start_of_day(row.first, zone), end_of_day(row.last, zone))
+    return Span(start_of_day(first, zone), end_of_day(last, zone))
 
 
-def plans(row: Simulation, *, now: datetime) -> tuple[rules.Plan, rules.Plan]:
-    """Today's published rules, and the same with what is tried in the place of its rules."""
+def about(*, first: date, last: date, now: datetime) -> facts.About:
+    """How many facts there are to decide in that span, about where they are very many."""
+    since, until = span(first=first, last=last, now=now)
+    return facts.about_told(since=since, until=until)
+
+
+def facts_per_second() -> float | None:
+    """How fast the last simulation was that says something about it."""
+    last = Simulation.objects.filter(status=Simulation.Status.DONE, seconds__gt=1).order_by("-finished_at").first()
+    return last.done / last.seconds if last else None
+
+
+def plans(row: Simulation) -> rules.Plans:
+    """The rules that were in force when it was asked for, and the same with what is tried in the place of its rules."""
     book = rulebook.rulebook(seen=rulebook.generation())
-    tried = [
-        (version, book_rules.from_json(row.definitions[str(version.id)])) for version in RuleVersion.objects.select_related("rule").filter(id__in=row.drafts)
-    ]
-    replaced = {version.rule.code for version, _said in tried}
+    replaced = {one["rule"] for one in row.tried}
     old: dict[str, list[earning.Rule]] = {}
     new: dict[str, list[earning.Rule]] = {}
     for kind in book.versions:
-        for version, said in book.at(kind, now):
+        for version, said in book.at(kind, row.asked_at):
             made = engine.ready(version, said)
             old.setdefault(kind, []).append(made)
             if version.rule.code not in replaced:
                 new.setdefault(kind, []).append(made)
-    for version, said in tried:
-        new.setdefault(version.rule.fact, []).append(engine.tried(version, said))
+    for one in row.tried:
+        said = book_rules.from_json(one["definition"])
+        made = earning.ready(one["version"], one["rule"], said, engine.condition(said.conditions.expression, one["fact"]))
+        new.setdefault(one["fact"], []).append(made)
     # Within a kind in the order of life: by the rule's code.
     for side in (old, new):
         for kind in side:
             side[kind].sort(key=lambda one: one.code)
     paying = budgets.plans()
-    return rules.Plan(old, book.limits, paying), rules.Plan(new, book.limits, paying)
+    plan = rules.Plan(old, book.limits, paying), rules.Plan(new, book.limits, paying)
+    return rules.Plans.of(*plan, earning.rolls(book.roll_key), book.points_per_unit)
 
 
-def asks_for_history(both: Sequence[rules.Plan]) -> bool:
-    """Whether any rule for purchases looks at earlier purchases."""
-    asked = [one.said.conditions for plan in both for one in plan.chosen.get(earning.PURCHASE, ())]
-    return any(c.expression or c.nth_purchase or c.again_days is not None for c in asked)
+def basis(row: Simulation) -> str:
+    """The same as long as rules, limits, festivals, budgets and the days of the programme are."""
+    seen = (rulebook.generation(), budgets.plans(), str(programme.zone(now=row.asked_at)))
+    return hashlib.blake2b(repr(seen).encode(), digest_size=8).hexdigest()
 
 
-def common(member_ids: Sequence[str], *, with_history: bool, now: datetime) -> Common:
-    """What is known of these members today; a few statements for all of them."""
-    zone = programme.zone(now=now)
-    ids = [UUID(one) for one in member_ids]
-    known, places, parts = members.known_since_all(ids), standings.standings(member_ids=ids, now=now), segments.segments_of_all(ids)
+class Common(NamedTuple):
+    """What both sides look at besides the fact: its festivals, the members as they stand today, and which cards a fact used."""
+
+    plans: rules.Plans
+    festivals: Mapping[date, frozenset[str]]
+    members: Mapping[str, earning.Member]
+    cards: Mapping[tuple[str, str], frozenset[str]]
+
+    def given(self, happened: rules.Happened) -> earning.Given:
+        fact, member = happened.fact, self.members[happened.member]
+        if used := self.cards.get((member.key, fact.key)):
+            member = earning.Member(member.key, member.tier, member.tier_factor, member.segments, member.registered_on, member.birthday, used)
+        festivals = self.festivals.get(fact.day, frozenset())
+        return earning.Given(fact, self.plans.roll, member, earning.History(), festivals, (), self.plans.points_per_unit)
+
+
+def common(page: Sequence[rules.Happened], plans: rules.Plans, *, now: datetime) -> Common:
+    """What these facts have to be looked at with; a few statements for all of them."""
+    zone, asks = programme.zone(now=now), plans.asks
+    ids = [UUID(one) for one in {happened.member for happened in page}]
+    places = standings.standings(member_ids=ids, now=now) if "tier" in asks else {}
+    parts = segments.segments_of_all(ids) if "segments" in asks else {}
+    profiles = members.known_since_all(ids) if "profile" in asks else {}
+    used = cards.used_for(member_ids=ids, subjects=[happened.fact.key for happened in page]) if "cards" in asks else {}
     made = {}
     for one in ids:
-        registered_at, birthday = known.get(one, (None, None))
+        registered_at, birthday = profiles.get(one, (None, None))
         registered_on = local_date(registered_at, zone) if registered_at else None
-        place = places[one]
-        made[str(one)] = earning.Member(str(one), place.code, place.multiplier_bps, parts.get(one, frozenset()), registered_on, birthday)
-    return Common(rulebook.rulebook(), made, with_history)
+        tier, factor = (places[one].code, places[one].multiplier_bps) if one in places else ("", book_rules.ONE)
+        made[str(one)] = earning.Member(str(one), tier, factor, parts.get(one, frozenset()), registered_on, birthday)
+    kinds = {(str(member), subject): kinds for (member, subject), kinds in used.items()}
+    return Common(plans, rulebook.rulebook().festivals, made, kinds)
 
 
 def happened(found: facts.Told, *, now: datetime) -> rules.Happened:
     """A fact of history as the rules see it."""
     if found.purchase is not None:
         fact = engine.purchase_fact(found.purchase, now=now)
-        return rules.Happened(found.at, found.id, found.member, fact, found.purchase if found.refunds else None, found.refunds)
+        return rules.Happened(found.at, found.id, found.member, fact, found.purchase, found.refunds)
     assert found.behaviour is not None
-    fact = engine.behaviour_fact(found.behaviour, now=now)
-    return rules.Happened(found.at, found.id, found.member, fact)
+    return rules.Happened(found.at, found.id, found.member, engine.behaviour_fact(found.behaviour, now=now))
+
+
+def remembered(row: Simulation, *, member_ids: Collection[str] = (), due: datetime | None = None, limit: int | None = None) -> dict[str, rules.Known]:
+    """What the sides have of these members so far, and of whoever has a refund due by then, the earliest first."""
+    rows = SimulatedMember.objects.filter(simulation=row).values_list("member_id", "state", "old", "new")
+    found = list(rows.filter(member_id__in=member_ids)) if member_ids else []
+    if due is not None:
+        found += rows.filter(due__lte=due).order_by("due")[:limit]
+    return {str(member): rules.known_from_text(text, old=old, new=new) for member, text, old, new in found}
+
+
+def past_before(member_ids: Collection[str], plans: rules.Plans, *, before: datetime, now: datetime) -> dict[str, rules.Past]:
+    """What these members had bought before the span."""
+    zone = programme.zone(now=now)
+    days = plans.window + 1 if "history_by_category" in plans.asks else 0
+    found = {}
+    for member, (count, last_at, by_category) in facts.histories(member_ids=[UUID(one) for one in member_ids], before=before, days=days).items():
+        days: dict[str, date] = {category: local_date(at, zone) for category, at in by_category.items()}
+        found[str(member)] = rules.Past(count, local_date(last_at, zone) if last_at else None, days)
+    return found
+
+
+def all_points(row: Simulation) -> Iterator[tuple[str, int, int]]:
+    """Every member of a simulation with their points on both sides; read as they are asked for."""
+    for member, old, new in SimulatedMember.objects.filter(simulation=row).values_list("member_id", "old", "new").iterator(chunk_size=5000):
+        yield str(member), old, new
 
 
 def digits() -> int:
     return minor_digits(programme.programme().currency or "CNY")
-
-
-def past_before(member_ids: Sequence[str], *, before: datetime, now: datetime) -> dict[str, rules.Past]:
-    """What these members had bought before the span."""
-    zone = programme.zone(now=now)
-    found = {}
-    for member, (count, last_at, by_category) in facts.histories(member_ids=[UUID(one) for one in member_ids], before=before).items():
-        days: dict[str, date] = {category: local_date(at, zone) for category, at in by_category.items()}
-        found[str(member)] = rules.Past(count, local_date(last_at, zone) if last_at else None, days)
-    return found
