@@ -306,7 +306,8 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
         ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
     back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis, now=now), void=left.complete, about=about, common=common)
     settlement.restored += restore
-    settlement.clawed_back += back.points
+    # What was claimed later is no part of what the order earned at once.
+    settlement.clawed_back += back.points - back.claimed
     settlement.refunded_cents = left.refunded_cents
     settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
     referrals.purchase_refunded(member_id=member_id, purchase_ref=purchase.external_id, net_cents_left=sum(part.cents for part in basis), now=now)
@@ -324,7 +325,7 @@ def _no_longer_earned(settlement: Settlement, fact: earning_rules.Fact, *, void:
     keeps = 0 if void else earning.by_version(settlement.rule_version, fact)
     points = max(0, settlement.earned - settlement.clawed_back - keeps)
     if not points:
-        return granting.TakenBack(0, 0)
+        return granting.TakenBack()
     return granting.TakenBack(points, ledger.clawback(entry_id=settlement.earn_entry_id, points=points, key=key, **common).waived)
 
 

@@ -18,6 +18,7 @@ from loyalty.idempotency.api import idempotent
 from loyalty.lib.fields import DayField, IdField, LanguageField, MomentField, StrictSerializer, TextField
 from loyalty.lib.paging import NewestFirst
 from loyalty.lib.refusals import BusinessError
+from points.explanation import selectors as explanation
 
 from . import selectors, services
 from .models import Grant
@@ -125,6 +126,9 @@ class EventAnswered(serializers.Serializer[Any]):
     points = serializers.IntegerField(required=False, help_text="What it earned, at once or pending.")
     claimable = serializers.IntegerField(required=False, help_text="What it earned that the member has to claim.")
     decision = serializers.UUIDField(required=False, allow_null=True, help_text="Names the decision, for questions.")
+    text = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Why it earned that, in sentences for the member, in the request's language."
+    )
     code = serializers.CharField(required=False, help_text="Why it was refused, for programs.")
     title = serializers.CharField(required=False, help_text="Why it was refused, for people.")
     errors = serializers.JSONField(required=False, help_text="What is wrong, by field, or the figures of the refusal.")
@@ -160,7 +164,14 @@ class EventsView(APIView):
                 "One accepted, one refused",
                 {
                     "results": [
-                        {"id": "E-1", "status": "accepted", "points": 10, "claimable": 0, "decision": "019a7e6c-5b1e-7000-8000-000000000001"},
+                        {
+                            "id": "E-1",
+                            "status": "accepted",
+                            "points": 10,
+                            "claimable": 0,
+                            "decision": "019a7e6c-5b1e-7000-8000-000000000001",
+                            "text": ["For “Shared” on 11 November 2026:", "“Sharing” gave 10 points."],
+                        },
                         {"id": "E-2", "status": "refused", "code": "fact_kind_ours", "title": "Events of this kind are made by the programme itself."},
                     ]
                 },
@@ -171,10 +182,13 @@ class EventsView(APIView):
     def post(self, request: Request) -> Response:
         asked = EventsGiven(data=request.data)
         asked.is_valid(raise_exception=True)
-        return Response({"results": [self._answer(one, request) for one in asked.validated_data["events"]]})
+        taken: dict[UUID, UUID] = {}
+        results = [self._answer(one, taken, request) for one in asked.validated_data["events"]]
+        told = explanation.in_short(member_ids=list(taken.values()), decision_ids=list(taken), now=timezone.now())
+        return Response({"results": [{**one, "text": told[one["decision"]]} if one.get("decision") in told else one for one in results]})
 
-    def _answer(self, event: Any, request: Request) -> dict[str, Any]:
-        """Take one event in; it stops no other."""
+    def _answer(self, event: Any, taken: dict[UUID, UUID], request: Request) -> dict[str, Any]:
+        """Take one event in; it stops no other. What was decided goes into `taken`, with whose it is."""
         given = EventGiven(data=event)
         named = event.get("id", "") if isinstance(event, dict) else ""
         answer: dict[str, Any] = {"id": named if isinstance(named, str) else ""}
@@ -183,7 +197,7 @@ class EventsView(APIView):
         said = given.validated_data
         try:
             with transaction.atomic():
-                taken = services.hear(
+                heard = services.hear(
                     member_ref=said["member"],
                     kind=said["kind"],
                     external_id=said["id"],
@@ -195,8 +209,10 @@ class EventsView(APIView):
         except BusinessError as refusal:
             told = {"errors": refusal.figures} if refusal.figures else {}
             return {**answer, "status": "refused", "code": refusal.code, "title": refusal.message, **told}
-        status = "replayed" if taken.repeated else "accepted"
-        return {**answer, "status": status, "points": taken.points, "claimable": taken.claimable, "decision": taken.decision_id}
+        if heard.decision_id:
+            taken[heard.decision_id] = heard.fact.member_id
+        status = "replayed" if heard.repeated else "accepted"
+        return {**answer, "status": status, "points": heard.points, "claimable": heard.claimable, "decision": heard.decision_id}
 
 
 class OfferShown(serializers.ModelSerializer[Grant]):

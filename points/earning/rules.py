@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from math import gcd
 from typing import Any, Literal
 
 from accounts.activity import rules as activity
@@ -327,16 +328,23 @@ def decide(given: Given, rules: Sequence[Rule]) -> Decision:
     for rule in rules:
         one, masks[rule.code] = _consider(rule, given)
         considered.append(one)
-    holding = sorted((one for one in considered if one.holds), key=lambda one: (-one.rule.said.priority, one.rule.code))
+    holding = sorted((one for one in considered if one.holds), key=lambda one: place(one.rule))
     books = _Books(given, masks)
     giving = [one for one in holding if one.rule.said.effect.gives_points]
     factors = _factors([one for one in holding if one.rule.said.effect.multiplies], given, books)
-    for one, values in zip(giving, books.lessened(giving, _base(giving, given, books), factors), strict=True):
-        books.put(one, values)
+    lessened = books.lessened(giving, _base(giving, given, books), factors)
+    scale = books.scale
+    for one, values in zip(giving, lessened, strict=True):
+        books.put(one, values, scale)
     for by_part in factors:
         books.add(by_part)
     things = [one for one in holding if one.rule.said.effect.kind in THINGS]
     return books.close(considered, _things(things, books))
+
+
+def place(rule: Rule) -> tuple[int, str]:
+    """Where a rule stands among others: the higher priority first, then by code."""
+    return -rule.said.priority, rule.code
 
 
 def _consider(rule: Rule, given: Given) -> tuple[Considered, Sequence[bool] | None]:
@@ -379,23 +387,27 @@ class _Books:
             return True
         return part < len(mask) and mask[part]
 
-    def put(self, one: Considered, values: list[int]) -> None:
-        """Book what a rule gives to each part, as far as the rooms allow."""
+    def put(self, one: Considered, values: list[int], scale: int) -> None:
+        """Book what a rule gives to each part, counted at that scale, as far as the rooms allow."""
         code = one.rule.code
+        values = [value * (self.scale // scale) for value in values]
         before, values = sum(values), self.within_margin(one, values)
         if cut := before - sum(values):
             one.cuts.append(("margin", -(-cut * 100 // self.scale)))
         for room in self.given.rooms:
             if not room.bounds(code) or not (total := sum(values)):
                 continue
-            before = total
+            fits = total
             if room.times is not None and room.times <= 0:
-                values = [0] * self.parts
+                fits = 0
             elif room.points is not None and total > self.left[room.key]:
                 fits = 0 if room.at_end == "stop" else max(0, self.left[room.key])
-                values = share(fits, values)
-            if cut := before - sum(values):
-                one.cuts.append((room.key, -(-cut * 100 // self.scale)))
+            if fits < total:
+                one.cuts.append((room.key, -(-(total - fits) * 100 // self.scale)))
+                # All parts in proportion, counted so finely that each is exact.
+                divisor = gcd(fits, total)
+                self.finer(total // divisor)
+                values = [value * (fits // divisor) for value in values]
         for room in self.given.rooms:
             if room.points is not None and room.bounds(code):
                 self.left[room.key] -= sum(values)
@@ -419,18 +431,18 @@ class _Books:
         code = one.rule.code
         return next((room for room in self.given.rooms if room.bounds(code) and (_over(room.times) or _over(room.points))), None)
 
-    def finer(self) -> None:
-        """Count in units that are a ten-thousandth of what they were."""
-        self.scale *= ONE
-        self.gives = {code: [value * ONE for value in values] for code, values in self.gives.items()}
-        self.left = {key: left * ONE for key, left in self.left.items()}
+    def finer(self, times: int) -> None:
+        """Count in units that are so many times smaller than they were."""
+        self.scale *= times
+        self.gives = {code: [value * times for value in values] for code, values in self.gives.items()}
+        self.left = {key: left * times for key, left in self.left.items()}
 
     def lessened(self, giving: Sequence[Considered], values: Sequence[list[int]], factors: Sequence["ByPart"]) -> Sequence[list[int]]:
         """What rules give by themselves, where multipliers below 1 make it less. Before anything is booked."""
         for by_part in factors:
             lower = [min(chosen[1], ONE) if chosen else ONE for chosen in by_part]
             if min(lower) < ONE:
-                self.finer()
+                self.finer(ONE)
                 values = [
                     [value * (factor if one.rule.said.multiplied else ONE) for value, factor in zip(of_one, lower, strict=True)]
                     for one, of_one in zip(giving, values, strict=True)
@@ -442,15 +454,16 @@ class _Books:
         if not any(chosen and chosen[1] > ONE for chosen in by_part):
             return
         sums = [sum(values[part] for code, values in self.gives.items() if code in self.multiplied) for part in range(self.parts)]
-        self.finer()
+        self.finer(ONE)
+        scale = self.scale
         more: dict[str, tuple[Considered, list[int]]] = {}
         for part, chosen in enumerate(by_part):
             if chosen and chosen[1] > ONE:
                 one, factor = chosen
                 more.setdefault(one.rule.code, (one, [0] * self.parts))[1][part] = sums[part] * (factor - ONE)
-        for one, values in more.values():
-            one.wanted = self.hundredths(values)
-            self.put(one, values)
+        for one, values in sorted(more.values(), key=lambda pair: place(pair[0].rule)):
+            one.wanted = sum(values) * 100 // scale
+            self.put(one, values, scale)
 
     def hundredths(self, values: Sequence[int]) -> int:
         return sum(values) * 100 // self.scale
@@ -547,8 +560,6 @@ def _worth(effect: Effect, rule: Rule, given: Given, books: _Books) -> list[int]
         for i, line in enumerate(fact.lines):
             if books.covers(rule.code, i):
                 parts[i] = max(0, line.cents) * rate(line.category)
-        if fact.kind != PURCHASE:
-            parts[-1] += max(0, fact.amount_cents) * rate(str(fact.data.get("category", "")))
 
     match effect.kind:
         case "per_unit":
@@ -606,10 +617,12 @@ def _factors(holding: Sequence[Considered], given: Given, books: _Books) -> Sequ
     for one in holding:
         said = one.rule.said
         one.factor = _factor(one, given)
-        alone = not said.group or said.combine == "product"
-        groups.setdefault(f"\0{one.rule.code}" if alone else said.group, []).append(one)
+        groups.setdefault(said.group or f"\0{one.rule.code}", []).append(one)
     found: list[ByPart] = []
     for members in groups.values():
+        if members[0].rule.said.combine == "product":
+            found += [[(one, one.factor or 0) if books.covers(one.rule.code, part) else None for part in range(books.parts)] for one in members]
+            continue
         best = members[0].rule.said.combine == "best"
         by_part: list[tuple[Considered, int] | None] = []
         for part in range(books.parts):

@@ -65,10 +65,11 @@ class Taken(NamedTuple):
 
 
 class TakenBack(NamedTuple):
-    """What deciding again took back; `waived` had expired and is not claimed."""
+    """What deciding again took back from the books; `waived` of it had expired and is not owed, `claimed` of it had been an offer."""
 
-    points: int
-    waived: int
+    points: int = 0
+    waived: int = 0
+    claimed: int = 0
 
 
 @transaction.atomic(savepoint=False)
@@ -344,23 +345,23 @@ def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about
     """
     row = selectors.decision(member_id=member_id, subject=fact.key)
     if row is None or row.screened:
-        return TakenBack(0, 0)
+        return TakenBack()
     decision = rules.decide(selectors.given_again(row, fact), [] if void else selectors.versions_of(row))
-    taken, waived = 0, 0
+    back = TakenBack()
     for number, (grant, points) in enumerate(_less(selectors.grants_of(member_id=member_id, decision_id=row.id, lock=True), decision)):
-        taken += points
+        row.taken_back += points
         own_key = key if not number else f"{key}/{grant.rule_version.rule.code}"
-        waived += _take_back(grant, points, about=about, key=own_key, occurred_at=occurred_at, actor=actor, now=now)
+        if (entry := _take_back(grant, points, about=about, key=own_key, occurred_at=occurred_at, actor=actor, now=now)) is not None:
+            back = TakenBack(back.points + points, back.waived + entry.waived, back.claimed + (points if grant.claim_until else 0))
     less, charges = rules.given_back(rules.charges_from_json(row.given), decision.charges)
     _give_back_room(row, less, now=now)
     used = [card for card in row.given.get("used_cards", []) if card in decision.cards]
     if lost := set(row.given.get("used_cards", [])).difference(used):
         cards.give_back(member_id=member_id, subject=fact.key, kinds=lost, now=now)
-    row.taken_back += taken
     row.given = {**row.given, "charges": [[one.key, one.points, one.times] for one in charges], "used_cards": used, "won": _still_won(row, decision, now=now)}
     row.save(update_fields=["taken_back", "given"])
     _publish_decided(row, now=now)
-    return TakenBack(taken, waived)
+    return back
 
 
 def _less(grants: Sequence[Grant], decision: rules.Decision) -> list[tuple[Grant, int]]:
@@ -383,20 +384,19 @@ def _less(grants: Sequence[Grant], decision: rules.Decision) -> list[tuple[Grant
     return found
 
 
-def _take_back(grant: Grant, points: int, *, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> int:
-    """Take back points of one grant; what of them had expired is waived. An offer only shrinks."""
+def _take_back(grant: Grant, points: int, *, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> Entry | None:
+    """Take back points of one grant; the entry by which they left the books. An offer only shrinks."""
     grant.taken_back += points
     if grant.status == Status.OFFERED:
         if grant.taken_back == grant.points:
             _turn(grant, Status.WITHDRAWN)
         grant.save(update_fields=["taken_back", "status"])
-        return 0
+        return None
     grant.save(update_fields=["taken_back"])
     assert grant.entry_id is not None
-    entry = ledger.clawback(
+    return ledger.clawback(
         member_id=grant.member_id, entry_id=grant.entry_id, points=points, subject=about, occurred_at=occurred_at, actor=actor, key=key, now=now
     )
-    return entry.waived
 
 
 def _turn(grant: Grant, status: Status) -> None:
