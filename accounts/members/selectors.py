@@ -2,6 +2,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -37,7 +38,11 @@ def id_of(*, external_id: str) -> UUID | None:
 
 def known_since(*, member_id: UUID) -> tuple[datetime | None, date | None]:
     """When the member registered, and their birthday."""
-    return Member.objects.values_list("registered_at", "birthday").get(id=member_id)
+    # Asked with every order: the ORM would take several times as long as the database.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT registered_at, birthday FROM accounts_member WHERE id = %s", [member_id])
+        registered_at, birthday = cursor.fetchone()
+        return registered_at, birthday
 
 
 def known_since_all(member_ids: Collection[UUID]) -> dict[UUID, tuple[datetime | None, date | None]]:

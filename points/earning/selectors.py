@@ -179,12 +179,11 @@ def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, o
     asked = frozenset[str]().union(*(one.asks for one in chosen))
     if member_id is None or fact.kind != PURCHASE or "history" not in asked:
         return rules.History()
-    # Expressions ask how long ago the last purchase was, however long.
-    ever = any(one.said.conditions.expression for one in chosen)
-    days = None if ever else max((one.said.conditions.again_days or 0 for one in chosen), default=0)
-    categories = {line.category for line in fact.lines if line.category} if "history_by_category" in asked else set()
+    again = [one.said.conditions for one in chosen if "history_by_category" in one.asks]
+    days = max((c.again_days or 0 for c in again), default=0)
+    categories = {line.category for line in fact.lines if line.category} if again else set()
     zone = programme.zone(now=now)
-    seen = facts.purchase_history(member_id=member_id, before=occurred_at, days=days, categories=categories, zone=zone)
+    seen = facts.purchase_history(member_id=member_id, before=occurred_at, categories=categories, days=days, zone=zone)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)
 

@@ -27,8 +27,8 @@ def buy(member, now):
 
 @pytest.fixture
 def history(member):
-    def ask(*categories, before=BEFORE, days=None, member_id=member.id):
-        return selectors.purchase_history(member_id=member_id, before=before, days=days, categories=categories, zone=SHANGHAI)
+    def ask(*categories, before=BEFORE, days=30, member_id=member.id):
+        return selectors.purchase_history(member_id=member_id, before=before, categories=categories, days=days, zone=SHANGHAI)
 
     return ask
 
@@ -61,12 +61,12 @@ def test_each_category_that_is_asked_for_has_its_own_latest(buy, history):
         (0, MIDNIGHT - timedelta(microseconds=1), False),
         (30, MIDNIGHT - timedelta(days=30), True),
         (30, MIDNIGHT - timedelta(days=30, microseconds=1), False),
-        (None, BEFORE - timedelta(days=3650), True),
+        (3650, BEFORE - timedelta(days=3650), True),
     ],
 )
-def test_the_latest_is_looked_for_in_whole_local_days_and_all_are_counted(buy, history, days, at, found):
+def test_categories_are_looked_for_in_whole_local_days_and_all_purchases_are_counted(buy, history, days, at, found):
     buy(1, at, "A")
-    assert history("A", days=days) == (1, at if found else None, {"A": at} if found else {})
+    assert history("A", days=days) == (1, at, {"A": at} if found else {})
 
 
 def test_what_was_refunded_completely_was_never_bought(buy, history):
