@@ -3,7 +3,7 @@ from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .budgets.admin import BudgetAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
 from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
-from .earning.admin import TryIt
+from .earning.admin import OfferAdmin, TryIt
 from .explanation.admin import DecisionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
@@ -33,6 +33,7 @@ __all__ = [
     "MemberBadgeAdmin",
     "MissionAdmin",
     "MissionCompletionAdmin",
+    "OfferAdmin",
     "ProofAdmin",
     "ProofTaskAdmin",
     "RuleAdmin",

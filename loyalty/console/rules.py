@@ -113,6 +113,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.adjustment": ("points", "tune"),
     "points.entry": ("points", "receipt_long"),
     "points.decision": ("points", "account_tree"),
+    "points.grant": ("points", "redeem"),
     "points.lot": ("points", "inventory_2"),
     "points.hold": ("points", "lock_clock"),
     "points.budget": ("points", "savings"),
@@ -160,11 +161,12 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "axes.accessattempt": ("operators", "lock"),
 }
 
-# What a library calls a page differently.
+# Pages that are called otherwise than their rows.
 TITLES: Mapping[str, str] = {
     "auth.user": _("Operators"),
     "auth.group": _("Roles"),
     "axes.accessattempt": _("Failed logins"),
+    "points.grant": _("Offers"),
     "django_celery_beat.periodictask": _("Schedules"),
 }
 

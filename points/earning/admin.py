@@ -5,13 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.forms.boundfield import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -30,11 +34,12 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import minor_digits, to_cents
 from loyalty.programme import selectors as programme
+from points.ledger.admin import BooksAdmin
 from points.rulebook import selectors as rulebook
 from points.rulebook.models import PURCHASE, RuleVersion
 
 from . import rules, selectors
-from .models import Decision
+from .models import Decision, Grant
 
 SPARE_LINES, MOST_LINES = 3, 50
 LINE = ("category", "brand", "sku", "quantity", "amount", "cost")
@@ -210,3 +215,46 @@ class TryIt:
         except ExpressionInvalid:
             told = None
         yield {"title": version, "told": told, "wrong": [("", rulebook.sentence(one)) for one in problems]}
+
+
+@admin.register(Grant)
+class OfferAdmin(BooksAdmin):
+    """What members had or have to claim. They claim it themselves; operators only look."""
+
+    list_display = ["shown", "whose", "rule", "state", "left", "claim_until"]
+    list_filter = ["status", "claim_until"]
+    searched = ("decision__subject",)
+    search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it is about")
+    fields = ["whose", "about", "rule_version", "state", "points", "taken_back", "claim_until", "claimed"]
+    readonly_fields = ["whose", "about", "state", "claimed"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        return super().get_queryset(request).filter(claim_until__isnull=False).select_related("member", "decision", "rule_version__rule", "entry")
+
+    @display(description=_("about"))
+    def shown(self, grant: Grant) -> str:
+        return grant.decision.subject
+
+    @display(description=_("about"))
+    def about(self, grant: Grant) -> str:
+        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_change", args=[grant.decision_id]), grant.decision)
+
+    @display(description=_("rule"))
+    def rule(self, grant: Grant) -> str:
+        return grant.rule_version.rule.name
+
+    @display(
+        description=_("status"),
+        label={Grant.Status.OFFERED: "info", Grant.Status.GRANTED: "success", Grant.Status.LAPSED: "warning", Grant.Status.WITHDRAWN: "danger"},
+    )
+    def state(self, grant: Grant) -> tuple[str, Any]:
+        status = Grant.Status(selectors.status_at(grant, now=timezone.now()))
+        return status, status.label
+
+    @display(description=_("points"))
+    def left(self, grant: Grant) -> str:
+        return f"{grant.points - grant.taken_back:,}"
+
+    @display(description=_("claimed with"))
+    def claimed(self, grant: Grant) -> Any:
+        return grant.entry and format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_entry_change", args=[grant.entry_id]), grant.entry)

@@ -59,6 +59,7 @@ LIMITS_OF_ALL = {
     "month": gettext_lazy("its limit for all members in a month"),
     "life": gettext_lazy("its limit for all members, for good"),
 }
+ABOUT_GOODS = {"categories", "brands", "skus"}
 MOST_PARTS = 20
 
 
@@ -348,6 +349,15 @@ class _Tale:
     def effect(self, one: Mapping[str, Any]) -> str:
         return str(self.names.versions[one["v"]].definition.get("effect", {}).get("kind", "fixed"))
 
+    def factor(self, one: Mapping[str, Any]) -> str:
+        """By what a rule multiplies, and whether only some lines of the order; empty for one that does not."""
+        if not one.get("x"):
+            return ""
+        factor = rulebook.plain(one["x"])
+        if self.decision.fact != PURCHASE or not ABOUT_GOODS.intersection(name for name, _holds in one["if"]):
+            return factor
+        return _("%(factor)s for the goods that it is about") % {"factor": factor}
+
     def unlucky(self, one: Mapping[str, Any]) -> bool:
         return bool(one["holds"]) and self.effect(one) == "random" and not one.get("want")
 
@@ -388,7 +398,7 @@ class _Tale:
 
     def of_rule(self, one: Mapping[str, Any], for_member: bool) -> Iterator[str]:
         got, factor, cuts = one.get("got", 0), one.get("x"), one.get("cut", ())
-        figures = {"rule": self.rule(one), "points": counted(got), "factor": rulebook.plain(factor) if factor else ""}
+        figures = {"rule": self.rule(one), "points": counted(got), "factor": self.factor(one)}
         hidden = for_member and not all(_members_own(key) for key, _cut in cuts)
         if factor and factor < ONE:
             yield _("“%(rule)s” multiplied by %(factor)s; the figures above include that.") % figures

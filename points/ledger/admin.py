@@ -150,11 +150,11 @@ class EntryAdmin(BooksAdmin):
     list_filter = ["kind", "recorded_at"]
     searched = ("key", "subject")
     fieldsets = [
-        (None, {"fields": ["whose", "seq", "kind", "points", "waived", "subject", "key", "actor", "reason", "occurred_at", "recorded_at"]}),
+        (None, {"fields": ["whose", "seq", "kind", "points", "why", "waived", "subject", "key", "actor", "reason", "occurred_at", "recorded_at"]}),
         (_("What it moved"), {"fields": ["available_change", "held_change", "pending_change", "debt_change", "balance_after"]}),
         (_("Lots and other entries"), {"fields": ["allocated", "made", "about", "followed", "expires_at"]}),
     ]
-    readonly_fields = ["whose", "allocated", "made", "about", "followed"]
+    readonly_fields = ["whose", "why", "allocated", "made", "about", "followed"]
     actions_list = ["export"]
 
     @display(description=_("entry"))
@@ -168,6 +168,10 @@ class EntryAdmin(BooksAdmin):
     @display(description=_("available ±"))
     def moved(self, entry: Entry) -> str:
         return f"{entry.available_change:+,}" if entry.available_change else ""
+
+    @display(description=_("why"))
+    def why(self, entry: Entry) -> str:
+        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_explain", args=[entry.id]), gettext("explained"))
 
     @display(description=_("lots it took from or gave back to"))
     def allocated(self, entry: Entry) -> str:
