@@ -46,14 +46,14 @@ CONDITIONS = {
 }
 # A rule's own limits, by period: for each member, and for all members together.
 OWN_LIMITS = {
-    "fact": gettext_lazy("its limit for one time"),
+    "fact": gettext_lazy("its limit for each time"),
     "day": gettext_lazy("its limit for a day"),
     "week": gettext_lazy("its limit for a week"),
     "month": gettext_lazy("its limit for a month"),
     "life": gettext_lazy("its limit for a member’s life"),
 }
 LIMITS_OF_ALL = {
-    "fact": gettext_lazy("its limit for one time"),
+    "fact": gettext_lazy("its limit for each time"),
     "day": gettext_lazy("its limit for all members in a day"),
     "week": gettext_lazy("its limit for all members in a week"),
     "month": gettext_lazy("its limit for all members in a month"),
