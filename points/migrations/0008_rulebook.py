@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                 ('name_en', models.CharField(max_length=100, verbose_name='name, English')),
                 ('code', models.SlugField(max_length=60, verbose_name='code')),
                 ('over', models.JSONField(default=list, help_text='behaviours (all but purchases), purchases, everything, or kinds of facts by their code.', verbose_name='over')),
-                ('per', models.CharField(choices=[('fact', 'fact'), ('day', 'day'), ('week', 'week'), ('month', 'month'), ('life', 'life')], default='day', max_length=5, verbose_name='in each')),
+                ('per', models.CharField(choices=[('fact', 'one fact'), ('day', 'one day'), ('week', 'one week'), ('month', 'one month'), ('life', 'a member’s life')], default='day', max_length=5, verbose_name='within')),
                 ('points', models.PositiveIntegerField(blank=True, null=True, verbose_name='points at most')),
                 ('times', models.PositiveIntegerField(blank=True, null=True, verbose_name='times at most')),
                 ('active', models.BooleanField(default=True, verbose_name='in use')),
@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ('code', models.SlugField(help_text='Short and for good: it names the rule in exports and explanations.', max_length=60, unique=True, verbose_name='code')),
                 ('fact', models.CharField(default='purchase', help_text='The kind of fact that this rule gives something for.', max_length=40, verbose_name='answers')),
                 ('created_at', models.DateTimeField(verbose_name='made')),
-                ('created_by', models.CharField(max_length=150, verbose_name='made by')),
+                ('created_by', models.CharField(max_length=150, verbose_name='written by')),
             ],
             options={
                 'verbose_name': 'earning rule',
@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
                 ('name_en', models.CharField(max_length=100, verbose_name='name, English')),
                 ('code', models.SlugField(max_length=60, unique=True, verbose_name='code')),
                 ('over', models.JSONField(default=list, help_text='behaviours (all but purchases), purchases, everything, or kinds of facts by their code.', verbose_name='over')),
-                ('per', models.CharField(choices=[('fact', 'fact'), ('day', 'day'), ('week', 'week'), ('month', 'month'), ('life', 'life')], default='day', max_length=5, verbose_name='in each')),
+                ('per', models.CharField(choices=[('fact', 'one fact'), ('day', 'one day'), ('week', 'one week'), ('month', 'one month'), ('life', 'a member’s life')], default='day', max_length=5, verbose_name='within')),
                 ('points', models.PositiveIntegerField(blank=True, null=True, verbose_name='points at most')),
                 ('times', models.PositiveIntegerField(blank=True, null=True, verbose_name='times at most')),
                 ('active', models.BooleanField(default=True, verbose_name='in use')),
@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ruleversion',
             name='made_by',
-            field=models.CharField(default='', max_length=150, verbose_name='made by'),
+            field=models.CharField(default='', max_length=150, verbose_name='written by'),
         ),
         migrations.AddField(
             model_name='ruleversion',
@@ -261,12 +261,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ruleversion',
             name='status',
-            field=models.CharField(choices=[('draft', 'draft'), ('submitted', 'submitted'), ('published', 'published'), ('retired', 'retired')], default='draft', max_length=10, verbose_name='status'),
+            field=models.CharField(choices=[('draft', 'draft'), ('submitted', 'submitted'), ('published', 'in the rulebook'), ('retired', 'retired')], default='draft', max_length=10, verbose_name='status'),
         ),
         migrations.AddField(
             model_name='ruleversion',
             name='submitted_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='submitted'),
+            field=models.DateTimeField(blank=True, null=True, verbose_name='handed in'),
         ),
         migrations.AddField(
             model_name='ruleversion',
@@ -350,7 +350,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='ruleversion',
             name='made_by',
-            field=models.CharField(max_length=150, verbose_name='made by'),
+            field=models.CharField(max_length=150, verbose_name='written by'),
         ),
         migrations.AlterField(
             model_name='ruleversion',

@@ -144,7 +144,7 @@ EFFECTS = {
     "chance": _("a chance in a draw"),
     "benefit": _("a benefit of the storefront’s"),
 }
-PERIODS = {"": "—", "fact": _("fact"), "day": _("day"), "week": _("week"), "month": _("month"), "life": _("life")}
+PERIODS = {"": "—", **dict(SharedLimit.Per.choices)}
 EXPIRIES = {
     "": _("as the programme says"),
     "months": _("a number of months later"),
@@ -373,7 +373,7 @@ class DefinitionForm(forms.Form):
             case "by":
                 return _one_of(_("by"), [("member", _("each member")), ("rule", _("all members together"))])
             case "per":
-                return _one_of(_("in each"), list(PERIODS.items()))
+                return _one_of(_("within"), list(PERIODS.items()))
         return _whole({"points": _("points"), "times": _("times")}[name])
 
     def _row(self, table: str, row: int) -> dict[str, Any]:
@@ -489,7 +489,7 @@ class DefinitionForm(forms.Form):
     def variables(self) -> list[tuple[str, Any, Any]]:
         """What an expression may speak of: name, type, meaning."""
         kind = self.called.kinds.get(self.fact)
-        told = {f"data.{one['name']}": gettext(one["help"]) if one.get("help") else "" for one in kind.fields} if kind else {}
+        told = {f"data.{field.name}": gettext(field.help) if field.help else "" for field in kind.shape} if kind else {}
         return [(name, TYPES[type_], VARIABLE_HELP.get(name) or told.get(name, "")) for name, type_ in rules.variables(kind.fields if kind else []).items()]
 
 

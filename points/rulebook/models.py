@@ -42,7 +42,7 @@ class Rule(Named):
     code = models.SlugField(_("code"), max_length=60, unique=True, help_text=_("Short and for good: it names the rule in exports and explanations."))
     fact = models.CharField(_("answers"), max_length=40, default=PURCHASE, help_text=_("The kind of fact that this rule gives something for."))
     created_at = models.DateTimeField(_("made"))
-    created_by = models.CharField(_("made by"), max_length=150)
+    created_by = models.CharField(_("written by"), max_length=150)
 
     class Meta:
         verbose_name = _("earning rule")
@@ -54,7 +54,7 @@ class RuleVersion(models.Model):
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
         SUBMITTED = "submitted", _("submitted")
-        PUBLISHED = "published", _("published")
+        PUBLISHED = "published", _("in the rulebook")
         RETIRED = "retired", _("retired")
 
     ARROWS = {
@@ -72,10 +72,10 @@ class RuleVersion(models.Model):
     note = models.CharField(_("what is new"), max_length=300, blank=True, help_text=_("For whoever reads the versions later."))
     effective_from = models.DateTimeField(_("in force from"), null=True, blank=True, help_text=_("Decides facts that happened from then on."))
     effective_until = models.DateTimeField(_("in force until"), null=True, blank=True)
-    made_by = models.CharField(_("made by"), max_length=150)
+    made_by = models.CharField(_("written by"), max_length=150)
     made_at = models.DateTimeField(_("made"))
     submitted_by = models.CharField(_("submitted by"), max_length=150, blank=True)
-    submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
+    submitted_at = models.DateTimeField(_("handed in"), null=True, blank=True)
     published_by = models.CharField(_("published by"), max_length=150, blank=True)
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     retired_by = models.CharField(_("retired by"), max_length=150, blank=True)
@@ -129,15 +129,15 @@ class RuleVersion(models.Model):
 
 class SharedLimit(Named):
     class Per(models.TextChoices):
-        FACT = "fact", _("fact")
-        DAY = "day", _("day")
-        WEEK = "week", _("week")
-        MONTH = "month", _("month")
-        LIFE = "life", _("life")
+        FACT = "fact", _("one fact")
+        DAY = "day", _("one day")
+        WEEK = "week", _("one week")
+        MONTH = "month", _("one month")
+        LIFE = "life", _("a member’s life")
 
     code = models.SlugField(_("code"), max_length=60, unique=True)
     over = models.JSONField(_("over"), default=list, help_text=_("behaviours (all but purchases), purchases, everything, or kinds of facts by their code."))
-    per = models.CharField(_("in each"), max_length=5, choices=Per, default=Per.DAY)
+    per = models.CharField(_("within"), max_length=5, choices=Per, default=Per.DAY)
     points = models.PositiveIntegerField(_("points at most"), null=True, blank=True)
     times = models.PositiveIntegerField(_("times at most"), null=True, blank=True)
     active = models.BooleanField(_("in use"), default=True)
