@@ -330,7 +330,7 @@ class DefinitionForm(forms.Form):
         releases = [("all", _("everybody")), ("staff", _("staff only")), ("segment", _("a segment")), ("percent", _("a percentage of the members"))]
         return {
             "margin_percent": _whole(
-                _("At most so many % of the margin"), _("Of each line, at what points cost, where the storefront tells what it cost you.")
+                _("Of the margin at most, in percent"), _("Of each line, at what points cost, where the storefront tells what it cost you.")
             ),
             "claim_days": _whole(_("To be claimed within days"), _("0: granted at once.")),
             "pending": _one_of(_("Its points can be spent"), _with(pendings, self.initial["pending"]), model="pending"),
