@@ -371,7 +371,7 @@ class DefinitionForm(forms.Form):
                 digits = minor_digits(self.currency) if measure in rules.AMOUNTS else 0
                 return ScaledField(label={"start": _("from"), "end": _("to below")}[name], digits=digits)
             case "by":
-                return _one_of(_("by"), [("member", _("each member")), ("rule", _("all members together"))])
+                return _one_of(_("counted for"), [("member", _("each member")), ("rule", _("all members together"))])
             case "per":
                 return _one_of(_("within"), list(PERIODS.items()))
         return _whole({"points": _("points"), "times": _("times")}[name])

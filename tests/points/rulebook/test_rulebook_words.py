@@ -45,7 +45,7 @@ def test_a_rule_is_told_as_it_will_be_applied():
 
 def test_and_in_chinese():
     assert words(BEAUTY, language="zh-hans") == [
-        "每笔购物订单，类目为 COSMETICS/FRAGRANCES，会员等级为黄金会员，2026-11-11 至 2026-11-17：积分 × 2。",
+        "每笔购物订单，品类为 COSMETICS/FRAGRANCES，会员等级为黄金会员，2026-11-11 至 2026-11-17：积分 × 2。",
         "“promotion”组内满足条件的规则，只取最优的一条。",
         "每位会员每天最多 1,000 积分。",
         "由 marketing 承担成本。",
