@@ -63,7 +63,7 @@ _EXPLANATION = {
         "“Points for purchases” gave 12 points.",
         "“Milk powder, 3 times” multiplied by 3, which added 25 points.",
         "Together: 37 points.",
-        "Fractions are dropped, once at the end.",
+        "Only the sum is rounded, down; the parts are their shares of it.",
         "Good through 31 December 2027.",
     ],
     "lines": [{"category": "MILK POWDER", "basis_cents": 1250, "points": 37}],

@@ -279,10 +279,10 @@ def _taken(entry: Entry, zone: ZoneInfo) -> Iterator[str]:
     parts = list(found.order_by("lot__expires_at", "lot__earned_at")[: MOST_PARTS + 1])
     for part in parts[:MOST_PARTS]:
         about = {"points": counted(part.points), "source": part.lot.get_source_display(), "day": _day(part.lot.earned_at, zone)}
-        yield _("%(points)s that came in as “%(source)s” on %(day)s") % about
+        yield _("%(points)s that came in as “%(source)s” on %(day)s.") % about
     if len(parts) > MOST_PARTS:
         rest = entry.points - max(0, entry.debt_change) - sum(part.points for part in parts[:MOST_PARTS])
-        yield _("and %(points)s that came in at other times") % {"points": counted(rest)}
+        yield _("And %(points)s that came in at other times.") % {"points": counted(rest)}
 
 
 class _Names:
@@ -346,8 +346,11 @@ class _Tale:
         """What the rule of that code is called, one of those considered."""
         return next((self.rule(one) for one in self.rules if one["c"] == code), code)
 
+    def definition(self, one: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.names.versions[one["v"]].definition
+
     def effect(self, one: Mapping[str, Any]) -> str:
-        return str(self.names.versions[one["v"]].definition.get("effect", {}).get("kind", "fixed"))
+        return str(self.definition(one).get("effect", {}).get("kind", "fixed"))
 
     def factor(self, one: Mapping[str, Any]) -> str:
         """By what a rule multiplies, and whether only some lines of the order; empty for one that does not."""
@@ -381,19 +384,20 @@ class _Tale:
         yield from self.afterwards()
 
     def how(self, for_member: bool) -> Iterator[str]:
-        """What gave what; first what gives by itself, then what multiplies it."""
+        """What gave what, in the order in which it counts: what gives by itself, what lessens that, what multiplies it."""
         counts = [one for one in self.rules if one["holds"] and not one.get("by")]
-        counts.sort(key=lambda one: one.get("x", 0))
+        counts.sort(key=lambda one: (bool(one.get("x")), one.get("x", 0) >= ONE, -self.definition(one).get("priority", 0), one["c"]))
         gave = [sentence for one in counts for sentence in self.of_rule(one, for_member)]
+        ends = list(self.sum(counts))
         yield from gave
         for code, effect, item, count in self.trace.get("won", ()):
             yield _("Won with “%(rule)s”: %(things)s.") % {"rule": self.called(code), "things": self.names.thing(effect, item, count)}
         for card in self.decision.given.get("used_cards", ()):
             yield _("Used for it: a card “%(card)s”.") % {"card": self.names.cards[card].name if card in self.names.cards else card}
-        yield from self.sum(counts)
+        yield from ends
         if not for_member:
             yield from self.besides(counts)
-        elif not self.decision.points and not gave and not self.trace.get("won"):
+        elif not gave and not ends and not self.trace.get("won"):
             yield _("This earned nothing.")
 
     def of_rule(self, one: Mapping[str, Any], for_member: bool) -> Iterator[str]:
@@ -421,10 +425,11 @@ class _Tale:
         lessens = any(0 < one.get("x", ONE) < ONE for one in counts)
         whole = not lessens and not any(one.get("want", 0) % 100 for one in counts if not one.get("cut"))
         if self.decision.points:
-            if sum(bool(one.get("got")) for one in counts) > 1:
+            several = sum(bool(one.get("got")) for one in counts) > 1
+            if several:
                 yield _("Together: %(points)s.") % {"points": counted(self.decision.points)}
             if not whole:
-                yield _("Fractions are dropped, once at the end.")
+                yield _("Only the sum is rounded, down; the parts are their shares of it.") if several else _("Fractions are dropped.")
         elif any(one.get("want") and not one.get("cut") for one in counts):
             yield _("It came to a fraction only, and fractions are dropped.")
 
