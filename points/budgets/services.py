@@ -27,19 +27,23 @@ class BudgetInUse(BusinessError):
 
 
 # The rows are locked in one order before any is changed, and none is changed unless all fit. A row that another transaction has just
-# changed is read anew once it is locked, and the update then counts on from there.
+# changed is read anew once it is locked, and the update then counts on from there. Where one is missing none is locked: whoever makes it
+# would otherwise come to lock it after those that follow it.
 _TAKE = """
 WITH asked (counter, starts, points, times, most_points, most_times) AS (VALUES {}),
+     there AS MATERIALIZED (SELECT u.counter FROM points_shareduse u JOIN asked a ON u.counter = a.counter AND u.starts = a.starts),
      seen AS MATERIALIZED (
          SELECT u.counter, u.points, u.times FROM points_shareduse u JOIN asked a ON u.counter = a.counter AND u.starts = a.starts
+          WHERE (SELECT count(*) FROM there) = (SELECT count(*) FROM asked)
           ORDER BY u.counter, u.starts FOR UPDATE OF u),
      judged AS MATERIALIZED (
-         SELECT a.counter, s.points AS before, coalesce(s.points + a.points > a.most_points OR s.times + a.times > a.most_times, false) AS missed
+         SELECT a.counter, s.points AS before, coalesce(s.points + a.points > a.most_points OR s.times + a.times > a.most_times, false) AS missed,
+                EXISTS (SELECT FROM there t WHERE t.counter = a.counter) AS there
            FROM asked a LEFT JOIN seen s ON s.counter = a.counter),
      taken AS (
          UPDATE points_shareduse u SET points = u.points + a.points, times = u.times + a.times
            FROM asked a WHERE u.counter = a.counter AND u.starts = a.starts AND NOT EXISTS (SELECT FROM judged WHERE missed OR before IS NULL))
-SELECT counter, before, missed FROM judged"""
+SELECT counter, before, missed, there FROM judged"""
 
 _GIVE_BACK = """
 WITH asked (counter, starts, points, times) AS (VALUES {}),
@@ -60,8 +64,7 @@ def take(*, charges: Sequence[Charge], now: datetime) -> list[str]:
     if not charges:
         return []
     found = _charge(charges)
-    if any(before is None for before, _missed in found.values()):
-        fresh = [SharedUse(counter=charge.name, starts=charge.starts) for charge in charges if found[charge.name][0] is None]
+    if fresh := [SharedUse(counter=charge.name, starts=charge.starts) for charge in charges if not found[charge.name][2]]:
         SharedUse.objects.bulk_create(fresh, ignore_conflicts=True)
         found = _charge(charges)
     missed = [charge.name for charge in charges if found[charge.name][1]]
@@ -115,13 +118,13 @@ def keep(
     return budget
 
 
-def _charge(charges: Sequence[Charge]) -> dict[str, tuple[int | None, bool]]:
-    """For each counter what it had before, None where it has no row yet, and whether its limit was missed."""
+def _charge(charges: Sequence[Charge]) -> dict[str, Any]:
+    """For each counter what it had before, None where one of them has no row yet, whether its limit was missed, and whether it has a row."""
     values = ", ".join(["(%s::text, %s::date, %s::bigint, %s::bigint, %s::bigint, %s::bigint)"] * len(charges))
     params = [part for c in charges for part in (c.name, c.starts, c.points, c.times, c.limit_points, c.limit_times)]
     with connection.cursor() as cursor:
         cursor.execute(_TAKE.format(values), params)
-        return {counter: (before, missed) for counter, before, missed in cursor.fetchall()}
+        return {counter: told for counter, *told in cursor.fetchall()}
 
 
 def _raise_alarms(taken: dict[str, tuple[date, int | None, int]], *, now: datetime) -> None:
