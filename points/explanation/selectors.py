@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property, reduce
 from typing import Any, NamedTuple
@@ -137,12 +137,17 @@ def in_short(*, member_ids: Sequence[UUID], decision_ids: Sequence[UUID], now: d
     return {one.id: list(_Tale(one, granted.get(one.id, ()), names, now).sentences(for_member=True)) for one in decisions.values()}
 
 
-def counted(points: int | str) -> str:
+def _counting() -> Callable[[int | str], str]:
     """So many points, as the programme calls them."""
-    shown, name = points if isinstance(points, str) else f"{points:,}", programme.programme().points_name
-    if name == "points":
-        return ngettext("%(points)s point", "%(points)s points", 1 if shown == "1" else 2) % {"points": shown}
-    return _("%(points)s %(name)s") % {"points": shown, "name": name}
+    settings = programme.programme()
+
+    def counted(points: int | str) -> str:
+        shown, name = points if isinstance(points, str) else f"{points:,}", settings.points_name
+        if name == "points":
+            return ngettext("%(points)s point", "%(points)s points", 1 if shown == "1" else 2) % {"points": shown}
+        return _("%(points)s %(name)s") % {"points": shown, "name": name}
+
+    return counted
 
 
 def _hundredths(wanted: int) -> str:
@@ -177,8 +182,8 @@ def _both(texts: Iterable[str]) -> str:
 
 
 def _of_entry(entry: Entry, told: Told | None, for_member: bool, zone: ZoneInfo) -> Iterator[str]:
-    points, (order, refund) = counted(entry.points), _order(entry.subject)
-    figures = {"points": points, "order": order, "refund": refund, "day": _last_day(entry.expires_at, zone) if entry.expires_at else ""}
+    counted, (order, refund) = _counting(), _order(entry.subject)
+    figures = {"points": counted(entry.points), "order": order, "refund": refund, "day": _last_day(entry.expires_at, zone) if entry.expires_at else ""}
     match entry.kind:
         case Entry.Kind.EARN:
             yield from told.sentences if told else _undecided(entry, figures)
@@ -202,12 +207,12 @@ def _of_entry(entry: Entry, told: Told | None, for_member: bool, zone: ZoneInfo)
             yield from _how_earned(told)
         case Entry.Kind.SPEND | Entry.Kind.CAPTURE:
             yield (_("Spent for the order %(order)s: %(points)s.") if order else _("Spent: %(points)s.")) % figures
-            yield from _taken(entry, zone)
+            yield from _taken(entry, zone, counted)
             if entry.debt_change > 0:
                 yield _("Owed for it: %(points)s that were missing. What comes in next settles that.") % {"points": counted(entry.debt_change)}
         case Entry.Kind.EXPIRE:
             yield _("Expired: %(points)s. The last day to use them was %(day)s.") % {**figures, "day": _last_day(entry.occurred_at, zone)}
-            yield from _taken(entry, zone)
+            yield from _taken(entry, zone, counted)
         case Entry.Kind.RESTORE:
             if refund:
                 yield _("Given back: %(points)s that had been spent, because of the refund %(refund)s of the order %(order)s.") % figures
@@ -273,7 +278,7 @@ def _how_earned(told: Told | None) -> Iterator[str]:
         yield from told.sentences
 
 
-def _taken(entry: Entry, zone: ZoneInfo) -> Iterator[str]:
+def _taken(entry: Entry, zone: ZoneInfo, counted: Callable[[int | str], str]) -> Iterator[str]:
     """Which points an entry took; what expires first goes first."""
     found = Allocation.objects.filter(member_id=entry.member_id, entry_id=entry.id).select_related("lot")
     parts = list(found.order_by("lot__expires_at", "lot__earned_at")[: MOST_PARTS + 1])
@@ -291,6 +296,7 @@ class _Names:
     def __init__(self, decisions: Iterable[Decision]) -> None:
         ids = {one["v"] for decision in decisions for one in (decision.trace or {}).get("rules", ())}
         self.versions = {version.id: version for version in earning.version_rows(sorted(ids))}
+        self.counted = _counting()
 
     @cached_property
     def limits(self) -> dict[str, SharedLimit]:
@@ -377,7 +383,7 @@ class _Tale:
             return
         if decision.trace is None:
             if decision.points:
-                yield _("Given: %(points)s.") % {"points": counted(decision.points)}
+                yield _("Given: %(points)s.") % {"points": self.names.counted(decision.points)}
             yield _("How that came about is kept no longer.")
         else:
             yield from self.how(for_member)
@@ -402,7 +408,7 @@ class _Tale:
 
     def of_rule(self, one: Mapping[str, Any], for_member: bool) -> Iterator[str]:
         got, factor, cuts = one.get("got", 0), one.get("x"), one.get("cut", ())
-        figures = {"rule": self.rule(one), "points": counted(got), "factor": self.factor(one)}
+        figures = {"rule": self.rule(one), "points": self.names.counted(got), "factor": self.factor(one)}
         hidden = for_member and not all(_members_own(key) for key, _cut in cuts)
         if factor and factor < ONE:
             yield _("“%(rule)s” multiplied by %(factor)s; the figures above include that.") % figures
@@ -416,7 +422,7 @@ class _Tale:
             yield _("It would have been more, but what this rule can give is limited.")
         elif cuts and got:
             wanted = min(one.get("want", 0), got * 100 + sum(cut for _key, cut in cuts))
-            told = {"wanted": counted(_hundredths(wanted)), "limit": _both(self.names.room(key) for key, _cut in cuts)}
+            told = {"wanted": self.names.counted(_hundredths(wanted)), "limit": _both(self.names.room(key) for key, _cut in cuts)}
             yield _("It would have been %(wanted)s, but %(limit)s left room for no more.") % told
         elif cuts and not hidden:
             yield _("“%(rule)s” gave nothing, because %(limit)s left no room.") % {**figures, "limit": _both(self.names.room(key) for key, _cut in cuts)}
@@ -427,7 +433,7 @@ class _Tale:
         if self.decision.points:
             several = sum(bool(one.get("got")) for one in counts) > 1
             if several:
-                yield _("Together: %(points)s.") % {"points": counted(self.decision.points)}
+                yield _("Together: %(points)s.") % {"points": self.names.counted(self.decision.points)}
             if not whole:
                 yield _("Only the sum is rounded, down; the parts are their shares of it.") if several else _("Fractions are dropped.")
         elif any(one.get("want") and not one.get("cut") for one in counts):
@@ -461,7 +467,7 @@ class _Tale:
         for grant in self.grants:
             left = grant.points - grant.taken_back
             if grant.claim_until and left:
-                about = {"points": counted(left), "day": _last_day(grant.claim_until, self.zone)}
+                about = {"points": self.names.counted(left), "day": _last_day(grant.claim_until, self.zone)}
                 match earning.status_at(grant, now=self.now):
                     case Grant.Status.OFFERED:
                         yield _("To be claimed by %(day)s: %(points)s.") % about
@@ -474,7 +480,7 @@ class _Tale:
             if gone := count - still.get((code, effect, item), 0):
                 yield _("Taken back since: %(what)s.") % {"what": self.names.thing(effect, item, gone)}
         if self.decision.taken_back:
-            yield _("Taken back since: %(what)s.") % {"what": counted(self.decision.taken_back)}
+            yield _("Taken back since: %(what)s.") % {"what": self.names.counted(self.decision.taken_back)}
 
     def lines(self) -> Iterator[Line]:
         """Every rule that was considered; where risk control refused, none was granted what it had wanted."""
