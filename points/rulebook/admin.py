@@ -600,6 +600,11 @@ class RetireForm(ReasonForm):
         return given
 
 
+def _sent(request: HttpRequest) -> Any:
+    """What the form was sent with, be it nothing; None where it is only asked for."""
+    return request.POST if request.method == "POST" else None
+
+
 class FactFilter(admin.SimpleListFilter):
     title, parameter_name = _("answers"), "fact"
 
@@ -685,7 +690,7 @@ class RulebookAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:  # fmt: skip
         """The form of a version. It is saved where nothing is wrong with it, or where the operator wants it unfinished."""
         now = timezone.now()
-        form = DefinitionForm(request.POST or None, said=said, fact=fact, note=note)
+        form = DefinitionForm(_sent(request), said=said, fact=fact, note=note)
         page |= {"form": form, "names": names, "fact": fact_label(fact, form.called), "words": None, "unfinished": False, "wrong": []}
         if request.method == "GET" and draft is not None:
             page["wrong"] = _wrong(draft, now)
@@ -714,7 +719,7 @@ class RulebookAdmin(ReadOnlyAdmin):
 
         rule = version.rule
         initial = {"code": f"{rule.code}-2"[:60], "name_zh": rule.name_zh, "name_en": rule.name_en}
-        names = NewRuleForm(request.POST or None, initial=initial)
+        names = NewRuleForm(_sent(request), initial=initial)
         title = gettext("Duplicate “%(rule)s”") % {"rule": rule.name}
         return self._form(request, said=version.said, fact=rule.fact, save=save, names=names, title=title, back=back)
 
@@ -831,7 +836,7 @@ class RuleAdmin(RulebookAdmin):
             return TemplateResponse(request, "admin/points/rule/facts.html", self._page(request, title=_("New rule: for what?"), kinds=told, back=back))
         kind = "per_unit" if fact == PURCHASE else "fixed"
         said = rules.Definition(effect=rules.Effect(kind, rate=rules.ONE if fact == PURCHASE else 0))
-        return self._form(request, said=said, fact=fact, save=save, names=NewRuleForm(request.POST or None), title=_("New rule"), back=back)
+        return self._form(request, said=said, fact=fact, save=save, names=NewRuleForm(_sent(request)), title=_("New rule"), back=back)
 
     def _told(self, rule_id: str) -> tuple[Rule, RuleVersion]:
         rule = get_object_or_404(Rule, pk=rule_id)
@@ -856,7 +861,7 @@ class RuleAdmin(RulebookAdmin):
             return _("The rule is renamed.")
 
         rule = get_object_or_404(Rule, pk=object_id)
-        form = NameForm(request.POST or None, initial={"name_zh": rule.name_zh, "name_en": rule.name_en})
+        form = NameForm(_sent(request), initial={"name_zh": rule.name_zh, "name_en": rule.name_en})
         consequence = _("What people call it, also in what they are told of the past. Its code stays.")
         context = {"opts": self.opts, "object": rule, "original": rule}
         return confirm(
@@ -1011,7 +1016,7 @@ class RuleVersionAdmin(RulebookAdmin):
 
         version = self._named(object_id)
         consequence = _("It is handed to whoever publishes rules. Until it is published or sent back, nobody edits it.")
-        return self._ask(request, version, act, self._no_question(request), title=_("Submit"), consequence=consequence)
+        return self._ask(request, version, act, NoQuestion(_sent(request)), title=_("Submit"), consequence=consequence)
 
     @action(description=_("Send back"), url_path="send-back", permissions=["publish"], icon="undo")
     def send_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1021,7 +1026,7 @@ class RuleVersionAdmin(RulebookAdmin):
 
         version = self._named(object_id)
         consequence = _("It becomes a draft again, for its maker to change. The reason is kept in the audit trail.")
-        return self._ask(request, version, act, ReasonForm(request.POST or None), title=_("Send back"), consequence=consequence)
+        return self._ask(request, version, act, ReasonForm(_sent(request)), title=_("Send back"), consequence=consequence)
 
     @action(description=_("Publish"), url_path="publish", permissions=["publish"], icon="publish", variant=ActionVariant.PRIMARY)
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1034,7 +1039,7 @@ class RuleVersionAdmin(RulebookAdmin):
         notes = [*self._gate(version, operator_name(request)), *_mind(version, now)]
         context = {"sides": _sides(before, version, now), "notes": notes, "wrong": _wrong(version, now)}
         consequence = _("From then on facts are decided by this version. It never changes again; another one can take its place.")
-        return self._ask(request, version, act, PublishForm(request.POST or None), title=_("Publish"), consequence=consequence, context=context)
+        return self._ask(request, version, act, PublishForm(_sent(request)), title=_("Publish"), consequence=consequence, context=context)
 
     def _gate(self, version: RuleVersion, actor: str) -> Iterator[str]:
         """What the settings say about who may publish it, and why."""
@@ -1059,7 +1064,7 @@ class RuleVersionAdmin(RulebookAdmin):
 
         version = self._named(object_id)
         consequence = _("From then on it decides nothing, unless another version is published. What it has given stays, and refunds still know it.")
-        return self._ask(request, version, act, RetireForm(request.POST or None), title=_("Retire"), consequence=consequence, danger=True)
+        return self._ask(request, version, act, RetireForm(_sent(request)), title=_("Retire"), consequence=consequence, danger=True)
 
     @action(description=_("Throw away"), url_path="drop", permissions=["draft"], icon="delete")
     def drop(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1071,7 +1076,7 @@ class RuleVersionAdmin(RulebookAdmin):
         alone = not version.rule.versions.exclude(id=version.id).exists()
         consequence = _("The draft is lost, and with it the rule, which has no other version.") if alone else _("The draft is lost. Other versions stay.")
         done = reverse("admin:points_rule_changelist") if alone else rule_page(version.rule)
-        return self._ask(request, version, act, self._no_question(request), title=_("Throw away"), consequence=consequence, danger=True, done=done)
+        return self._ask(request, version, act, NoQuestion(_sent(request)), title=_("Throw away"), consequence=consequence, danger=True, done=done)
 
     @action(description=_("Compare"), url_path="compare", permissions=["read"], icon="compare")
     def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1089,9 +1094,6 @@ class RuleVersionAdmin(RulebookAdmin):
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self._named(object_id)
         return HttpResponseRedirect(f"{reverse('admin:points_decision_try_it')}?fact={version.rule.fact}&version={version.id}")
-
-    def _no_question(self, request: HttpRequest) -> forms.Form:
-        return NoQuestion(request.POST if request.method == "POST" else None)
 
     def _ask(
         self, request: HttpRequest, version: RuleVersion, act: Any, form: forms.Form, *, context: Mapping[str, Any] | None = None, **page: Any
@@ -1258,6 +1260,20 @@ class SharedLimitAdmin(HistoryAdmin):
 class FestivalDaysInline(TabularInline):
     model = FestivalDays
     fields = ["first", "last"]
+
+    # Who may change a festival may change its days.
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.view_festival")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.change_festival")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.change_festival")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.change_festival")
 
     def get_extra(self, request: HttpRequest, obj: Festival | None = None, **kwargs: Any) -> int:
         return 0 if obj else 1
