@@ -10,8 +10,8 @@ from django.test import Client
 from accounts.activity import rules as facts
 from loyalty.console import services as console
 from mall.checkout import services as till
-from points.rulebook import services as rulebook
 from points.ledger import services as ledger
+from points.rulebook import services as rulebook
 from points.terms.rules import NEVER
 
 PASSWORD = "a-sample-password-of-tests"

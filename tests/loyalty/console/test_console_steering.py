@@ -1,11 +1,9 @@
 """Pages on which operators decide: adjustments, rules, policies, settings, refunds without a purchase."""
 
-from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
-from django.urls import reverse
 
 from accounts.activity import rules as facts
 from accounts.activity.models import Purchase, UnmatchedRefund
@@ -13,7 +11,6 @@ from loyalty.programme.models import Programme
 from mall.checkout.models import BurnPolicy
 from points.adjustments import services as adjustments
 from points.adjustments.models import Adjustment, AdjustmentLimit
-from points.rulebook.models import RuleVersion
 from points.ledger import selectors as books
 from points.terms.models import Terms
 
@@ -130,60 +127,6 @@ class TestAdjusting:
         browser("service").post(self.page(waiting, "withdraw"))
         waiting.refresh_from_db()
         assert waiting.status == "withdrawn"
-
-
-class TestPublishingARule:
-    ADD = "/admin/points/ruleversion/add/"
-    FORM = {
-        "points_per_unit": "1", "cost_centre": "", "example": "100", "rows": "2", "category_0": "COSMETICS", "rate_0": "2.5", "amount_0": "40",
-        "category_1": "", "rate_1": "", "amount_1": "",
-    }  # fmt: skip
-
-    def test_a_preview_shows_what_the_example_earns_now_and_then_and_publishes_nothing(self, browser):
-        page = browser("marketer").post(self.ADD, self.FORM)
-        assert page.context["rows"][-1][1:] == ("140.00", "0", "200")
-        assert not RuleVersion.objects.exists()
-
-    def test_what_was_previewed_is_published_as_the_next_version(self, browser):
-        client = browser("marketer")
-        mark = client.post(self.ADD, self.FORM).context["mark"]
-        assert client.post(self.ADD, {**self.FORM, "mark": mark, "publish": "1"}).status_code == 302
-        version = RuleVersion.objects.get()
-        assert (version.number, version.points_per_unit, version.categories, version.published_by) == (1, Decimal(1), {"COSMETICS": "2.5"}, "marketer")
-
-    def test_what_was_changed_after_the_preview_is_previewed_again_instead(self, browser):
-        client = browser("marketer")
-        mark = client.post(self.ADD, self.FORM).context["mark"]
-        page = client.post(self.ADD, {**self.FORM, "rate_0": "25", "mark": mark, "publish": "1"})
-        assert page.context["rows"]
-        assert not RuleVersion.objects.exists()
-
-    def test_another_example_needs_no_new_preview(self, browser):
-        client = browser("marketer")
-        mark = client.post(self.ADD, self.FORM).context["mark"]
-        assert client.post(self.ADD, {**self.FORM, "example": "7", "mark": mark, "publish": "1"}).status_code == 302
-
-    @pytest.mark.parametrize(
-        ("more", "sentence"),
-        [
-            ({"rate_0": ""}, "Give this category a rate"),
-            ({"category_0": ""}, "Which category does this rate belong to?"),
-            ({"category_1": "COSMETICS", "rate_1": "1"}, "stands in the table twice"),
-            ({"points_per_unit": "-1"}, "greater than or equal to 0"),
-            ({"points_per_unit": "1.00001"}, "no more than 4 decimal places"),
-        ],
-    )
-    def test_what_cannot_be_is_refused_with_a_sentence(self, browser, more, sentence):
-        page = text(browser("marketer").post(self.ADD, {**self.FORM, **more}))
-        assert sentence in page
-
-    def test_more_rows_are_given_when_asked_for(self, browser):
-        assert "category_4" in text(browser("marketer").post(self.ADD, {**self.FORM, "more": "1"}))
-
-    def test_a_published_version_is_never_changed(self, browser, history):
-        version = RuleVersion.objects.get()
-        client = browser(name="root", superuser=True)
-        assert client.post(reverse("admin:points_ruleversion_change", args=[version.pk]), self.FORM).status_code == 403
 
 
 class TestPublishingABurnPolicy:
