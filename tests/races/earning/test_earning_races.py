@@ -102,8 +102,7 @@ def all_look_first(monkeypatch):
 # Shared by all members: a rule's budget, a rule's limit.
 
 
-@pytest.mark.parametrize("begun", [True, False], ids=["a period under way", "a period that begins"])
-@pytest.mark.parametrize(("at_end", "spent"), [("cut", 500), ("stop", 497)])
+@pytest.mark.parametrize(("at_end", "spent", "begun"), [("cut", 500, False), ("stop", 497, True)], ids=["cut, a period that begins", "stop, one under way"])
 def test_two_hundred_members_at_a_rules_budget_get_what_it_has_and_no_more(at_end, spent, begun):
     publish()
     budget(500 + 7 * begun, scope="rule", of="share", at_end=at_end)
