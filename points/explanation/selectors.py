@@ -362,10 +362,13 @@ class _Tale:
         """By what a rule multiplies, and whether only some lines of the order; empty for one that does not."""
         if not one.get("x"):
             return ""
-        factor = rulebook.plain(one["x"])
-        if self.decision.fact != PURCHASE or not ABOUT_GOODS.intersection(name for name, _holds in one["if"]):
-            return factor
-        return _("%(factor)s for the goods that it is about") % {"factor": factor}
+        factor, group = rulebook.plain(one["x"]), self.definition(one).get("group")
+        if ABOUT_GOODS.intersection(name for name, _holds in one["if"]):
+            return _("%(factor)s for the goods that it is about") % {"factor": factor}
+        rivals = [other for other in self.rules if other["holds"] and not other.get("by") and other is not one]
+        if group and self.definition(one).get("combine") != "product" and any(self.definition(other).get("group") == group for other in rivals):
+            return _("%(factor)s for the goods that no other one counts for") % {"factor": factor}
+        return factor
 
     def unlucky(self, one: Mapping[str, Any]) -> bool:
         return bool(one["holds"]) and self.effect(one) == "random" and not one.get("want")

@@ -113,6 +113,17 @@ def test_of_a_group_operators_read_which_one_counted_and_the_member_only_that_on
     assert decided() == [*gave, "“Rule double” held too, but “Rule triple” counted in its place."]
 
 
+def test_of_a_group_each_line_has_its_own_and_the_words_say_for_which(one_a_unit, publish, buys, decided):
+    publish("birthday", times(2), group="promotion", combine="best")
+    publish("milk", times(3), conditions={"categories": ("MILK",)}, group="promotion", combine="best")
+    buys(10, 3, categories=("MILK", "HOME"))
+    assert decided()[1:3] == [
+        "“Rule birthday” multiplied by 2 for the goods that no other one counts for, which added 3 points.",
+        "“Rule milk” multiplied by 3 for the goods that it is about, which added 20 points.",
+    ]
+    assert decided(language="zh-hans")[1] == "“规则 birthday”乘以 2（仅限未适用其他倍数的商品），增加 3 积分。"
+
+
 def test_what_is_used_up_gives_way_to_the_next_of_its_group(publish, does, decided):
     publish("best", Effect("fixed", points=50), fact="shared", group="g", combine="best", limits=(Limit("day", times=1),))
     publish("plain", FIVE, fact="shared", group="g", combine="best")
