@@ -162,6 +162,12 @@ class KindForm(forms.ModelForm):
         there = [{**row, "subject": row["name"] in subject, "choices": ", ".join(row.get("choices", []))} for row in self.instance.fields]
         self.table = self.fields["rows"].widget.rows = RowFormSet(self.data if self.is_bound else None, initial=there, prefix="row")
 
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if code in rules.OTHER_WORDS:
+            raise forms.ValidationError(services.FactKindTaken.title)
+        return code
+
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
         if not self.table.is_valid():

@@ -191,6 +191,10 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
     return Left(refunded, money, kept, min(given_back, Fraction(1)), all_money or all_lines)
 
 
+# What a purchase is called where kinds of facts are named; beside it, what stands for many kinds at once. No kind is called so.
+PURCHASE = "purchase"
+OTHER_WORDS = frozenset({PURCHASE, "purchases", "behaviours", "everything"})
+
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 TYPES = ("text", "number", "flag", "time")
 LONGEST = 500
@@ -343,10 +347,6 @@ def _faults_of_field(field: Field) -> list[Fault]:
         "bounds_too_far": any(abs(one) > MOST for one in numbers),
     }
     return [Fault(code) for code, is_wrong in wrong.items() if is_wrong]
-
-
-# What a purchase is called where kinds of facts are named.
-PURCHASE = "purchase"
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def keep_kind(*, kind: FactKind, actor: str, now: datetime) -> FactKind:
     FactKindInvalid.
     """
     before = FactKind.objects.select_for_update().filter(code=kind.code).first()
-    if before is not None and kind._state.adding:
+    if kind.code in rules.OTHER_WORDS or (before is not None and kind._state.adding):
         raise FactKindTaken(kind=kind.code)
     changed = [name for name in _EDITED if before is None or getattr(before, name) != getattr(kind, name)]
     if before is not None and before.built_in and not {"name_zh", "name_en", *(() if before.needed else ("active",))}.issuperset(changed):

@@ -58,6 +58,12 @@ def test_a_code_is_taken_once(kind, keep, refuses):
         keep(FactKind(code="liked", name_zh="另", name_en="Another"))
 
 
+@pytest.mark.parametrize("word", ["purchase", "purchases", "behaviours", "everything"])
+def test_no_kind_is_called_like_what_means_something_else(word, keep, refuses):
+    with refuses(services.FactKindTaken):
+        keep(FactKind(code=word, name_zh="另", name_en="Another"))
+
+
 def test_a_kind_of_which_nothing_was_told_may_become_another(kind, keep):
     keep(kind)
     kind.fields, kind.subject, kind.once = [], [], "day"
