@@ -106,7 +106,7 @@ def quote(
     worth = policy.worth(used)
     bought = Purchase("", now, currency, max(0, total - worth), tuple(lines), shipping_cents, channel=channel)
     basis = earning_rules.basis(bought)
-    decision, at_most = earning.for_quote(member_id=member_id, fact=earning.purchase_fact(bought, lines=basis, now=now), now=now)
+    decision, at_most = earning.for_quote(member_id=member_id, fact=earning.purchase_fact(bought, lines=basis), now=now)
     earn = decision.points
     if earn and member_id is not None and not screening.assess(member_id=member_id, action="earn", points=earn, now=now).allowed:
         earn = at_most = 0

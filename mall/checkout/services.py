@@ -304,7 +304,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     common = {"member_id": member_id, "subject": about, "occurred_at": occurred_at, "actor": actor, "now": now}
     if restore:
         ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
-    back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis, now=now), void=left.complete, about=about, common=common)
+    back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis), void=left.complete, about=about, common=common)
     settlement.restored += restore
     # What was claimed later is no part of what the order earned at once.
     settlement.clawed_back += back.points - back.claimed
@@ -431,6 +431,7 @@ def _deliver(settlement: Settlement, *, subject: str, occurred_at: datetime, act
         if books.waits_for_act(member_id=member_id, entry_id=entry_id):
             key = f"{subject}/mature/{number}" if number else f"{subject}/mature"
             ledger.mature(member_id=member_id, entry_id=entry_id, actor=actor, key=key, now=now)
+    granting.note_delivery(member_id=member_id, subject=subject)
     settlement.delivered_at = occurred_at
     settlement.save(update_fields=["delivered_at"])
 

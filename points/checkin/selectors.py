@@ -115,5 +115,5 @@ def _next(member_id: UUID, around: Run, day: date, zone: ZoneInfo, *, now: datet
     told = [("checked_in", day.isoformat(), {"streak": run.streak(day)}), *(("streak_reached", *rules.told(run, days)) for days in milestones)]
     at = max(now, start_of_day(day, zone))
     facts = [Behaviour(kind_id=kind, external_id=name, data=data, occurred_at=at, local_date=day) for kind, name, data in told]
-    quotes = [earning.for_quote(member_id=member_id, fact=earning.behaviour_fact(fact, now=at), now=at) for fact in facts]
+    quotes = [earning.for_quote(member_id=member_id, fact=earning.behaviour_fact(fact), now=at) for fact in facts]
     return Next(day, run.streak(day), sum(least.points for least, _most in quotes), sum(most for _least, most in quotes), milestones)

@@ -135,11 +135,11 @@ class TryForm(forms.Form):
             lines = self._lines()
             paid = sum(line.amount_cents for line in lines)
             purchase = activity.Purchase(name, at, programme.programme().currency or "CNY", paid, tuple(lines), channel=asked["channel"])
-            fact = selectors.purchase_fact(purchase, now=self.now)
+            fact = selectors.purchase_fact(purchase)
         else:
-            day = local_date(at, programme.zone(now=self.now))
+            day = local_date(at, programme.zone(now=at))
             behaviour = Behaviour(kind=self.kind, external_id=name, occurred_at=at, local_date=day, data=self.told)
-            fact = selectors.behaviour_fact(behaviour, now=self.now)
+            fact = selectors.behaviour_fact(behaviour)
         return Trial(asked["member"], fact, at, self.versions.get(asked["version"]))
 
     def head(self) -> list[BoundField]:

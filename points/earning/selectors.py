@@ -4,6 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -85,18 +86,18 @@ def variables(fact: str) -> dict[str, str]:
     return book_rules.variables(kind.fields if kind else [])
 
 
-def purchase_fact(facts_of: activity.Purchase, *, lines: Sequence[rules.Line] | None = None, now: datetime) -> rules.Fact:
-    """A purchase as the rules see it. `now` says which zone's days count."""
-    moment = facts_of.occurred_at.astimezone(programme.zone(now=now))
+def purchase_fact(facts_of: activity.Purchase, *, lines: Sequence[rules.Line] | None = None) -> rules.Fact:
+    """A purchase as the rules see it, by the clock of the zone that was in force when it happened."""
+    moment = facts_of.occurred_at.astimezone(programme.zone(now=facts_of.occurred_at))
     lines = rules.basis(facts_of) if lines is None else lines
     digits = minor_digits(facts_of.currency)
     return rules.Fact(PURCHASE, f"{PURCHASE}/{facts_of.id}", moment.date(), moment.hour, lines, facts_of.channel, {}, digits)
 
 
-def behaviour_fact(behaviour: Behaviour, *, now: datetime) -> rules.Fact:
-    """A behaviour as the rules see it, as it turned out."""
+def behaviour_fact(behaviour: Behaviour) -> rules.Fact:
+    """A behaviour as the rules see it, as it turned out, by the clock of the zone that was in force when it happened."""
     data = behaviour.data if behaviour.amended is None else behaviour.amended
-    hour = behaviour.occurred_at.astimezone(programme.zone(now=now)).hour
+    hour = behaviour.occurred_at.astimezone(programme.zone(now=behaviour.occurred_at)).hour
     digits = minor_digits(programme.programme().currency or "CNY")
     subject = f"{behaviour.kind_id}/{behaviour.external_id}"
     return rules.Fact(behaviour.kind_id, subject, behaviour.local_date, hour, (), str(data.get("channel", "")), data, digits)
@@ -135,8 +136,8 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
     given = rules.Given(
         fact,
         rules.rolls(book.roll_key),
-        _member(member_id, chosen, fact.day, now=now),
-        _history(member_id, chosen, fact, occurred_at, now=now),
+        _member(member_id, chosen, fact.day, programme.zone(now=occurred_at), now=now),
+        _history(member_id, chosen, fact, occurred_at, programme.zone(now=occurred_at)),
         book.festivals.get(fact.day, frozenset()),
         rooms,
         book.points_per_unit,
@@ -158,7 +159,7 @@ def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules
     return budget_rules.Charge(counter=counter.key, starts=counter.starts, limit_points=limit.points, limit_times=limit.times)
 
 
-def _member(member_id: UUID | None, chosen: Sequence[Rule], day: date, *, now: datetime) -> rules.Member:
+def _member(member_id: UUID | None, chosen: Sequence[Rule], day: date, zone: ZoneInfo, *, now: datetime) -> rules.Member:
     """The member as they stand, as far as these rules ask; who is none yet, as if registered that day."""
     asked = frozenset[str]().union(*(one.asks for one in chosen))
     tier, factor = "", book_rules.ONE
@@ -169,12 +170,12 @@ def _member(member_id: UUID | None, chosen: Sequence[Rule], day: date, *, now: d
         return rules.Member("", tier, factor, registered_on=day)
     parts = segments.segments_of(member_id) if "segments" in asked else frozenset[str]()
     registered_at, birthday = members.known_since(member_id=member_id) if "profile" in asked else (None, None)
-    registered_on = local_date(registered_at, programme.zone(now=now)) if registered_at else None
+    registered_on = local_date(registered_at, zone) if registered_at else None
     held = frozenset(cards.available_kinds(member_id=member_id, now=now)) if "cards" in asked else frozenset[str]()
     return rules.Member(str(member_id), tier, factor, parts, registered_on, birthday, held)
 
 
-def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, *, now: datetime) -> rules.History:
+def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, zone: ZoneInfo) -> rules.History:
     """The member's purchases before this one, as far as these rules ask."""
     asked = frozenset[str]().union(*(one.asks for one in chosen))
     if member_id is None or fact.kind != PURCHASE or "history" not in asked:
@@ -182,7 +183,6 @@ def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, o
     again = [one.said.conditions for one in chosen if "history_by_category" in one.asks]
     days = max((c.again_days or 0 for c in again), default=0)
     categories = {line.category for line in fact.lines if line.category} if again else set()
-    zone = programme.zone(now=now)
     seen = facts.purchase_history(member_id=member_id, before=occurred_at, categories=categories, days=days, zone=zone)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)

@@ -78,7 +78,7 @@ def award_purchase(*, member_id: UUID, facts_of: activity.Purchase, policy: Expi
 
     `policy` takes the place of the programme's expiry, for rules that say nothing of theirs.
     """
-    fact = selectors.purchase_fact(facts_of, now=now)
+    fact = selectors.purchase_fact(facts_of)
     return _award(member_id=member_id, fact=fact, occurred_at=facts_of.occurred_at, policy=policy, actor=actor, now=now)
 
 
@@ -94,7 +94,7 @@ def take(
     behaviour, repeated = recording.record_behaviour(
         member_id=member_id, kind=kind, external_id=external_id, data=data, occurred_at=occurred_at, ours=ours, now=now
     )
-    fact = selectors.behaviour_fact(behaviour, now=now)
+    fact = selectors.behaviour_fact(behaviour)
     if repeated:
         decided = selectors.decision(member_id=member_id, subject=fact.key)
         grants = selectors.grants_of(member_id=member_id, decision_id=decided.id) if decided else []
@@ -151,7 +151,7 @@ def amend(*, member_id: UUID, kind: str, external_id: str, data: Mapping[str, An
     if behaviour is None or behaviour.withdrawn_at is not None:
         return 0
     behaviour = recording.amend_behaviour(behaviour=behaviour, data=data, now=now)
-    fact = selectors.behaviour_fact(behaviour, now=now)
+    fact = selectors.behaviour_fact(behaviour)
     about = f"{fact.key}/amended"
     key = f"{about}/{activity.digest_of_behaviour(occurred_at=behaviour.occurred_at, data=data)}"
     return decide_again(member_id=member_id, fact=fact, about=about, key=key, occurred_at=now, actor=actor, now=now).points
@@ -165,7 +165,7 @@ def withdraw(*, member_id: UUID, kind: str, external_id: str, actor: str, now: d
     if behaviour is None or behaviour.withdrawn_at is not None:
         return 0
     behaviour = recording.withdraw_behaviour(behaviour=behaviour, free_key=True, now=now)
-    fact = selectors.behaviour_fact(behaviour, now=now)
+    fact = selectors.behaviour_fact(behaviour)
     about = f"{fact.key}/withdrawn"
     return decide_again(member_id=member_id, fact=fact, void=True, about=about, key=about, occurred_at=now, actor=actor, now=now).points
 
@@ -311,7 +311,16 @@ def _grants(row: Decision, decision: rules.Decision, *, now: datetime) -> list[t
 
 
 def _earn(
-    grant: Grant, rule: rules.Rule, *, fact: rules.Fact, policy: ExpiryPolicy | None, occurred_at: datetime, actor: str, key: str, now: datetime
+    grant: Grant,
+    rule: rules.Rule,
+    *,
+    fact: rules.Fact,
+    policy: ExpiryPolicy | None,
+    delivered: bool = False,
+    occurred_at: datetime,
+    actor: str,
+    key: str,
+    now: datetime,
 ) -> Entry:
     """Grant through the ledger, pending as the rule says, or for a purchase as the programme's terms say."""
     said, term = rule.said, terms.terms()
@@ -327,7 +336,7 @@ def _earn(
         subject=fact.key,
         policy=ExpiryPolicy.parse(said.expiry) if said.expiry else policy,
         matures_at=matures_at,
-        waits=pending == "delivered",
+        waits=pending == "delivered" and not delivered,
         rule_version_id=rule.id,
         cost_centre=said.cost_centre,
         occurred_at=occurred_at,
@@ -344,11 +353,16 @@ def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about
     What it gives less is taken back; limits, budgets and cards get back what it charged less. The caller holds the member's lock.
     """
     row = selectors.decision(member_id=member_id, subject=fact.key)
-    if row is None or row.screened:
+    if row is None:
+        return TakenBack()
+    if row.screened:
+        # Nothing was given, but whoever counts facts hears that this one is no longer what it was.
+        _publish_decided(row, now=now)
         return TakenBack()
     decision = rules.decide(selectors.given_again(row, fact), [] if void else selectors.versions_of(row))
     back = TakenBack()
-    for number, (grant, points) in enumerate(_less(selectors.grants_of(member_id=member_id, decision_id=row.id, lock=True), decision)):
+    grants = selectors.grants_of(member_id=member_id, decision_id=row.id, lock=True)
+    for number, (grant, points) in enumerate(_less(grants, decision, now=now)):
         row.taken_back += points
         own_key = key if not number else f"{key}/{grant.rule_version.rule.code}"
         if (entry := _take_back(grant, points, about=about, key=own_key, occurred_at=occurred_at, actor=actor, now=now)) is not None:
@@ -364,14 +378,14 @@ def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about
     return back
 
 
-def _less(grants: Sequence[Grant], decision: rules.Decision) -> list[tuple[Grant, int]]:
+def _less(grants: Sequence[Grant], decision: rules.Decision, *, now: datetime) -> list[tuple[Grant, int]]:
     """How much is taken from which grants: from each at most what its terms give no longer, together what all terms do.
 
-    What lapsed, or was withdrawn, is out of it: what its terms would still give makes up for nothing.
+    What lapsed, closed or not, or was withdrawn, is out of it: what its terms would still give makes up for nothing.
     """
     gives = {said: sum(one.granted for one in givers) for said, givers in _shares(decision).items()}
     by_terms = {_terms_of(selectors.ready(grant.rule_version)): grant for grant in grants}
-    standing = {said: grant for said, grant in by_terms.items() if grant.status in (Status.GRANTED, Status.OFFERED)}
+    standing = {said: grant for said, grant in by_terms.items() if selectors.status_at(grant, now=now) in (Status.GRANTED, Status.OFFERED)}
     still = sum(points for said, points in gives.items() if said in standing or said not in by_terms)
     excess = max(0, sum(grant.points - grant.taken_back for grant in standing.values()) - still)
     found = []
@@ -491,6 +505,15 @@ def _publish_decided(row: Decision, *, now: datetime) -> None:
 
 
 @transaction.atomic(savepoint=False)
+def note_delivery(*, member_id: UUID, subject: str) -> None:
+    """The order was received: what is claimed of its offers from now on does not wait for that. The caller holds the member's lock."""
+    row = selectors.decision(member_id=member_id, subject=subject)
+    if row is not None:
+        row.given = {**row.given, "delivered": True}
+        row.save(update_fields=["given"])
+
+
+@transaction.atomic(savepoint=False)
 def claim(*, member_id: UUID, grant_id: UUID, actor: str, now: datetime) -> Grant:
     """The member claims what was offered. Claimed before: the same again. Refuses: GrantUnknown, ClaimOver."""
     ledger.lock(member_id=member_id)
@@ -505,7 +528,9 @@ def claim(*, member_id: UUID, grant_id: UUID, actor: str, now: datetime) -> Gran
     kind = grant.decision.fact
     fact = rules.Fact(kind, grant.decision.subject, local_date(now, programme.zone(now=now)))
     screening.demand(member_id=member_id, action="earn", points=grant.points - grant.taken_back, now=now)
-    grant.entry = _earn(grant, rule, fact=fact, policy=None, occurred_at=now, actor=actor, key=f"{fact.key}/claim/{rule.code}", now=now)
+    delivered = bool(grant.decision.given.get("delivered"))
+    key = f"{fact.key}/claim/{rule.code}"
+    grant.entry = _earn(grant, rule, fact=fact, policy=None, delivered=delivered, occurred_at=now, actor=actor, key=key, now=now)
     _turn(grant, Status.GRANTED)
     grant.save(update_fields=["entry", "status"])
     return grant

@@ -126,13 +126,13 @@ def common(page: Sequence[rules.Happened], plans: rules.Plans, *, now: datetime)
     return Common(plans, rulebook.rulebook().festivals, made, kinds)
 
 
-def happened(found: facts.Told, *, now: datetime) -> rules.Happened:
+def happened(found: facts.Told) -> rules.Happened:
     """A fact of history as the rules see it."""
     if found.purchase is not None:
-        fact = engine.purchase_fact(found.purchase, now=now)
+        fact = engine.purchase_fact(found.purchase)
         return rules.Happened(found.at, found.id, found.member, fact, found.purchase, found.refunds)
     assert found.behaviour is not None
-    return rules.Happened(found.at, found.id, found.member, engine.behaviour_fact(found.behaviour, now=now))
+    return rules.Happened(found.at, found.id, found.member, engine.behaviour_fact(found.behaviour))
 
 
 def remembered(row: Simulation, *, member_ids: Collection[str] = (), due: datetime | None = None, limit: int | None = None) -> dict[str, rules.Known]:

@@ -110,7 +110,7 @@ def _slice(row: Simulation, *, now: datetime) -> int:
         if not row.cursor.get("over"):
             page, cursor, over = facts.told(since=span.since, until=span.until, after=row.cursor, limit=PAGE)
             row.cursor = {**cursor, "over": over}
-            _decide(row, world, plans, [selectors.happened(one, now=now) for one in page], span, now=now)
+            _decide(row, world, plans, [selectors.happened(one) for one in page], span, now=now)
         else:
             # The refunds that come after the last fact. Nothing is given any more that their order could change.
             _keep(row, world, plans)
