@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('effect', models.CharField(choices=[('badge', 'badge'), ('card', 'card'), ('benefit', 'benefit')], max_length=8, verbose_name='what is won')),
                 ('item', models.CharField(max_length=60, verbose_name='which one')),
-                ('count', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)], verbose_name='how many')),
+                ('count', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='how many')),
             ],
             options={
                 'verbose_name': 'further reward',

@@ -232,7 +232,7 @@ class MissionEffect(models.Model):
     mission = models.ForeignKey(Mission, verbose_name=_("mission"), on_delete=models.CASCADE, related_name="effects")
     effect = models.CharField(_("what is won"), max_length=8, choices=Effect)
     item = models.CharField(_("which one"), max_length=60)
-    count = models.PositiveSmallIntegerField(_("how many"), default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
+    count = models.PositiveSmallIntegerField(_("how many"), default=1, validators=[MinValueValidator(1), MaxValueValidator(100)])
 
     class Meta:
         verbose_name = _("further reward")

@@ -274,7 +274,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
 PERIODS, BY = ("fact", "day", "week", "month", "life"), ("member", "rule")
 # The longest texts that what is kept of a grant has room for.
 LONGEST = {"group": 60, "cost_centre": 50, "campaign": 100, "effect.item": 60, "effect.measure": 40}
-MOST_POINTS, MOST_RATE, MOST_FACTOR, MOST_DAYS, MOST_CLAIM_DAYS = 10**9, 9999 * ONE, 100 * ONE, 3650, 365
+MOST_POINTS, MOST_RATE, MOST_FACTOR, MOST_DAYS, MOST_CLAIM_DAYS, MOST_THINGS = 10**9, 9999 * ONE, 100 * ONE, 3650, 365, 100
 # Of an expiry: in days, and in months or years.
 MOST_LENGTH_DAYS, MOST_LENGTH = 36_500, 1200
 
@@ -404,6 +404,8 @@ def _in_effect(effect: Effect, fact: str, types: Mapping[str, str], known: Known
                 yield Problem.at("effect.item", "item_unknown", names=effect.item)
             if effect.count < 1:
                 yield Problem.at("effect.count", "not_positive")
+            elif effect.count > MOST_THINGS:
+                yield Problem.at("effect.count", "too_large", most=MOST_THINGS)
 
 
 def _in_rates(effect: Effect, fact: str) -> Iterator[Problem]:

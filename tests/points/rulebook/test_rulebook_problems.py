@@ -186,6 +186,8 @@ EFFECTS = [
     (giving("card", item="triple"), "purchase", "effect.item item_unknown"),
     (giving("badge", item="moon"), "purchase", "effect.item item_unknown"),
     (giving("coupon", item="ten-off", count=1), "checked_in", None),
+    (giving("coupon", item="ten-off", count=100), "checked_in", None),
+    (giving("coupon", item="ten-off", count=101), "checked_in", "effect.count too_large"),
     (giving("coupon", item="ten-off", count=0), "checked_in", "effect.count not_positive"),
     (giving("coupon"), "purchase", "effect.item item_missing"),
     (giving("coupon", item="x" * 61), "purchase", "effect.item too_long"),
