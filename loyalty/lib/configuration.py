@@ -36,10 +36,13 @@ class Configuration(models.Model):
         forget(type(self))
 
 
-def held(model: type[Row], read: Callable[[], Row | None]) -> Row | None:
-    """What `read` gave at most `CONFIGURATION_SECONDS` ago; asked again each time as long as there is nothing."""
+def held(model: type[Row], read: Callable[[], Row | None], *, still_good: Callable[[Row], bool] | None = None) -> Row | None:
+    """What `read` gave at most `CONFIGURATION_SECONDS` ago; asked again each time as long as there is nothing.
+
+    Whoever can tell whether what is held is `still_good` has it read anew when it is not, and only then.
+    """
     read_at, row = Configuration._held.get(model, (0.0, None))
-    if row is None or time.monotonic() - read_at >= settings.CONFIGURATION_SECONDS:
+    if row is None or not (still_good(row) if still_good else time.monotonic() - read_at < settings.CONFIGURATION_SECONDS):
         row = read()
         if not connection.in_atomic_block:
             _changing.models = set()

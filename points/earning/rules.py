@@ -116,6 +116,7 @@ class Rule:
     """A published version, made ready: its conditions as tests by name, and which lines it is about (none: all, and the order as such).
 
     `asks`: what it must know of the member besides who they are: tier, segments, profile, cards, history, history_by_category.
+    `limits`: by the key of their room; of several for the same, the strictest.
     """
 
     id: int
@@ -124,6 +125,7 @@ class Rule:
     tests: Sequence[tuple[str, Test]]
     scopes: Sequence[tuple[str, Scope]]
     asks: frozenset[str]
+    limits: Mapping[str, Limit]
 
 
 def birthday_in(birthday: date, year: int) -> date:
@@ -189,7 +191,7 @@ def ready(version_id: int, code: str, said: Definition, expression: Callable[[Ma
         scopes.append(("skus", lambda line, _g: line.sku in c.skus))
     if c.again_days is not None and c.again_scope == "category":
         scopes.append(("again_days", lambda line, g: _again(g.history.last_by_category.get(line.category), g.fact.day, c.again_days)))
-    return Rule(version_id, code, said, tuple(tests), tuple(scopes), _asks(said))
+    return Rule(version_id, code, said, tuple(tests), tuple(scopes), _asks(said), _limits(code, said))
 
 
 def _asks(said: Definition) -> frozenset[str]:
@@ -204,6 +206,20 @@ def _asks(said: Definition) -> frozenset[str]:
         asked = dict.fromkeys(asked, True)
     asked |= {"cards": bool(c.card), "history_by_category": c.again_days is not None and c.again_scope == "category"}
     return frozenset(name for name, wanted in asked.items() if wanted)
+
+
+def _limits(code: str, said: Definition) -> dict[str, Limit]:
+    found: dict[str, Limit] = {}
+    for limit in said.limits:
+        key = f"{'*' if limit.by == 'rule' else ''}{code}/{limit.per}"
+        if (other := found.get(key)) is not None:
+            limit = replace(limit, points=_stricter(limit.points, other.points), times=_stricter(limit.times, other.times))
+        found[key] = limit
+    return found
+
+
+def _stricter(one: int | None, other: int | None) -> int | None:
+    return min((n for n in (one, other) if n is not None), default=None)
 
 
 def _released(said: Definition, code: str, given: Given) -> bool:
@@ -379,6 +395,11 @@ class _Books:
         self.gives: dict[str, list[int]] = {}
         self.multiplied: set[str] = set()
         self.left = {room.key: room.points * self.scale for room in given.rooms if room.points is not None}
+        # By the rule's code, those that bound it.
+        self.rooms: dict[str, list[Room]] = {code: [] for code in masks}
+        for room in given.rooms:
+            for code in masks if room.covers is None else room.covers & masks.keys():
+                self.rooms[code].append(room)
 
     def covers(self, code: str, part: int) -> bool:
         """Whether a rule is about that part; about the order as such only if it is about no lines, or if there is nothing but lines of data."""
@@ -394,8 +415,8 @@ class _Books:
         before, values = sum(values), self.within_margin(one, values)
         if cut := before - sum(values):
             one.cuts.append(("margin", -(-cut * 100 // self.scale)))
-        for room in self.given.rooms:
-            if not room.bounds(code) or not (total := sum(values)):
+        for room in self.rooms[code]:
+            if not (total := sum(values)):
                 continue
             fits = total
             if room.times is not None and room.times <= 0:
@@ -408,8 +429,8 @@ class _Books:
                 divisor = gcd(fits, total)
                 self.finer(total // divisor)
                 values = [value * (fits // divisor) for value in values]
-        for room in self.given.rooms:
-            if room.points is not None and room.bounds(code):
+        for room in self.rooms[code]:
+            if room.points is not None:
                 self.left[room.key] -= sum(values)
         self.gives[code] = values
         if one.rule.said.multiplied:
@@ -428,8 +449,7 @@ class _Books:
 
     def full(self, one: Considered) -> Room | None:
         """A room that had nothing left for the rule before this fact."""
-        code = one.rule.code
-        return next((room for room in self.given.rooms if room.bounds(code) and (_over(room.times) or _over(room.points))), None)
+        return next((room for room in self.rooms[one.rule.code] if _over(room.times) or _over(room.points)), None)
 
     def finer(self, times: int) -> None:
         """Count in units that are so many times smaller than they were."""
@@ -505,7 +525,7 @@ class _Books:
 
     def _fits(self, code: str, granted: Mapping[str, int]) -> bool:
         """Whether one more point of a rule's fits all its rooms."""
-        bound = (room for room in self.given.rooms if room.points is not None and room.bounds(code))
+        bound = (room for room in self.rooms[code] if room.points is not None)
         return all(sum(n for other, n in granted.items() if room.bounds(other)) < room.points for room in bound)  # type: ignore[operator]
 
 
@@ -647,7 +667,7 @@ def _factor(one: Considered, given: Given) -> int:
 def _things(holding: Sequence[Considered], books: _Books) -> list[Won]:
     won = []
     for one in holding:
-        full = next((room for room in books.given.rooms if room.bounds(one.rule.code) and _over(room.times)), None)
+        full = next((room for room in books.rooms[one.rule.code] if _over(room.times)), None)
         if full is not None:
             one.cuts.append((full.key, 0))
             continue
@@ -677,26 +697,11 @@ class Counter:
     shared: bool = False
 
 
-def limits_of(rule: Rule) -> dict[str, Limit]:
-    """A rule's limits by the key of their room; of several for the same, the strictest."""
-    found: dict[str, Limit] = {}
-    for limit in rule.said.limits:
-        key = f"{'*' if limit.by == 'rule' else ''}{rule.code}/{limit.per}"
-        if (other := found.get(key)) is not None:
-            limit = replace(limit, points=_stricter(limit.points, other.points), times=_stricter(limit.times, other.times))
-        found[key] = limit
-    return found
-
-
-def _stricter(one: int | None, other: int | None) -> int | None:
-    return min((n for n in (one, other) if n is not None), default=None)
-
-
 def counters(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact) -> dict[str, Counter]:
     """The counters that deciding the fact under these rules needs to know, by the key of their room."""
     found = {}
     for rule in rules:
-        for key, limit in limits_of(rule).items():
+        for key, limit in rule.limits.items():
             if limit.per != "fact":
                 found[key] = Counter(key, period_start(limit.per, fact.day), limit.by == "rule")
     for shared in limits:
@@ -714,7 +719,7 @@ def rooms(rules: Sequence[Rule], limits: Sequence[SharedLimit], fact: Fact, used
 
     found = []
     for rule in rules:
-        for key, limit in limits_of(rule).items():
+        for key, limit in rule.limits.items():
             found.append(room(key, limit.points, limit.times, frozenset([rule.code]), limit.per != "fact"))
     found += [room(f"={one.code}", one.points, one.times, None, one.per != "fact") for one in limits if one.covers(fact.kind)]
     return found

@@ -155,7 +155,7 @@ def shared_anew(seen: Situation) -> Situation:
 
 
 def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules.Charge:
-    limit = next(limits[counter.key] for limits in map(rules.limits_of, chosen) if counter.key in limits)
+    limit = next(one.limits[counter.key] for one in chosen if counter.key in one.limits)
     return budget_rules.Charge(counter=counter.key, starts=counter.starts, limit_points=limit.points, limit_times=limit.times)
 
 

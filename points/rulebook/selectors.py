@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.activity import selectors as facts
 from accounts.activity.models import FactKind
 from accounts.segments import selectors as segments
-from loyalty.lib.configuration import forget, held
+from loyalty.lib.configuration import held
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import minor_digits, show
 from loyalty.lib.refusals import BusinessError
@@ -67,13 +67,9 @@ def generation() -> int:
 
 
 def rulebook(*, seen: int | None = None) -> Rulebook:
-    """The rulebook as this process holds it; read anew where another process has changed it, as the generation `seen` tells."""
-    book = held(RulebookGeneration, _read)
+    """The rulebook as this process holds it; with the generation `seen`, read anew where another process has changed it, and only then."""
+    book = held(RulebookGeneration, _read, still_good=None if seen is None else lambda book: book.generation == seen)
     assert book is not None
-    if seen is not None and book.generation != seen:
-        forget(RulebookGeneration)
-        book = held(RulebookGeneration, _read)
-        assert book is not None
     return book
 
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from points.earning.rules import EVER, Charge, Counter, Room, counters, given_back, limits_of, period_start, rooms
+from points.earning.rules import EVER, Charge, Counter, Room, counters, given_back, period_start, rooms
 from points.rulebook.rules import ONE, Limit, SharedLimit
 
 from .world import DAY, assert_adds_up, bought, decided, did, of, points, rule, times
@@ -52,7 +52,7 @@ def test_the_strictest_of_all_limits_counts():
 
 def test_of_two_limits_for_the_same_the_stricter_counts_once():
     one = limited(Limit("day", points=100), Limit("day", points=40, times=2), Limit("day", times=1))
-    assert limits_of(one) == {"bonus/day": Limit("day", 40, 1)}
+    assert one.limits == {"bonus/day": Limit("day", 40, 1)}
     decision = decided(did(), one)
     assert (decision.points, decision.charges) == (40, [Charge("bonus/day", 40, 1)])
 
