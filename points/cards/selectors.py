@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+from django.db import connection
+from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -43,7 +44,14 @@ def usable(*, member_id: UUID, now: datetime) -> QuerySet[Card]:
 
 def available_kinds(*, member_id: UUID, now: datetime) -> dict[str, int]:
     """How many cards of each kind the member can use at `now`; kinds without any are left out."""
-    return dict(usable(member_id=member_id, now=now).order_by().values_list("kind_id").annotate(n=Count("id")))
+    # Asked with every order that a card could change: the ORM would take several times as long as the database.
+    with connection.cursor() as cursor:
+        cursor.execute(_KINDS, [member_id, now])
+        return dict(cursor.fetchall())
+
+
+_KINDS = """
+SELECT kind_id, count(*) FROM points_card WHERE member_id = %s AND status = 'available' AND (expires_at > %s OR expires_at IS NULL) GROUP BY kind_id"""
 
 
 def next_for(*, member_id: UUID, use: CardKind.Use, now: datetime) -> Card | None:
