@@ -37,7 +37,7 @@ WHOLE = "whole"  # where what is given to a fact as a whole stands, beside its l
 ONE = 10_000
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """`amount` and `cost`, of all of `quantity`, in minor units."""
 
@@ -49,7 +49,7 @@ class Line:
     cost: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Member:
     """`tier_factor` is in ten-thousandths."""
 
@@ -62,7 +62,7 @@ class Member:
     cards: dict = field(default_factory=dict)  # code → how many
 
 
-@dataclass
+@dataclass(slots=True)
 class Fact:
     """A purchase with its lines and money, or a behaviour with its data."""
 
@@ -81,7 +81,7 @@ class Fact:
         return max(0, self.paid - self.shipping)
 
 
-@dataclass
+@dataclass(slots=True)
 class Past:
     """What a purchase found: the earlier ones of its member, by what the conditions ask of them."""
 
@@ -90,7 +90,7 @@ class Past:
     last_with: dict = field(default_factory=dict)  # category → day
 
 
-@dataclass
+@dataclass(slots=True)
 class Decision:
     """`rules` and `places` (lines by number, and the whole) each add up to `points`; `exact`: each rule's part before rounding."""
 
@@ -100,7 +100,7 @@ class Decision:
     exact: dict = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class Taken:
     """A fact that was decided, with all that decided it."""
 
@@ -275,14 +275,15 @@ class Oracle:
         past = Past()
         if fact.kind != "purchase":
             return past
+        categories = {line.category for line in fact.lines if line.category}
         for earlier in self.purchases.get(fact.member, []):
             if earlier.complete or not earlier.fact.at < fact.at:
                 continue
             day = self.local(earlier.fact.at).date()
             past.nth += 1
             past.last = max(day, past.last or day)
-            for line in earlier.fact.lines:
-                past.last_with[line.category] = max(day, past.last_with.get(line.category, day))
+            for category in categories & {line.category for line in earlier.fact.lines}:
+                past.last_with[category] = max(day, past.last_with.get(category, day))
         return past
 
     def local(self, at):
@@ -432,7 +433,7 @@ class Sheet:
             return [WHOLE] if in_line(said, *(fact.data.get(name, "") for name in ("category", "brand", "sku"))) else []
         numbers = [i for i, line in enumerate(self.lines) if in_line(said, line.category, line.brand, line.sku)]
         if rule.by_category_again():
-            last_with = {i: past.last_with.get(self.lines[i].category) for i in numbers if self.lines[i].category}
+            last_with = {i: past.last_with.get(self.lines[i].category) for i in numbers}
             numbers = [i for i, last in last_with.items() if last and (day - last).days <= again]
         return numbers if rule.on_lines() else [*numbers, WHOLE]
 
