@@ -3,7 +3,7 @@ from .boards.models import Board, BoardPeriod, BoardResult
 from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
 from .checkin.models import CheckIn, CheckInTerms
-from .earning.models import Decision, Grant, MemberUse
+from .earning.models import Decision, Grant, MemberUse, Offer
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
@@ -43,6 +43,7 @@ __all__ = [
     "MissionCompletion",
     "MissionEffect",
     "MissionStep",
+    "Offer",
     "Proof",
     "ProofTask",
     "Rule",

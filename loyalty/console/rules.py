@@ -113,7 +113,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.adjustment": ("points", "tune"),
     "points.entry": ("points", "receipt_long"),
     "points.decision": ("points", "account_tree"),
-    "points.grant": ("points", "redeem"),
+    "points.offer": ("points", "redeem"),
     "points.lot": ("points", "inventory_2"),
     "points.hold": ("points", "lock_clock"),
     "points.budget": ("points", "savings"),
@@ -161,12 +161,11 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "axes.accessattempt": ("operators", "lock"),
 }
 
-# Pages that are called otherwise than their rows.
+# What a library calls a page differently.
 TITLES: Mapping[str, str] = {
     "auth.user": _("Operators"),
     "auth.group": _("Roles"),
     "axes.accessattempt": _("Failed logins"),
-    "points.grant": _("Offers"),
     "django_celery_beat.periodictask": _("Schedules"),
 }
 

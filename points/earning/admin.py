@@ -39,7 +39,7 @@ from points.rulebook import selectors as rulebook
 from points.rulebook.models import PURCHASE, RuleVersion
 
 from . import rules, selectors
-from .models import Decision, Grant
+from .models import Decision, Grant, Offer
 
 SPARE_LINES, MOST_LINES = 3, 50
 LINE = ("category", "brand", "sku", "quantity", "amount", "cost")
@@ -217,7 +217,7 @@ class TryIt:
         yield {"title": version, "told": told, "wrong": [("", rulebook.sentence(one)) for one in problems]}
 
 
-@admin.register(Grant)
+@admin.register(Offer)
 class OfferAdmin(BooksAdmin):
     """What members had or have to claim. They claim it themselves; operators only look."""
 
@@ -225,8 +225,8 @@ class OfferAdmin(BooksAdmin):
     list_filter = ["status", "claim_until"]
     searched = ("decision__subject",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it is about")
-    fields = ["whose", "about", "rule_version", "state", "points", "taken_back", "claim_until", "claimed"]
-    readonly_fields = ["whose", "about", "state", "claimed"]
+    fields = ["whose", "about", "rule_version", "stands", "points", "taken_back", "claim_until", "claimed"]
+    readonly_fields = ["whose", "about", "stands", "claimed"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         return super().get_queryset(request).filter(claim_until__isnull=False).select_related("member", "decision", "rule_version__rule", "entry")
@@ -250,6 +250,10 @@ class OfferAdmin(BooksAdmin):
     def state(self, grant: Grant) -> tuple[str, Any]:
         status = Grant.Status(selectors.status_at(grant, now=timezone.now()))
         return status, status.label
+
+    @display(description=_("status"))
+    def stands(self, grant: Grant) -> Any:
+        return self.state(grant)[1]
 
     @display(description=_("points"))
     def left(self, grant: Grant) -> str:

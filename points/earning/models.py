@@ -86,7 +86,16 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.points} {self.status}"
+        return f"{self.points} {self.get_status_display()}"
+
+
+class Offer(Grant):
+    """A grant that had, or has, to be claimed: for its page in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("points to be claimed")
+        verbose_name_plural = _("points to be claimed")
 
 
 class MemberUse(models.Model):

@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 
 from accounts.activity import selectors as facts
 from accounts.members.models import Member
@@ -55,7 +57,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 class DecisionAdmin(TryIt, BooksAdmin):
     """Every evaluation of a fact, zero awards included; and in the same words, why any entry is what it is."""
 
-    list_display = ["subject", "whose", "points", "taken_back", "screened", "occurred_at", "decided_at"]
+    list_display = ["subject", "whose", "given", "back", "screened", "occurred_at", "evaluated"]
     list_filter = [KindFilter, OutcomeFilter, "decided_at"]
     searched = ("subject",)
     search_help_text = _(
@@ -64,6 +66,18 @@ class DecisionAdmin(TryIt, BooksAdmin):
 
     def tell(self, decision: Decision) -> selectors.Told:
         return selectors.of_decision(decision, for_member=False, now=timezone.now())
+
+    @display(description=_("points"))
+    def given(self, decision: Decision) -> str:
+        return f"{decision.points:,}"
+
+    @display(description=_("taken back"))
+    def back(self, decision: Decision) -> str:
+        return f"{decision.taken_back:,}" if decision.taken_back else ""
+
+    @display(description=_("evaluated"))
+    def evaluated(self, decision: Decision) -> datetime:
+        return decision.decided_at
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.explain)

@@ -486,8 +486,8 @@ class _Tale:
             yield _("Taken back since: %(what)s.") % {"what": self.names.counted(self.decision.taken_back)}
 
     def lines(self) -> Iterator[Line]:
-        """Every rule that was considered; where risk control refused, none was granted what it had wanted."""
-        for one in self.rules:
+        """Every rule that was considered, those that held first; where risk control refused, none was granted what it had wanted."""
+        for one in sorted(self.rules, key=lambda one: not one["holds"]):
             conditions = [Condition(name, str(CONDITIONS.get(name, name)), holds) for name, holds in one.get("if", ())]
             granted = 0 if self.decision.screened else one.get("got", 0)
             factor = rulebook.plain(one["x"]) if one.get("x") else ""

@@ -169,7 +169,7 @@ class EntryAdmin(BooksAdmin):
     def moved(self, entry: Entry) -> str:
         return f"{entry.available_change:+,}" if entry.available_change else ""
 
-    @display(description=_("why"))
+    @display(description=_("explanation"))
     def why(self, entry: Entry) -> str:
         return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_explain", args=[entry.id]), gettext("explained"))
 

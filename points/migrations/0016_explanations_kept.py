@@ -5,6 +5,12 @@ class Migration(migrations.Migration):
     dependencies = [("points", "0015_simulation")]
 
     operations = [
+        migrations.CreateModel(
+            name="Offer",
+            fields=[],
+            options={"verbose_name": "points to be claimed", "verbose_name_plural": "points to be claimed", "proxy": True, "indexes": [], "constraints": []},
+            bases=("points.grant",),
+        ),
         migrations.AddIndex(
             model_name="decision",
             index=models.Index(condition=models.Q(("trace__isnull", False)), fields=["decided_at"], name="decision_explained"),
