@@ -340,6 +340,12 @@ def test_a_point_for_each_unit_of_money_by_category(lines, points):
     assert Sample(registered=False).buys(*lines) == points
 
 
+@pytest.mark.parametrize("when", [at(2026, 11, 11), at(2026, 11, 17, 23, 59), at(2027, 2, 28, 12), at(2027, 12, 31, 23, 59)])
+def test_the_first_orders_of_the_readme_earn_the_same_on_any_day(when):
+    first = Sample("first", registered=False)
+    assert [first.buys(("HOME", 50_000), when=when), first.buys(("HOME", 7_700), when=when)] == [500, 77]
+
+
 @pytest.mark.parametrize(("after", "points"), [(0, 200), (1, 200), (30, 200), (31, 100), (400, 100)])
 def test_a_members_second_order_within_30_days_is_twice(after, points):
     member = Sample()
