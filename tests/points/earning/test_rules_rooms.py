@@ -189,6 +189,27 @@ def test_where_all_of_a_group_are_used_up_the_best_is_told_to_be():
     assert (decision.points, of(decision, "a").cuts, of(decision, "b").beaten_by) == (0, [("a/day", 6_000)], "a")
 
 
+@pytest.mark.parametrize("lines", [((10_000, "MILK"), (10_000, "TOYS")), ((10_000, "TOYS"), (10_000, "MILK"))])
+def test_of_one_group_too_the_higher_priority_takes_first_wherever_its_lines_stand(lines):
+    milk = times(30_000, "milk", categories=("MILK",), group="promo", combine="best")
+    day = times(20_000, "a-day", priority=1, group="promo", combine="best")
+    assert decided(bought(*lines), rule(), milk, day, more_rooms=[budget(150, "milk", "a-day")]).granted == {"base": 200, "a-day": 100, "milk": 50}
+
+
+def test_a_product_stands_together_at_the_place_of_its_first_rule():
+    first, last = times(20_000, "a", priority=9, group="p", combine="product"), times(20_000, "z", group="p", combine="product")
+    between = times(40_000, "m", priority=5)
+    assert decided(bought(10_000), rule(), first, last, between).granted == {"base": 100, "a": 100, "z": 200, "m": 1_200}
+    assert decided(bought(10_000), rule(), first, last, between, more_rooms=[budget(50, "z")]).points == 1_000
+
+
+def test_what_a_limit_leaves_is_shared_over_the_lines_to_the_last_fraction():
+    base = rule(limits=(Limit("day", points=100),))
+    triple = times(40_000, "toys", categories=("TOYS",))
+    decision = decided(bought((33_300, "TOYS"), (66_600, "MILK")), base, triple)
+    assert (decision.points, decision.granted) == (200, {"base": 100, "toys": 100})
+
+
 # Rounding
 
 
