@@ -393,13 +393,12 @@ _PAID = {
 
 def _shown_payment(paid: services.Paid, member_ref: str, language: str) -> dict[str, Any]:
     settled = paid.settlement
-    entries = [entry for entry in (settled.spend_entry, settled.earn_entry) if entry is not None]
     shown = {
         "id": paid.purchase.external_id,
         "member": member_ref,
         "earned": settled.earned,
         "spent": settled.spent,
-        "entries": entries,
+        "entries": selectors.entries(settled, purchase_ref=paid.purchase.external_id),
         "explanation": sentences(settled.explanation, language),
     }
     return dict(PaidShown(shown).data)

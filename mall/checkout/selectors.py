@@ -13,7 +13,7 @@ from loyalty.programme import selectors as programme
 from points.earning import rules as earning_rules
 from points.earning import selectors as earning
 from points.ledger import selectors as ledger
-from points.ledger.models import Hold
+from points.ledger.models import Entry, Hold
 from riskcontrol.screening import services as screening
 
 from . import rules
@@ -146,6 +146,15 @@ def checkout_hold_by_id(*, hold_id: UUID) -> CheckoutHold:
 
 def settlement(*, member_id: UUID, purchase_id: UUID) -> Settlement:
     return Settlement.objects.select_related("spend_entry", "earn_entry").get(member_id=member_id, purchase_id=purchase_id)
+
+
+def entries(settled: Settlement, *, purchase_ref: str) -> list[Entry]:
+    """What an order spent, then what it earned at once: several entries where rules grant on terms of their own."""
+    spent = [settled.spend_entry] if settled.spend_entry else []
+    if settled.earn_entry is None or settled.earn_entry.points == settled.earned:
+        return [*spent, *([settled.earn_entry] if settled.earn_entry else [])]
+    earned = earning.entries_of(member_id=settled.member_id, subject=f"purchase/{purchase_ref}", at_once=True)
+    return [*spent, *(ledger.entry_of(member_id=settled.member_id, entry_id=entry_id) for entry_id in earned)]
 
 
 def settlements(*, member_id: UUID, purchase_ids: Sequence[UUID]) -> dict[UUID, Settlement]:

@@ -274,9 +274,11 @@ def givers(row: Decision) -> list[dict[str, Any]]:
     return [{"points": n, "version": named[v].number, "zh": named[v].rule.name_zh, "en": named[v].rule.name_en} for v, n in gave.items()]
 
 
-def entries_of(*, member_id: UUID, subject: str) -> list[UUID]:
-    """The entries by which a fact's grants came into the books."""
+def entries_of(*, member_id: UUID, subject: str, at_once: bool = False) -> list[UUID]:
+    """The entries by which a fact's grants came into the books; `at_once`: without those that had to be claimed."""
     granted = Grant.objects.filter(member_id=member_id, decision__member_id=member_id, decision__subject=subject, entry__isnull=False)
+    if at_once:
+        granted = granted.filter(claim_until=None)
     return list(granted.order_by("id").values_list("entry_id", flat=True))
 
 

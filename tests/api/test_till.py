@@ -8,6 +8,8 @@ import pytest
 from loyalty.programme.models import Programme
 from points.ledger import services as ledger
 from points.ledger.models import Hold
+from points.rulebook import services as rulebook
+from points.rulebook.rules import Definition, Effect
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +55,19 @@ def test_an_order_from_quote_to_refund(api, world, order, at):
     ]
     assert body == {"id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0}
     assert balance(api) == {"available": before - 500 + 95 + 250 - 48, "held": 100, "pending": 0, "debt": 0}
+
+
+def test_an_order_names_every_entry_that_it_earned_with_and_what_is_claimed_later_is_none_of_them(api, world, order, now):
+    own_terms = {"double": Definition(effect=Effect("multiplier", factor=20_000), cost_centre="marketing")}
+    own_terms["claimed"] = Definition(effect=Effect("fixed", points=7), multiplied=False, claim_days=7)
+    for code, said in own_terms.items():
+        made = rulebook.make(code=code, fact="purchase", name_zh=code, name_en=code, definition=said, actor="tests", now=now)
+        rulebook.publish(version_id=made.id, ever=True, actor="tests", now=now)
+    paid = api.post("purchases", order()).json()
+    assert (paid["earned"], [(entry["kind"], entry["points"]) for entry in paid["entries"]]) == (200, [("earn", 100), ("earn", 100)])
+    offer = api.get("members/M-1/offers").json()["results"][0]
+    assert api.post(f"members/M-1/offers/{offer['id']}/claim").json()["points"] == 7
+    assert api.post("purchases", order()).json() == paid
 
 
 def test_the_same_order_under_a_new_key_finds_the_first_answer_marked_as_a_replay(api, world, order):
