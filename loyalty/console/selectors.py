@@ -27,8 +27,14 @@ from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
 from points.adjustments import selectors as adjustments
 from points.boards import selectors as boards
+from points.cards import selectors as cards
+from points.cards.models import CardKind
+from points.checkin import selectors as checkin
+from points.earning import selectors as earning
+from points.earning.models import Grant
 from points.ledger import selectors as books
 from points.ledger.models import Account, Entry, Hold, Lot, Source
+from points.missions import selectors as missions
 from points.proofs import selectors as proofs
 from tiers.standing import selectors as standings
 
@@ -141,7 +147,7 @@ def has_second_factor(user: Any) -> bool:
     return user_has_device(user)
 
 
-LAST_ENTRIES, LAST_PURCHASES, OPEN_LOTS, LAST_TIER_CHANGES = 20, 10, 20, 5
+LAST_ENTRIES, LAST_PURCHASES, OPEN_LOTS, LAST_TIER_CHANGES, OPEN_MISSIONS, OPEN_OFFERS = 20, 10, 20, 5, 5, 5
 
 
 def member_page(member: Member, *, user: Any, now: datetime) -> dict[str, Any]:
@@ -164,6 +170,7 @@ def member_page(member: Member, *, user: Any, now: datetime) -> dict[str, Any]:
         page["sources"] = [
             (Source(name).label, points) for name, points in sorted(books.by_source(member_id=member.id, now=now).items(), key=lambda row: -row[1])
         ]
+    page |= _activity(member, user, now=now)
     if user.has_perm("points.view_entry"):
         page["entries"] = list(Entry.objects.filter(member_id=member.id).order_by("-seq")[:LAST_ENTRIES])
     if user.has_perm("points.view_lot"):
@@ -177,6 +184,33 @@ def member_page(member: Member, *, user: Any, now: datetime) -> dict[str, Any]:
         page["purchases"] = _purchases(member)
         unmatched = UnmatchedRefund.objects.filter(member_ref=member.external_id, status__in=UnmatchedRefund.OPEN)
         page["unmatched_refunds"] = list(unmatched.order_by("-recorded_at")[:LAST_PURCHASES])
+    return page
+
+
+def _activity(member: Member, user: Any, *, now: datetime) -> dict[str, Any]:
+    """What the member is at: days in a row, missions begun, cards in hand, points to be claimed."""
+    page: dict[str, Any] = {}
+    if user.has_perm("points.view_checkin"):
+        today = local_date(now, programme.zone(now=now))
+        done = checkin.check_in(member_id=member.id, day=today) is not None
+        page["streak"] = {"days": checkin.run(member_id=member.id, day=today).streak(today) - (not done), "done": done}
+    if user.has_perm("points.view_missioncompletion"):
+        offered = missions.for_member(missions.known().published, member_id=member.id)
+        begun = [
+            one
+            for one in missions.progress(offered, member=member, at=now)
+            if one.completion is None and not one.period.over(now) and any(step.done for step in one.steps)
+        ]
+        page["missions"] = [
+            {"mission": one.mission, "done": sum(step.done for step in one.steps), "needed": sum(step.needed for step in one.steps)}
+            for one in begun[:OPEN_MISSIONS]
+        ]
+    if user.has_perm("points.view_card"):
+        held = cards.available_kinds(member_id=member.id, now=now)
+        page["cards"] = [(kind.name, held[kind.code]) for kind in CardKind.objects.filter(code__in=held).order_by("code")]
+    if user.has_perm("points.view_offer"):
+        waiting = earning.offers(member_id=member.id).filter(status=Grant.Status.OFFERED, claim_until__gt=now)
+        page["offers"] = list(waiting.order_by("claim_until")[:OPEN_OFFERS])
     return page
 
 

@@ -221,7 +221,7 @@ class TryIt:
 class OfferAdmin(BooksAdmin):
     """What members had or have to claim. They claim it themselves; operators only look."""
 
-    list_display = ["shown", "whose", "rule", "state", "left", "claim_until"]
+    list_display = ["shown", "whose", "rule", "state", "worth", "claim_until"]
     list_filter = ["status", "claim_until"]
     searched = ("decision__subject",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it is about")
@@ -256,8 +256,8 @@ class OfferAdmin(BooksAdmin):
         return self.state(grant)[1]
 
     @display(description=_("points"))
-    def left(self, grant: Grant) -> str:
-        return f"{grant.points - grant.taken_back:,}"
+    def worth(self, grant: Grant) -> str:
+        return f"{grant.left:,}"
 
     @display(description=_("claimed with"))
     def claimed(self, grant: Grant) -> Any:

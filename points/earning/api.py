@@ -228,7 +228,7 @@ class OfferShown(serializers.ModelSerializer[Grant]):
         extra_kwargs = {name: {"required": True} for name in ("id", "claim_until")}
 
     def get_points(self, grant: Grant) -> int:
-        return grant.points - grant.taken_back
+        return grant.left
 
     def get_status(self, grant: Grant) -> str:
         return selectors.status_at(grant, now=self.context["now"])

@@ -86,7 +86,12 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.points} {self.get_status_display()}"
+        return f"{self.left} {self.get_status_display()}"
+
+    @property
+    def left(self) -> int:
+        """What of it was not taken back."""
+        return self.points - self.taken_back
 
 
 class Offer(Grant):

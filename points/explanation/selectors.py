@@ -468,7 +468,7 @@ class _Tale:
     def afterwards(self) -> Iterator[str]:
         """What has become since of what was given."""
         for grant in self.grants:
-            left = grant.points - grant.taken_back
+            left = grant.left
             if grant.claim_until and left:
                 about = {"points": self.names.counted(left), "day": _last_day(grant.claim_until, self.zone)}
                 match earning.status_at(grant, now=self.now):

@@ -171,7 +171,7 @@ class EntryAdmin(BooksAdmin):
 
     @display(description=_("explanation"))
     def why(self, entry: Entry) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_explain", args=[entry.id]), gettext("explained"))
+        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_explain", args=[entry.id]), gettext("why"))
 
     @display(description=_("lots it took from or gave back to"))
     def allocated(self, entry: Entry) -> str:
