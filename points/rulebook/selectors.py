@@ -85,7 +85,8 @@ def _read() -> Rulebook:
     for code, first, last in FestivalDays.objects.values_list("festival__code", "first", "last"):
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             days.setdefault(date.fromordinal(ordinal), set()).add(code)
-    terms = settings()
+    # As they are now, not as this process holds them for a while: the book is held until the next change.
+    terms = EarningSettings.objects.order_by("id").first() or EarningSettings(roll_key="")
     return Rulebook(number, versions, limits, {day: frozenset(codes) for day, codes in days.items()}, terms.roll_key, terms.points_per_unit)
 
 

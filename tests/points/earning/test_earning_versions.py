@@ -11,7 +11,7 @@ from loyalty.lib.configuration import Configuration
 from points.earning import selectors
 from points.rulebook import selectors as rulebook_seen
 from points.rulebook import services as rulebook
-from points.rulebook.models import RulebookGeneration, RuleVersion
+from points.rulebook.models import EarningSettings, RulebookGeneration, RuleVersion
 from points.rulebook.rules import ONE
 
 from .conftest import NOON
@@ -133,3 +133,19 @@ def test_without_a_generation_written_rules_are_found_all_the_same(world, publis
     committed()
     assert world.take(number="2").points == 20
     assert RuleVersion.objects.get().in_force_at(NOON)
+
+
+def test_settings_that_another_process_has_changed_are_those_of_the_next_decision(world, publish):
+    publish("luck", "random", fact="shared", minimum=1, maximum=10**9)
+    EarningSettings.current().save()
+    committed()
+    first = world.take().points
+    EarningSettings.current()
+    # Another process: it saves, and tells it by the generation.
+    EarningSettings.objects.update(points_per_unit=7)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE points_rulebookgeneration SET number = number + 1")
+    book = rulebook_seen.rulebook(seen=rulebook_seen.generation())
+    assert (book.points_per_unit, book.roll_key) == (7, EarningSettings.objects.get().roll_key)
+    assert world.amend("shared", subject="article 1") == 0
+    assert world.available() == first
