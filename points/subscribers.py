@@ -60,7 +60,7 @@ def _while_it_counts(topic: str, kind: str) -> Callable[[Event], bool]:
 def reward_inviter(event: Event) -> None:
     """A friend's first order is a fact of the inviter's. One subscriber for all three, so that no refund overtakes its order."""
     told = event.payload
-    about = {"member_id": event.member_id, "kind": "referral_completed", "external_id": told["purchase"], "actor": "referrals", "now": event.now}
+    about = {"member_id": event.member_id, "kind": "referral_completed", "external_id": told["completion"], "actor": "referrals", "now": event.now}
     if event.topic == "accounts.referral_revoked":
         earning.withdraw(**about)
         return

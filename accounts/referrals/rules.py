@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from loyalty.lib.localtime import end_of_day, local_date
@@ -45,6 +46,11 @@ def had_bought(recorded: Sequence[datetime], *, registered_at: datetime, zone: Z
 def completes(*, net_cents: int, occurred_at: datetime, until: datetime | None) -> bool:
     """Whether an order of that net amount, paid then, completes a referral that is still to be completed."""
     return net_cents > 0 and (until is None or occurred_at < until)
+
+
+def completion(friend_id: UUID, purchase_ref: str) -> str:
+    """What the inviter's side calls it that this order completed the referral: the number of the friend's order is not theirs to know."""
+    return hashlib.blake2b(purchase_ref.encode(), key=friend_id.bytes, digest_size=16).hexdigest()
 
 
 def masked(name: str) -> str:

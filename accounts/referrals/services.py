@@ -125,7 +125,8 @@ def _turn(referral: Referral, status: Status, *, now: datetime, **told: object) 
 
 
 def _tell_inviter(topic: str, referral: Referral, *, now: datetime, **more: object) -> None:
-    payload = {"friend": referral.member.external_id, "purchase": referral.purchase_ref, **more}
+    completion = rules.completion(referral.member_id, referral.purchase_ref)
+    payload = {"friend": referral.member.external_id, "purchase": referral.purchase_ref, "completion": completion, **more}
     outbox.publish(topic=topic, member_id=referral.inviter_id, payload=payload, now=now)
 
 

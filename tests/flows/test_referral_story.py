@@ -100,6 +100,16 @@ def test_from_the_code_to_the_next_order(story, books_balance_after):
     assert (story.status(), story.points()) == ("revoked", (0, 0))
 
 
+def test_what_the_inviter_reads_tells_nothing_of_the_friends_order(story):
+    story.befriend()
+    story.order(15_000, "ORDER-77")
+    story.refund(15_000, "R-1", "ORDER-77")
+    entries = story.ask("get", "members/M-1/entries")["results"]
+    told = [story.ask("get", f"members/M-1/entries/{entry['id']}/explanation") for entry in entries]
+    assert [entry["kind"] for entry in entries] == ["clawback", "earn"]
+    assert "ORDER-77" not in f"{entries} {told}"
+
+
 @pytest.mark.parametrize(("cents", "worth"), [(1, 50), (9_999, 50), (10_000, 200)])
 def test_the_amount_of_the_order_decides(story, cents, worth, books_balance_after):
     story.befriend()

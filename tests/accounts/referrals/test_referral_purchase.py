@@ -1,6 +1,7 @@
 """What the friend's orders and their refunds make of a referral."""
 
 from datetime import timedelta
+from unittest.mock import ANY
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -14,15 +15,15 @@ pytestmark = pytest.mark.django_db
 
 
 def completed(amount, now, purchase="1001"):
-    return "referral_completed", {"friend": "F-1", "purchase": purchase, "amount_cents": amount, "occurred_at": now.isoformat()}
+    return "referral_completed", {"friend": "F-1", "purchase": purchase, "completion": ANY, "amount_cents": amount, "occurred_at": now.isoformat()}
 
 
 def confirmed(now, purchase="1001"):
     return "invitation_confirmed", {"by": "M-1", "purchase": purchase, "occurred_at": now.isoformat()}
 
 
-REDUCED = ("referral_reduced", {"friend": "F-1", "purchase": "1001", "amount_cents": 5_000})
-REVOKED = ("referral_revoked", {"friend": "F-1", "purchase": "1001"})
+REDUCED = ("referral_reduced", {"friend": "F-1", "purchase": "1001", "completion": ANY, "amount_cents": 5_000})
+REVOKED = ("referral_revoked", {"friend": "F-1", "purchase": "1001", "completion": ANY})
 WITHDRAWN = ("invitation_withdrawn", {"by": "M-1", "purchase": "1001"})
 
 
