@@ -20,20 +20,26 @@ from time import perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID, uuid4
+from zlib import crc32
 
 import psycopg2
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.activity import selectors as facts
 from accounts.activity.models import Purchase
 from accounts.keys import services as keys
 from accounts.members.models import Member
 from loyalty.outbox import services as outbox
+from points.earning import selectors as engine
+from points.earning import services as earning
 from points.ledger import events, selectors, services
 from points.ledger.models import Entry, Source
+from points.simulation import selectors as simulated
+from points.simulation import services as simulations
 
-from . import load
+from . import load, programme
 from .load import Load
 
 HERE = Path(__file__).parent
@@ -48,10 +54,12 @@ RAW, RAW_SWEPT = "bench_ceiling", "bench_ceiling_swept"
 STRIDE = 7919
 BATCH = 1000
 READ_LOTS = 10
+# So many members' purchases are decided again and again where the decision alone is measured.
+DECIDED = 200
 
 
 class Size(NamedTuple):
-    """How much there is to measure on. `batches` are those of the sweep in one round."""
+    """How much there is to measure on. `batches` are those of the sweep in one round, `simulated` the facts of a simulation, about."""
 
     rounds: int
     seconds: float
@@ -61,11 +69,12 @@ class Size(NamedTuple):
     replayed: int
     young: tuple[int, int]
     old: tuple[int, int]
+    simulated: int
 
 
 # Members and, before their open lots, earnings that were spent: 5,000 × 20 entries, 30,000 × 100.
-FULL = Size(rounds=5, seconds=2, members=20_000, lots=40, batches=7, replayed=450, young=(5_000, 5), old=(30_000, 45))
-QUICK = Size(rounds=3, seconds=1, members=5_000, lots=40, batches=2, replayed=100, young=(1_000, 5), old=(5_000, 45))
+FULL = Size(rounds=5, seconds=2, members=20_000, lots=40, batches=7, replayed=450, young=(5_000, 5), old=(30_000, 45), simulated=3_340)
+QUICK = Size(rounds=3, seconds=1, members=5_000, lots=40, batches=2, replayed=100, young=(1_000, 5), old=(5_000, 45), simulated=1_000)
 
 
 class Measured(NamedTuple):
@@ -81,13 +90,18 @@ Side = Callable[[int], Measured]
 
 
 class Case(NamedTuple):
-    """`aim` is the least that ours ÷ the other side should be; `beside` names the other side."""
+    """`aim` is the least that ours ÷ the other side should be; `beside` names the other side.
+
+    Where there is none, the aim is for our own figure: `of` says for which, and with `at_most` it is the most.
+    """
 
     name: str
     ours: Side
-    other: Side
+    other: Side | None
     aim: float | None = None
     beside: str = "the ceiling"
+    at_most: bool = False
+    of: str = "per_second"
 
 
 def heard(event: Any) -> None:
@@ -159,6 +173,8 @@ class Bench:
             cursor.execute((HERE / "books.sql").read_text(), {"lots": lots, "due": due, "history": history})
         self.members[name] = [member.id for member in made]
         if name == OURS:
+            self.draft = programme.publish(now)
+            programme.fill()
             self.hot = Member.objects.create(external_id="bench-hot", created_at=now).id
             _earn(self.hot, 10**12, "seed/hot")
         with connection.cursor() as cursor:
@@ -177,6 +193,9 @@ class Bench:
 
     def cases(self, port: int, key: str) -> list[Case]:
         earn = Case("earn", self._verb(lambda member, key: _earn(member, 100, key)), self._script("earn"), 0.30)
+        award = Case("decide and grant a purchase", self._verb(_award, of=self._awarded), earn.ours, 1 / 3, "our earn, 8 clients")
+        decision = Case("a decision, processor time", self._decide, None, 0.001, "", at_most=True, of="p50")
+        simulation = Case("simulation, facts", self._simulate, None, 1000, "")
         replay = Case("replay by one worker, purchases", self._replay, earn.ours, 0.25, "our earn, 8 clients")
         spends = [
             Case(f"spend from {lots} lot{'s' * (lots > 1)}", self._verb(partial(_spend, points), share=share), self._script(f"spend_{lots}", share=share), aim)
@@ -195,18 +214,21 @@ class Bench:
             Case(f"read at {members * (2 * history + READ_LOTS):,} entries", self._read(name), self._raw_read(name), None, "one raw statement")
             for name, (members, history) in ((YOUNG, self.size.young), (OLD, self.size.old))
         ]
-        return [earn, *spends, hold, hot, http, sweep, replay, *reads]
+        return [earn, *spends, hold, hot, award, decision, simulation, http, sweep, replay, *reads]
 
-    def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1, share: float = 1.0) -> Side:
+    def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1, share: float = 1.0, of: Callable[[], int] | None = None) -> Side:
+        """`of` counts what an act writes, where it is not so many entries."""
+        written = of or self._entries
+
         def measure(round_: int) -> Measured:
-            members, first, before = self.members[OURS], self.walked[OURS], self._entries()
+            members, first, before = self.members[OURS], self.walked[OURS], written()
 
             def one(n: int, key: str) -> None:
                 act(members[(first + n) * STRIDE % len(members)], key)
 
             done = load.processes(one, database=OURS, clients=clients, seconds=self.size.seconds * share, name=f"{uuid4()}")
             self.walked[OURS] += done.calls
-            return _measured(done, written=self._entries() - before, entries=entries)
+            return _measured(done, written=written() - before, entries=entries)
 
         return measure
 
@@ -226,6 +248,58 @@ class Bench:
     def _entries(self) -> int:
         with self._connect(OURS).cursor() as cursor:
             return _one(cursor, "SELECT sum(last_seq) FROM points_account")
+
+    def _awarded(self) -> int:
+        """How many purchases were decided and granted: a decision, one grant of all of its points, one entry of as many. Each was counted once."""
+        with self._connect(OURS).cursor() as cursor:
+            cursor.execute(_AWARDED, [f"{programme.BASE}/month"])
+            granted, counted = cursor.fetchone()
+        if granted != counted:
+            raise RuntimeError(f"{granted} purchases were granted, and {counted} counted")
+        return granted
+
+    def _decide(self, round_: int) -> Measured:
+        """Decisions with all that they look at at hand, of purchases of so many members; the processor time of each."""
+
+        def decide() -> list[float]:
+            now, took = _now(), []
+            members = self.members[OURS][:DECIDED]
+            bought = [engine.purchase_fact(programme.basket(n, f"bench/{n}", now)) for n, _member in enumerate(members)]
+            seen = [engine.situation(member_id=member, fact=fact, occurred_at=now, now=now) for member, fact in zip(members, bought, strict=True)]
+            until = perf_counter() + self.size.seconds / 2
+            while perf_counter() < until:
+                for situation in seen:
+                    began = time.thread_time()
+                    decision = situation.decide()
+                    took.append(time.thread_time() - began)
+                    assert decision.points and len(decision.considered) == programme.FOR_PURCHASES
+            return took
+
+        took, _seconds = load.once(decide, database=OURS)
+        return Measured(len(took) / sum(took), None, quantile(took, 0.50), quantile(took, 0.99))
+
+    def _simulate(self, round_: int) -> Measured:
+        """A simulation of another base rate, by one process; each fact is decided by the rules as they are and as they would be."""
+        days = -(-self.size.simulated * programme.MONTH // self.size.members)
+        last = _now().date() - timedelta(days=3)
+        first = last - timedelta(days=days - 1)
+
+        def simulate() -> int:
+            now = _now()
+            asked = simulations.ask(version_ids=[self.draft], first=first, last=last, actor="bench", key=uuid4(), now=now)
+            while simulations.work(now=now):
+                pass
+            asked.refresh_from_db()
+            if not asked.result or asked.result["points"][0] >= asked.result["points"][1]:
+                raise RuntimeError(f"the simulation came to nothing: {asked.error}")
+            return asked.result["facts"]
+
+        since, until = simulated.span(first=first, last=last, now=_now())
+        told, before = facts.count_told(since=since, until=until), self._entries()
+        decided, seconds = load.once(simulate, database=OURS)
+        if self._entries() != before:
+            raise RuntimeError("a simulation wrote to the books")
+        return Measured(decided / seconds, decided / told)
 
     def _spends(self, port: int, key: str) -> Side:
         """What a storefront calls: POST /api/v1/members/{member}/spends, with its key and an Idempotency-Key."""
@@ -321,6 +395,12 @@ SELECT a.available, a.held, a.pending, a.debt,
        (SELECT json_agg(e) FROM (SELECT * FROM points_entry WHERE member_id = a.member_id ORDER BY seq DESC LIMIT 20) e)
   FROM points_account a WHERE a.member_id = %(member)s"""
 
+_AWARDED = """
+SELECT (SELECT count(*) FROM points_decision d
+          JOIN points_grant g ON g.member_id = d.member_id AND g.decision_id = d.id AND g.points = d.points
+          JOIN points_entry e ON e.id = g.entry_id AND e.points = g.points AND e.kind = 'earn'),
+       (SELECT coalesce(sum(times), 0) FROM points_memberuse WHERE counter = %s)"""
+
 
 def _now() -> datetime:
     return timezone.now()  # noqa: TID251 (whoever calls a verb here is an edge, and reads the clock once for it)
@@ -338,6 +418,14 @@ def _one(cursor: Any, sql: str, params: Any = None) -> Any:
 
 def _earn(member_id: UUID, points: int, key: str) -> None:
     services.earn(member_id=member_id, points=points, source=Source.PURCHASE, subject="bench", actor="bench", key=key, now=_now())
+
+
+def _award(member_id: UUID, key: str) -> None:
+    """As when an order is paid, where the lock is taken before the purchase is recorded."""
+    now = _now()
+    with transaction.atomic():
+        services.lock(member_id=member_id)
+        earning.award_purchase(member_id=member_id, facts_of=programme.basket(crc32(key.encode()), key, now), actor="bench", now=now)
 
 
 def _spend(points: int, member_id: UUID, key: str) -> None:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from loyalty.lib.configuration import Configuration
+
 # A forked client finds everything imported, as a web worker does.
 _fork = multiprocessing.get_context("fork")
 
@@ -36,6 +38,7 @@ def use(database: str) -> None:
     """Let this process's Django work on that database of the server."""
     connection.close()
     connection.settings_dict["NAME"] = database
+    Configuration._held.clear()
 
 
 def processes(act: Act, *, database: str, clients: int, seconds: float, name: str) -> Load:

@@ -16,37 +16,52 @@ BEGIN, END = "<!-- measured: make bench ARGS=--write -->", "<!-- end of what was
 
 @dataclass(frozen=True)
 class Row:
-    """A case's rounds: pairs of (ours, the other side), each a mapping of `per_second`, `writes_per_call`, `p50`, `p99`."""
+    """A case's rounds: pairs of (ours, the other side), each a mapping of `per_second`, `writes_per_call`, `p50`, `p99`.
+
+    Where nothing stands beside it, the other side is None, and the aim is for the figure itself: `of` says for which.
+    """
 
     name: str
     beside: str
-    rounds: Sequence[tuple[Mapping[str, float | None], Mapping[str, float | None]]]
+    rounds: Sequence[tuple[Mapping[str, float | None], Mapping[str, float | None] | None]]
     aim: float | None = None
     at_most: bool = False
     of: str = "per_second"
 
     @property
-    def ratios(self) -> list[float]:
-        return [ours[self.of] / other[self.of] for ours, other in self.rounds]  # type: ignore[operator]
+    def alone(self) -> bool:
+        return not self.beside
 
     @property
-    def ratio(self) -> float:
-        return median(self.ratios)
+    def values(self) -> list[float]:
+        """The rounds' ratios; where nothing stands beside it, their figures."""
+        return [ours[self.of] / other[self.of] if other else ours[self.of] for ours, other in self.rounds]  # type: ignore[operator, misc]
+
+    @property
+    def value(self) -> float:
+        return median(self.values)
 
     @property
     def missed(self) -> bool:
         if self.aim is None:
             return False
-        return self.ratio > self.aim if self.at_most else self.ratio < self.aim
+        return self.value > self.aim if self.at_most else self.value < self.aim
 
     def side(self, number: int, what: str) -> float | None:
-        values = [pair[number][what] for pair in self.rounds]
+        sides = [pair[number] for pair in self.rounds]
+        values = [side[what] if side else None for side in sides]
         return None if None in values else median(values)  # type: ignore[type-var]
+
+    def shown(self, value: float) -> str:
+        """A ratio, or the figure in its unit."""
+        if not self.alone:
+            return f"{value:.2f}"
+        return _number(value) if self.of == "per_second" else _milliseconds(value)
 
     def writes_wrong(self) -> list[str]:
         """The sides that booked something else than one act per call, in whatever round."""
         sides = ("ours", self.beside)
-        wrong = [(side, pair[n]["writes_per_call"]) for pair in self.rounds for n, side in enumerate(sides)]
+        wrong = [(name, side["writes_per_call"]) for pair in self.rounds for name, side in zip(sides, pair, strict=True) if side]
         return [f"{self.name}, {side}: {writes:.3f} writes per call" for side, writes in wrong if writes is not None and f"{writes:.3f}" != "1.000"]
 
 
@@ -54,9 +69,10 @@ HEAD = ["path", "ours /s", "p50 ms", "p99 ms", "beside it", "/s", "p50 ms", "p99
 
 
 def cells(row: Row) -> list[str]:
-    low, high = min(row.ratios), max(row.ratios)
-    aim = "" if row.aim is None else f"{'≤' if row.at_most else '≥'} {row.aim:.2f}" + (" MISSED" if row.missed else "")
-    writes = [side["writes_per_call"] for pair in row.rounds for side in pair if side["writes_per_call"] is not None]
+    low, high = min(row.values), max(row.values)
+    unit = {"per_second": " /s"}.get(row.of, f" ms, {row.of}") if row.alone else ""
+    aim = "" if row.aim is None else f"{'≤' if row.at_most else '≥'} {row.shown(row.aim)}{unit}" + (" MISSED" if row.missed else "")
+    writes = [side["writes_per_call"] for pair in row.rounds for side in pair if side and side["writes_per_call"] is not None]
     return [
         row.name,
         _number(row.side(0, "per_second")),
@@ -64,8 +80,8 @@ def cells(row: Row) -> list[str]:
         row.beside,
         _number(row.side(1, "per_second")),
         *(_milliseconds(row.side(1, what)) for what in ("p50", "p99")),
-        f"{row.ratio:.2f}",
-        f"{low:.2f}–{high:.2f}",
+        "" if row.alone else row.shown(row.value),
+        f"{row.shown(low)}–{row.shown(high)}",
         aim,
         f"{min(writes):.3f}" if writes else "",
     ]
