@@ -144,9 +144,9 @@ def remembered(row: Simulation, *, member_ids: Collection[str] = (), due: dateti
     return {str(member): rules.known_from_text(text, old=old, new=new) for member, text, old, new in found}
 
 
-def past_before(member_ids: Collection[str], plans: rules.Plans, *, before: datetime, now: datetime) -> dict[str, rules.Past]:
+def past_before(member_ids: Collection[str], plans: rules.Plans, *, before: datetime) -> dict[str, rules.Past]:
     """What these members had bought before the span."""
-    zone = programme.zone(now=now)
+    zone = programme.zone(now=before)
     days = plans.window + 1 if "history_by_category" in plans.asks else 0
     found = {}
     for member, (count, last_at, by_category) in facts.histories(member_ids=[UUID(one) for one in member_ids], before=before, days=days).items():

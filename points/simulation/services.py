@@ -105,8 +105,8 @@ def _slice(row: Simulation, *, now: datetime) -> int:
     if row.state.get("basis") != basis:
         _begin(row, span)
     world = rules.world_from_json(row.state.get("world", {}))
-    before, finished = world.facts, False
-    while not finished and time.monotonic() - started < SLICE_SECONDS:
+    before, finished, has_time = world.facts, False, True
+    while has_time and not finished:
         if not row.cursor.get("over"):
             page, cursor, over = facts.told(since=span.since, until=span.until, after=row.cursor, limit=PAGE)
             row.cursor = {**cursor, "over": over}
@@ -118,6 +118,7 @@ def _slice(row: Simulation, *, now: datetime) -> int:
                 world.bring(member, known)
             finished = not world.members
             rules.refund_due(world, plans, until=None)
+        has_time = time.monotonic() - started < SLICE_SECONDS
     _keep(row, world, plans)
     row.state = {"basis": basis, "world": rules.world_as_json(world)}
     row.done, row.seconds = world.facts, row.seconds + time.monotonic() - started
@@ -144,7 +145,7 @@ def _decide(row: Simulation, world: rules.World, plans: rules.Plans, page: Seque
         if member not in world.members:
             world.bring(member, known)
     fresh = new - world.members.keys()
-    pasts = selectors.past_before(fresh, plans, before=span.since, now=now) if fresh and "history" in plans.asks else {}
+    pasts = selectors.past_before(fresh, plans, before=span.since) if fresh and "history" in plans.asks else {}
     for member in fresh:
         world.bring(member, rules.Known(past=pasts.get(member, rules.Past())))
     common = selectors.common(page, plans, now=now)
