@@ -112,4 +112,3 @@ def test_an_order_told_after_a_change_of_zone_has_the_day_and_the_hour_of_the_ol
     assert MemberUse.objects.get().starts.isoformat() == "2026-11-11"
     noon_in_new_york = change + timedelta(hours=13)
     assert buy("2", at=noon_in_new_york, now=change + timedelta(days=1)).earned == 100
-

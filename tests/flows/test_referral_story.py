@@ -104,6 +104,7 @@ def test_what_the_inviter_reads_tells_nothing_of_the_friends_order(story):
     story.befriend()
     story.order(15_000, "ORDER-77")
     story.refund(15_000, "R-1", "ORDER-77")
+    story.deliver()
     entries = story.ask("get", "members/M-1/entries")["results"]
     told = [story.ask("get", f"members/M-1/entries/{entry['id']}/explanation") for entry in entries]
     assert [entry["kind"] for entry in entries] == ["clawback", "earn"]
