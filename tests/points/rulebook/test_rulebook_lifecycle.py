@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from django.db import InternalError, transaction
+from django.utils.translation import override
 
 from loyalty.audit.models import AuditEntry
 from points.rulebook import selectors, services
@@ -82,7 +83,7 @@ def test_a_rule_must_agree_with_what_is_published_in_its_group(published, draft,
     grouped = replace(DOUBLE, group="promotion", combine="best")
     published(grouped, code="one")
     other = draft(replace(grouped, combine="first"), code="other")
-    with refuses(services.RuleInvalid) as refused:
+    with refuses(services.RuleInvalid) as refused, override("zh-hans"):
         services.publish(version_id=other.id, **ANNA, now=now)
     assert [(one.place, one.code, one.figures["rule"]) for one in refused.value.problems] == [("combine", "combine_differs", "规则one")]
     # With the rule of the same code it need not agree: it takes its place.
