@@ -1192,14 +1192,14 @@ def _changed(request: HttpRequest, form: forms.ModelForm, subject: str) -> None:
 class EarningSettingsAdmin(SettingsAdmin):
     fieldsets = [
         (_("Publishing rules"), {"fields": ["second_person", "gate_percent"]}),
-        (_("Deciding"), {"fields": ["points_per_unit", "decision_days"]}),
+        (_("How facts are decided"), {"fields": ["points_per_unit", "decision_days"]}),
     ]
     conditional_fields = {"gate_percent": "typeof second_person == 'undefined' || second_person == 'costly'"}
 
 
 class SharedLimitForm(forms.ModelForm):
     over = forms.MultipleChoiceField(
-        label=_("over"), widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=_("What counts towards it, all of it together.")
+        label=_("What counts"), widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=_("What counts towards it, all of it together.")
     )  # fmt: skip
 
     class Meta:
@@ -1241,7 +1241,7 @@ class SharedLimitAdmin(HistoryAdmin):
     def name(self, limit: SharedLimit) -> str:
         return limit.name
 
-    @display(description=_("over"))
+    @display(description=_("what counts"))
     def over_what(self, limit: SharedLimit) -> str:
         return ", ".join(over_label(code) for code in limit.over)
 
