@@ -14,9 +14,17 @@ from loyalty.lib.localtime import local_date
 from loyalty.outbox.models import OutboxRow
 from loyalty.programme.models import Programme
 from points.adjustments import services as adjustments
+from points.cards import services as cards
+from points.cards.models import CardKind
+from points.checkin import services as checkin
+from points.earning import services as earning
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Account, Entry, Hold, Lot
+from points.missions import services as missions
+from points.missions.rules import Step
+from points.rulebook import services as rulebook
+from points.rulebook.rules import Definition, Effect
 from points.terms.rules import NEVER
 from points.totals import services as totals
 from points.totals.models import DayTotals
@@ -113,6 +121,28 @@ class TestTotals:
         assert totals.refresh(now=now + timedelta(days=1)) == 2
 
 
+@pytest.fixture
+def busy(member, now):
+    """The sample member checks in, shares and comments, which begins a mission and brings something to claim; `busy(2, 3)`: more of it."""
+    CardKind.objects.create(code="double", name_zh="翻倍卡", name_en="Double points", use="multiplier", factor_percent=200)
+    names = {"kind": "achievement", "name_zh": "任务", "name_en": "Sample mission", "points": 5}
+    missions.publish(mission_id=missions.create(code="m", steps=[Step("commented", 5)], **names, actor="tests", now=now).id, actor="tests", now=now)
+    said = Definition(effect=Effect("fixed", points=5), claim_days=7)
+    version = rulebook.make(code="c", fact="commented", name_zh="规则", name_en="Rule commented", definition=said, actor="tests", now=now)
+    rulebook.publish(version_id=version.id, ever=True, actor="tests", now=now)
+    checkin.check_in(member_id=member.id, actor="tests", now=now)
+
+    def do(*numbers):
+        for number in numbers:
+            cards.grant(member_id=member.id, kind="double", actor="tests", key=str(number), now=now)
+            about = {"member_id": member.id, "kind": "commented", "external_id": str(number), "occurred_at": now, "actor": "tests", "now": now}
+            earning.take(**about, data={"subject": str(number)})
+
+    do(0)
+    cards.grant(member_id=member.id, kind="double", actor="tests", key="another", now=now)
+    return do
+
+
 class TestMemberPage:
     def test_it_shows_balance_expiries_entries_lots_holds_and_purchases(self, browser, history, member, now):
         page = text(browser("viewer").get(page_of(member)))
@@ -135,7 +165,27 @@ class TestMemberPage:
         text(client.get(page_of(member)))
         before = queries(client, page_of(member))
         more_entries(member, 40, now)
-        assert queries(client, page_of(member)) == before <= 30
+        assert queries(client, page_of(member)) == before <= 40
+
+    def test_it_shows_what_they_are_at_in_as_many_queries_however_much_it_is(self, browser, busy, member, now):
+        client = browser("service")
+        page = text(client.get(page_of(member)))
+        for shown in ("1 day in a row", "Sample mission", "1/5", "Double points", "× 2", "Rule commented: 5 pts"):
+            assert shown in page
+        before = queries(client, page_of(member))
+        busy(*range(2, 12))
+        assert queries(client, page_of(member)) == before <= 40
+        assert "× 12" in text(client.get(page_of(member)))
+
+    def test_whoever_is_at_nothing_is_said_to_have_checked_in_neither_today_nor_yesterday(self, browser, member):
+        page = text(browser("viewer").get(page_of(member)))
+        assert "neither today nor yesterday" in page
+        assert "missions begun" not in page
+
+    def test_each_entry_leads_to_why_it_is_what_it_is(self, browser, history, member):
+        page = text(browser("viewer").get(page_of(member)))
+        for entry in Entry.objects.filter(member=member):
+            assert reverse("admin:points_decision_explain", args=[entry.id]) in page
 
     @pytest.mark.parametrize("term", ["M-1", "M-", "13800001234", "Sample@Example.com"])
     def test_a_member_is_found_by_id_its_beginning_phone_and_mail(self, browser, member, now, term):
