@@ -20,7 +20,7 @@ from points.earning import rules as engine
 from points.rulebook.rules import PURCHASE, SharedLimit, as_json, from_json
 from tests.oracle import earning_oracle as oracle
 
-SETS, FACTS = int(os.environ.get("EARNING_SETS", "40")), int(os.environ.get("EARNING_FACTS", "100"))
+SETS, FACTS = int(os.environ.get("EARNING_SETS", "100")), int(os.environ.get("EARNING_FACTS", "100"))
 ZONE = ZoneInfo("America/New_York")
 START = datetime(2024, 2, 20, 3, tzinfo=UTC)
 SURVEY = "survey"
@@ -75,7 +75,7 @@ def conditions(chance, fact):
     }
     if fact == PURCHASE:
         ways |= {"nth_purchase": lambda: some(chance, range(1, 6)), "again_days": lambda: chance.choice((0, 1, 7, 30))}
-    for name in chance.sample(list(ways), chance.choice((0, 0, 0, 1, 1, 2))):
+    for name in chance.sample(list(ways), chance.choice((0, 0, 0, 0, 1, 1, 2))):
         said[name] = ways[name]()
     if "hour_from" in said:
         said["hour_until"] = chance.choice([hour for hour in range(25) if hour != said["hour_from"]])
@@ -124,17 +124,17 @@ def definition(chance, fact, groups):
     said = {"conditions": conditions(chance, fact), "priority": chance.choice((0, 0, 0, -10, 5, 5, 10))}
     if chance.random() < 0.55:
         said["effect"] = base_effect(chance, fact)
-        said["multiplied"] = chance.random() < 0.85
     elif chance.random() < 0.2:
         said["effect"] = {"kind": "tier_multiplier"}
     else:
         said["effect"] = {"kind": "multiplier", "factor": chance.choice((20_000, 30_000, 15_000, 12_500, 5000, 3333, 10_000, 1, 40_000))}
+    said["multiplied"] = chance.random() < 0.85
     multiplies = "multiplier" in said["effect"]["kind"]
-    if chance.random() < 0.5:
-        said["group"] = chance.choice(["x", "y"]) + ("*" if multiplies else "+")
+    if chance.random() < 0.6:
+        said["group"] = chance.choice(["x", "x", "y"]) + ("*" if multiplies else "+")
         said["combine"] = groups.setdefault(said["group"], chance.choice(["best", "first", "product"] if multiplies else ["best", "first"]))
     said["limits"] = [limit for _ in range(chance.choice((0, 0, 0, 1, 2))) if (limit := one_limit(chance))]
-    if chance.random() < 0.15:
+    if chance.random() < 0.2:
         said["margin_percent"] = chance.choice((1, 10, 50, 100))
     said["campaign"], said["cost_centre"] = chance.choice(("", "", "drop")), chance.choice(("", "", "shop", "brand"))
     if chance.random() < 0.1:
@@ -167,17 +167,9 @@ def one_programme(chance):
     plans = []
     for n in range(chance.choice((0, 0, 0, 1, 2, 3))):
         scope, of = chance.choice((("all", ""), ("campaign", "drop"), ("cost_centre", "shop"), ("rule", chance.choice(rules)["code"])))
-        period = chance.choice(("total", "year", "month", "week", "day"))
-        plans.append(
-            {
-                "code": f"budget-{n}",
-                "scope": scope,
-                "of": of,
-                "period": period,
-                "points": chance.choice((30, 300, 3000)),
-                "at_end": chance.choice(("cut", "stop", "go_on")),
-            }
-        )
+        period = chance.choice(("total", "year", "month", "week", "day", "day", "day"))
+        at_end, most = chance.choice(("cut", "cut", "stop", "go_on")), chance.choice((30, 77, 300, 3000))
+        plans.append({"code": f"budget-{n}", "scope": scope, "of": of, "period": period, "points": most, "at_end": at_end})
     cost = chance.choice((50, 100, 200))
     return {
         "zone": str(ZONE), "unit_cents": 100, "point_cost_cents": str(Fraction(100, cost)), "festivals": FESTIVALS,
