@@ -20,7 +20,7 @@ from points.earning import rules as engine
 from points.rulebook.rules import PURCHASE, SharedLimit, as_json, from_json
 from tests.oracle import earning_oracle as oracle
 
-SETS, FACTS = int(os.environ.get("EARNING_SETS", "100")), int(os.environ.get("EARNING_FACTS", "100"))
+SETS, FACTS = int(os.environ.get("EARNING_SETS", "100")), int(os.environ.get("EARNING_FACTS", "60"))
 ZONE = ZoneInfo("America/New_York")
 START = datetime(2024, 2, 20, 3, tzinfo=UTC)
 SURVEY = "survey"
