@@ -581,3 +581,43 @@ def test_three_products_looked_at_in_a_day_are_10_every_day(refuses):
         looked.append(member.does("product_viewed", when, sku="C", seconds=1))
         missions.claim(member_id=member.id, code="view-3", period=f"{when:%Y-%m-%d}", actor="tests", now=when)
         assert (sum(looked), member.balance(when) - before) == (0, 10)
+
+
+# What is tried in the admin
+
+
+TRIED = {
+    "purchase": {"line.0.category": "MILK POWDER", "line.0.amount": "100.00"},
+    "festival": {"line.0.category": "GARDEN", "line.0.amount": "100.00", "channel": "app", "occurred_at_0": "2026-11-14", "occurred_at_1": "12:00"},
+    "luxury": {"line.0.category": "LUXURY", "line.0.amount": "100.00"},
+    "liked": {"data.subject": "R"},
+    "survey_completed": {"data.survey": "S", "data.points": "40"},
+    "product_viewed": {"data.sku": "A", "data.seconds": "180"},
+    "reviewed": {"data.purchase": "P", "data.line": "1", "data.pictures": "1"},
+    "review_featured": {"data.review": "R", "data.grade": "3"},
+    "proof_reviewed": {"data.proof": "1", "data.task": "show-your-order", "data.grade": "1"},
+    "board_placed": {"data.board": "top-reviews", "data.period": "2026-03", "data.place": "10"},
+    "referral_completed": {"data.friend": "F", "data.amount_cents": "10000", "data.purchase": "P"},
+    "referred": {"data.by": "M"},
+    "checked_in": {"data.streak": "8"},
+    "streak_reached": {"data.days": "7", "data.start": "2026-03-01"},
+    "mission_completed": {"data.mission": "share-5", "data.period": "2026-W10", "data.points": "200"},
+    "profile_completed": {"data.item": "address"},
+    "registered": {},
+}
+GIVES = {
+    "purchase": 450, "festival": 450, "luxury": 75, "liked": 5, "survey_completed": 40, "product_viewed": 5, "reviewed": 50, "review_featured": 100,
+    "proof_reviewed": 100, "board_placed": 200, "referral_completed": 200, "referred": 50, "checked_in": 10, "streak_reached": 50,
+    "mission_completed": 200, "profile_completed": 30, "registered": 100,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TRIED)
+def test_it_can_be_tried_in_the_admin_by_a_gold_member(operator, client, what):
+    operator("view_decision", "view_member")
+    Sample("sample-gold").stands("gold")
+    fact = what if what not in ("festival", "luxury") else "purchase"
+    page = client.get("/admin/points/decision/try-it/", {"fact": fact, "member": "sample-gold", "lines": "1", **TRIED[what]})
+    (side,) = page.context["sides"]
+    least, most = GIVES[what], GIVES[what] + (100 if what == "festival" else 0)
+    assert least <= side["told"].decision.points <= most
