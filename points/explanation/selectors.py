@@ -461,7 +461,7 @@ class _Tale:
             yield _("No rule was in force for this.")
         if failed := sum(not one["holds"] for one in self.rules):
             if failed == len(self.rules):
-                yield ngettext("The only rule for this did not hold.", "None of the %(count)s rules for this held.", failed) % {"count": failed}
+                yield _("None of the %(count)s rules for this held.") % {"count": failed} if failed > 1 else _("The only rule for this did not hold.")
             else:
                 yield ngettext("%(count)s more rule did not hold.", "%(count)s more rules did not hold.", failed) % {"count": failed}
 

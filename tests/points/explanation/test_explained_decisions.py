@@ -222,8 +222,14 @@ class TestNothing:
         publish("staff", FIVE, fact="shared", release=Release("staff"))
         does("shared")
         assert decided("shared/1") == ["The only rule for this did not hold."]
-        assert decided("shared/1", language="zh-hans") == ["适用的 1 条规则均不满足条件。"]
+        assert decided("shared/1", language="zh-hans") == ["唯一适用的规则不满足条件。"]
         assert decided("shared/1", to_member=True, language="zh-hans") == ["此次没有获得。"]
+
+    def test_where_none_of_several_held(self, publish, does, decided):
+        for code in ("one", "two"):
+            publish(code, FIVE, fact="shared", release=Release("staff"))
+        does("shared")
+        assert decided("shared/1") == ["None of the 2 rules for this held."]
 
     def test_where_one_held_and_had_nothing_to_give(self, publish, does, decided):
         publish("streak", Effect("ladder", measure="days", ladder=(10, 20)), fact="streak_reached")
