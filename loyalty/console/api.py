@@ -27,12 +27,13 @@ from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from loyalty.audit import services as audit
+from loyalty.lib import charts
 from loyalty.lib.localtime import local_date
 from loyalty.lib.screens import operator_name
 from loyalty.programme import selectors as programme
 from points.totals import selectors as totals
 
-from . import rules, selectors, services
+from . import selectors, services
 
 DAYS_DRAWN = 14
 
@@ -156,7 +157,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context |= {
             "today": today,
             "totals_are_there": any(day.computed_at for day in days),
-            "chart": rules.chart([f"{day.day:%m-%d}" for day in days], [[getattr(day, name) for day in days] for name in ("earned", "spent", "expired")]),
+            "chart": charts.chart([f"{day.day:%m-%d}" for day in days], [[getattr(day, name) for day in days] for name in ("earned", "spent", "expired")]),
             "legend": [_("earned"), _("spent"), _("expired")],
             "sums": [
                 (label, sum(getattr(day, name) for day in days)) for label, name in ((_("earned"), "earned"), (_("spent"), "spent"), (_("expired"), "expired"))
