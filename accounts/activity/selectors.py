@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
 from loyalty.lib.ids import first_id_at
-from loyalty.lib.localtime import end_of_day, local_date, start_of_day
+from loyalty.lib.localtime import end_of_day
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 
@@ -197,17 +197,15 @@ class History(NamedTuple):
     last_by_category: dict[str, datetime]
 
 
-def purchase_history(*, member_id: UUID, before: datetime, categories: Collection[str] = (), days: int = 0, zone: ZoneInfo) -> History:
-    """The member's purchases from before an instant, those refunded completely apart.
-
-    Categories, exactly as they stand on a line, are looked for as many local days back as `days` says (0: since the midnight before).
+def history(told: Sequence[Mapping[str, Any]] | None) -> History:
+    """What `accounts_bought_before` says in the database (migration 0012), its rows as JSON: the member's purchases from before an instant,
+    those refunded completely apart; by category, exactly as it stands on a line, since another instant.
     """
-    since = start_of_day(local_date(before, zone) - timedelta(days=days), zone)
-    with connection.cursor() as cursor:
-        # Our own function (migration 0012): the server plans it once for a connection, not anew for each order.
-        cursor.execute("SELECT * FROM accounts_bought_before(%s, %s, %s::text[], %s)", [member_id, before, list(categories), since])
-        (_all, count, last_at), *latest = cursor.fetchall()
-    return History(count, last_at, {category: at for category, _count, at in latest})
+    if not told:
+        return History(0, None, {})
+    whole, *latest = told
+    last_at = datetime.fromisoformat(whole["last_at"]) if whole["last_at"] else None
+    return History(whole["purchases"], last_at, {one["category"]: datetime.fromisoformat(one["last_at"]) for one in latest})
 
 
 def refunds_of(*, member_id: UUID, purchase_id: UUID) -> list[Refund]:

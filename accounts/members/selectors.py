@@ -2,7 +2,6 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -34,15 +33,6 @@ def active_by_id(member_id: UUID) -> Member | None:
 def id_of(*, external_id: str) -> UUID | None:
     """Our id of the member whom the storefront calls so; None for an unknown one."""
     return Member.objects.filter(external_id=external_id).values_list("id", flat=True).first()
-
-
-def known_since(*, member_id: UUID) -> tuple[datetime | None, date | None]:
-    """When the member registered, and their birthday."""
-    # Asked with every order: the ORM would take several times as long as the database.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT registered_at, birthday FROM accounts_member WHERE id = %s", [member_id])
-        registered_at, birthday = cursor.fetchone()
-        return registered_at, birthday
 
 
 def known_since_all(member_ids: Collection[UUID]) -> dict[UUID, tuple[datetime | None, date | None]]:

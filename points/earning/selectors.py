@@ -1,6 +1,6 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,10 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.activity import rules as activity
 from accounts.activity import selectors as facts
 from accounts.activity.models import Behaviour
-from accounts.members import selectors as members
-from accounts.segments import selectors as segments
 from loyalty.lib import expressions
-from loyalty.lib.localtime import local_date
+from loyalty.lib.localtime import local_date, start_of_day
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
@@ -103,10 +101,42 @@ def behaviour_fact(behaviour: Behaviour) -> rules.Fact:
     return rules.Fact(behaviour.kind_id, subject, behaviour.local_date, hour, (), str(data.get("channel", "")), data, digits)
 
 
-_USED = """
-SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0),
-       (SELECT json_object_agg(counter || '@' || starts, json_build_array(points, times)) FROM points_memberuse
-         WHERE member_id = %s AND starts = ANY(%s))"""
+class Known(NamedTuple):
+    """What the database knows of a member, and of which generation what is in force is. See the functions for what each part says."""
+
+    generation: int
+    used: Mapping[str, Sequence[int]] | None
+    tier: str | None
+    since: datetime | None
+    until: datetime | None
+    registered_at: datetime | None
+    birthday: date | None
+    segments: Sequence[str]
+    bought: Sequence[Mapping[str, Any]] | None
+
+
+# One statement, of functions whose plans the server keeps: a round trip for each would take twice as long.
+_KNOWN = """
+SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0), points_used(%(member)s, %(starts)s), s.tier, s.since, s.until,
+       k.registered_at, k.birthday, accounts_segments_of(%(member)s),
+       (SELECT json_agg(b) FROM accounts_bought_before(%(member)s, %(before)s, %(categories)s::text[], %(from)s) b WHERE %(purchase)s)
+  FROM tiers_standing_of(%(member)s, %(now)s) s, accounts_known_since(%(member)s) k"""
+
+
+def _known(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, zone: ZoneInfo, *, now: datetime) -> Known:
+    again = [one.said.conditions.again_days or 0 for one in chosen if "history_by_category" in one.asks]
+    asked = {
+        "member": member_id,
+        "starts": list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")}),
+        "purchase": fact.kind == PURCHASE,
+        "before": occurred_at,
+        "categories": list({line.category for line in fact.lines if line.category}) if again else [],
+        "from": start_of_day(local_date(occurred_at, zone) - timedelta(days=max(again, default=0)), zone),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, asked)
+        return Known(*cursor.fetchone())
 
 
 def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, now: datetime) -> Situation:
@@ -114,14 +144,19 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
 
     `drafts` take the place of the published versions.
     """
-    starts = list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")})
-    with connection.cursor() as cursor:
-        cursor.execute(_USED, [member_id, starts])
-        generation, used = cursor.fetchone()
-    book = rulebook.rulebook(seen=generation)
-    chosen = [ready(one.version, one.definition) for one in book.at(fact.kind, occurred_at)] if drafts is None else list(drafts)
-    counters = rules.counters(chosen, book.limits, fact)
-    had = {key: tuple(used[at]) for key, counter in counters.items() if not counter.shared and (at := f"{key}@{counter.starts}") in (used or {})}
+    zone = programme.zone(now=occurred_at)
+
+    def look(book: rulebook.Rulebook) -> tuple[list[Rule], Known]:
+        chosen = [ready(one.version, one.definition) for one in book.at(fact.kind, occurred_at)] if drafts is None else list(drafts)
+        return chosen, _known(member_id, chosen, fact, occurred_at, zone, now=now)
+
+    book = rulebook.at_hand()
+    chosen, known = look(book)
+    if known.generation != book.generation:
+        book = rulebook.rulebook(seen=known.generation)
+        chosen, known = look(book)
+    counters, used = rules.counters(chosen, book.limits, fact), known.used or {}
+    had = {key: (used[at][0], used[at][1]) for key, counter in counters.items() if not counter.shared and (at := f"{key}@{counter.starts}") in used}
     rooms = rules.rooms(chosen, book.limits, fact, had)
 
     shared = {key: _rule_charge(chosen, counter) for key, counter in counters.items() if counter.shared}
@@ -133,11 +168,12 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
             key = budget_rules.counter_of(plan.id)
             shared[key] = plan.charge(0, day=fact.day)
             rooms.append(rules.Room(key, None, None, covers, "stop" if plan.at_end == "stop" else "cut"))
+    asked = frozenset[str]().union(*(one.asks for one in chosen))
     given = rules.Given(
         fact,
         rules.rolls(book.roll_key),
-        _member(member_id, chosen, fact.day, programme.zone(now=occurred_at), now=now),
-        _history(member_id, chosen, fact, occurred_at, programme.zone(now=occurred_at)),
+        _member(member_id, known, asked, fact.day, zone, now=now),
+        _history(known, asked, zone),
         book.festivals.get(fact.day, frozenset()),
         rooms,
         book.points_per_unit,
@@ -159,31 +195,26 @@ def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules
     return budget_rules.Charge(counter=counter.key, starts=counter.starts, limit_points=limit.points, limit_times=limit.times)
 
 
-def _member(member_id: UUID | None, chosen: Sequence[Rule], day: date, zone: ZoneInfo, *, now: datetime) -> rules.Member:
-    """The member as they stand, as far as these rules ask; who is none yet, as if registered that day."""
-    asked = frozenset[str]().union(*(one.asks for one in chosen))
+def _member(member_id: UUID | None, known: Known, asked: Collection[str], day: date, zone: ZoneInfo, *, now: datetime) -> rules.Member:
+    """The member as they stand, as far as it is asked; who is none yet, as if registered that day."""
     tier, factor = "", book_rules.ONE
     if "tier" in asked:
-        place = standings.standing(member_id=member_id, now=now)
+        place = standings.place(known.tier, known.since, known.until)
         tier, factor = place.code, place.multiplier_bps
     if member_id is None:
         return rules.Member("", tier, factor, registered_on=day)
-    parts = segments.segments_of(member_id) if "segments" in asked else frozenset[str]()
-    registered_at, birthday = members.known_since(member_id=member_id) if "profile" in asked else (None, None)
+    parts = frozenset(known.segments) if "segments" in asked else frozenset[str]()
+    registered_at, birthday = (known.registered_at, known.birthday) if "profile" in asked else (None, None)
     registered_on = local_date(registered_at, zone) if registered_at else None
     held = frozenset(cards.available_kinds(member_id=member_id, now=now)) if "cards" in asked else frozenset[str]()
     return rules.Member(str(member_id), tier, factor, parts, registered_on, birthday, held)
 
 
-def _history(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, zone: ZoneInfo) -> rules.History:
-    """The member's purchases before this one, as far as these rules ask."""
-    asked = frozenset[str]().union(*(one.asks for one in chosen))
-    if member_id is None or fact.kind != PURCHASE or "history" not in asked:
+def _history(known: Known, asked: Collection[str], zone: ZoneInfo) -> rules.History:
+    """The member's purchases before this one, as far as it is asked."""
+    if "history" not in asked:
         return rules.History()
-    again = [one.said.conditions for one in chosen if "history_by_category" in one.asks]
-    days = max((c.again_days or 0 for c in again), default=0)
-    categories = {line.category for line in fact.lines if line.category} if again else set()
-    seen = facts.purchase_history(member_id=member_id, before=occurred_at, categories=categories, days=days, zone=zone)
+    seen = facts.history(known.bought)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)
 
