@@ -8,6 +8,7 @@ import argparse
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +17,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
+# A cart of the sample member in the gold tier.
+TRIED = "fact=purchase&member=M-1002&channel=web&lines=2&line.0.category=MILK+POWDER&line.0.amount=100&line.1.category=LUXURY&line.1.amount=50"
+SCREEN = {"width": 1360, "height": 850}
 
 
 def smaller(png: bytes) -> bytes:
@@ -30,7 +34,7 @@ class Visit:
 
     def __init__(self, browser: Browser, url: str, locale: str) -> None:
         self.url = url
-        self.page: Page = browser.new_context(locale=locale, viewport={"width": 1360, "height": 850}, color_scheme="light").new_page()
+        self.page: Page = browser.new_context(locale=locale, viewport=SCREEN, color_scheme="light").new_page()
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.url}/admin/{path}", wait_until="networkidle")
@@ -44,14 +48,26 @@ class Visit:
 
     def save(self, file: Path, *, full: bool = False) -> None:
         self.page.evaluate("document.activeElement && document.activeElement.blur()")
-        file.write_bytes(smaller(self.page.screenshot(full_page=full)))
+        # What sticks to the bottom of the window would stick to the middle of a picture longer than that.
+        height = max(SCREEN["height"], self.page.evaluate("document.documentElement.scrollHeight")) if full else SCREEN["height"]
+        self.page.set_viewport_size({**SCREEN, "height": height})
+        file.write_bytes(smaller(self.page.screenshot()))
+        self.page.set_viewport_size(SCREEN)
         print(f"{file.name}: {file.stat().st_size // 1024} KB")
 
-    def first_link(self, path: str, part: str) -> str | None:
+    def first_link(self, path: str, part: str, within: str = "#result_list a, table a") -> str | None:
         """The address of the first link on a page whose address contains `part`."""
         self.open(path)
-        link = self.page.locator(f"#result_list a[href*='{part}'], table a[href*='{part}']").first
+        link = self.page.locator(", ".join(f"{one}[href*='{part}']" for one in within.split(", "))).first
         return link.get_attribute("href") if link.count() else None
+
+    def follow(self, path: str, *parts: str) -> None:
+        """Open a list, the first thing on it, and from there, one after the other, the first link whose address contains each part."""
+        for part in ("/change/", *parts):
+            found = self.first_link(path, part, within="a" if part in parts else "#result_list a, table a")
+            assert found, f"no link to {part} on {path}"
+            path = found.removeprefix("/admin/")
+        self.open(path)
 
 
 def waiting_adjustment(visit: Visit, member: str) -> str:
@@ -69,12 +85,31 @@ def waiting_adjustment(visit: Visit, member: str) -> str:
     return found.removeprefix("/admin/")
 
 
+def earning(visit: Visit, picture: Callable[[str], Path]) -> None:
+    """The pages on which earning is steered and explained."""
+    for name, path in {"rules": "points/rule/", "calendar": "points/rule/calendar/", "budgets": "points/budget/", "missions": "points/mission/"}.items():
+        visit.open(path)
+        visit.save(picture(name))
+    for name, path in {"mission-form": "points/mission/add/", "try-it": f"points/decision/try-it/?{TRIED}"}.items():
+        visit.open(path)
+        visit.save(picture(name), full=True)
+    for name, path, *parts in (
+        ("rule", "points/rule/?q=milk-powder"),
+        ("rule-form", "points/rule/?q=milk-powder", "/new-version"),
+        ("explanation", "points/entry/?q=M-1002", "/of-entry/"),
+        ("proof", "points/proof/"),
+        ("mission", "points/mission/?q=newcomer"),
+    ):
+        visit.follow(path, *parts)
+        visit.save(picture(name), full=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path(os.environ.get("DATA_DIR") or ROOT / ".local") / "demo.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
-    parser.add_argument("--member", default="100", help="the storefront's id of the member to show")
+    parser.add_argument("--member", default="M-1001", help="the storefront's id of the member to show")
     chosen = parser.parse_args()
     demo = json.loads(chosen.demo.read_text())
     maker, checker = demo["operators"][:2]
@@ -99,6 +134,7 @@ def main() -> None:
             visit.save(picture("member"), full=True)
             visit.open(f"points/entry/?q={chosen.member}")
             visit.save(picture("entries"))
+            earning(visit, picture)
             second = Visit(browser, demo["url"], locale)
             second.log_in(checker)
             second.open(adjustment)
