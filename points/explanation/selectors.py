@@ -321,19 +321,24 @@ class _Names:
 
     def room(self, key: str) -> str:
         """What a limit or a budget is called."""
-        kind, _slash, period = key.rpartition("/")
+        period = key.rpartition("/")[2]
         if key == "margin":
             return _("the share of the margin that it may give away")
-        if kind == "budget":
+        if _is_budget(key):
             return _("the budget “%(name)s”") % {"name": self.budgets.get(period, period)}
         if key.startswith("="):
             return _("the limit “%(name)s”") % {"name": self.limits[key[1:]].name if key[1:] in self.limits else key[1:]}
         return str((LIMITS_OF_ALL if key.startswith("*") else OWN_LIMITS)[period])
 
 
+def _is_budget(key: str) -> bool:
+    # A rule may be called “budget” as well; its limits end in a period, budgets in their number.
+    return key.startswith("budget/") and key.removeprefix("budget/") not in OWN_LIMITS
+
+
 def _members_own(key: str) -> bool:
     """Whether a room is a limit of the member's own; what all share is not theirs to see."""
-    return key != "margin" and not key.startswith(("*", "budget/"))
+    return key != "margin" and not key.startswith("*") and not _is_budget(key)
 
 
 class _Tale:

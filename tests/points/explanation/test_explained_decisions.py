@@ -194,6 +194,11 @@ class TestLimits:
         assert decided("shared/3") == ["“Rule share” gave nothing, because the budget “Secret budget” left no room."]
         assert decided("shared/3", to_member=True) == ["This earned nothing."]
 
+    def test_a_rule_that_is_called_budget_has_limits_of_its_own(self, publish, buys, decided):
+        publish("budget", RATE, limits=(Limit("day", points=3),))
+        buys(5)
+        assert decided(to_member=True)[1] == "It would have been 5 points, but its limit for a day left room for no more."
+
     def test_a_margin_likewise(self, publish, buys, decided):
         publish("base", RATE, margin_percent=10)
         buys(10, costs=(9.50,))
