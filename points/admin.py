@@ -9,6 +9,7 @@ from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
 from .rulebook.admin import EarningSettingsAdmin, FestivalAdmin, RuleAdmin, RuleVersionAdmin, SharedLimitAdmin
+from .simulation.admin import SimulatedMemberAdmin, SimulationAdmin
 from .terms.admin import TermsAdmin
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "RuleAdmin",
     "RuleVersionAdmin",
     "SharedLimitAdmin",
+    "SimulatedMemberAdmin",
+    "SimulationAdmin",
     "TermsAdmin",
     "TryIt",
 ]

@@ -2,7 +2,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
@@ -189,6 +189,16 @@ def run_now(*, job: str, actor: str, reason: str, now: datetime) -> None:
     except OperationalError as error:
         raise BrokerAway from error
     record(actor=actor, verb="job.run", subject=f"job/{job}", reason=reason, now=now)
+
+
+def wake(*, job: str) -> None:
+    """Send a job to the workers when this transaction is over. Where the broker is away, the job's schedule finds the work."""
+
+    def send() -> None:
+        with suppress(OperationalError):
+            JOBS[job].task.apply_async(retry=False)
+
+    transaction.on_commit(send)
 
 
 def prune(*, before: datetime, limit: int) -> int:

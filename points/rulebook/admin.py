@@ -681,6 +681,9 @@ class RulebookAdmin(ReadOnlyAdmin):
     def has_read_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request)
 
+    def has_simulate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("points.add_simulation")
+
     def _page(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "has_view_permission": True, **more}
 
@@ -941,6 +944,7 @@ class RuleVersionAdmin(RulebookAdmin):
         "send_back",
         "retire",
         "try_it",
+        "simulate",
         {"title": _("More"), "items": ["new_version", "compare", "duplicate", "drop"]},
     ]
     change_form_before_template = "admin/points/ruleversion/told.html"
@@ -968,8 +972,11 @@ class RuleVersionAdmin(RulebookAdmin):
             Status.SUBMITTED: {"publish", "send-back"},
             Status.PUBLISHED: {"retire"},
         }.get(Status(version.status) if version else Status.RETIRED, set())
-        if version and selectors.state(version, now=timezone.now()) == "over":
+        state = selectors.state(version, now=timezone.now()) if version else ""
+        if state == "over":
             offered -= {"retire"}
+        if state in ("draft", "submitted", "coming"):
+            offered |= {"try-on-history"}
         return [one for one in super().get_actions_detail(request, object_id) if one.path in offered]
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
@@ -1094,6 +1101,10 @@ class RuleVersionAdmin(RulebookAdmin):
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
         version = self._named(object_id)
         return HttpResponseRedirect(f"{reverse('admin:points_decision_try_it')}?fact={version.rule.fact}&version={version.id}")
+
+    @action(description=_("Try on history"), url_path="try-on-history", permissions=["simulate"], icon="manage_history")
+    def simulate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(f"{reverse('admin:points_simulation_add')}?version={self._named(object_id).id}")
 
     def _ask(
         self, request: HttpRequest, version: RuleVersion, act: Any, form: forms.Form, *, context: Mapping[str, Any] | None = None, **page: Any

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
@@ -22,7 +23,7 @@ class Simulation(models.Model):
     OPEN = (Status.WAITING, Status.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # Of each version: version (its id), rule, number, fact, and the definition as it stood then.
+    # Of each version: version (its id), rule, its names, number, fact, and the definition as it stood then.
     tried = models.JSONField(_("versions tried"), default=list)
     first = models.DateField(_("from"))
     last = models.DateField(_("to"))
@@ -49,7 +50,13 @@ class Simulation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first} – {self.last}"
+        return " + ".join(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """What was tried, in the language of whoever reads."""
+        name = "name_zh" if (get_language() or "").startswith("zh") else "name_en"
+        return [str(_("%(rule)s, version %(number)s") % {"rule": one[name], "number": one["number"]}) for one in self.tried]
 
     @property
     def percent(self) -> int:

@@ -287,6 +287,20 @@ def refund_due(world: World, plans: Plans, *, until: tuple[datetime, str] | None
                 own.refundable.pop(key, None)
 
 
+def presets(today: date) -> dict[str, tuple[date, date]]:
+    """Spans that are over, by name, each from its first through its last day; quarters, months and years are whole ones."""
+    yesterday, month = today - timedelta(days=1), today.replace(day=1)
+    last_of_quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1) - timedelta(days=1)
+    return {
+        "quarter": (last_of_quarter.replace(month=last_of_quarter.month - 2, day=1), last_of_quarter),
+        "month": ((month - timedelta(days=1)).replace(day=1), month - timedelta(days=1)),
+        "days_30": (today - timedelta(days=30), yesterday),
+        "days_90": (today - timedelta(days=90), yesterday),
+        "year": (date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
+        "days_365": (today - timedelta(days=365), yesterday),
+    }
+
+
 def report(world: World, plans: Plans, members: Iterable[tuple[str, int, int]], *, minor_digits: int) -> dict[str, Any]:
     """What is told in the end; `members` are all, with their points on both sides. Money is what the points cost, in minor units."""
     old, new = world.old, world.new

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as facts
@@ -19,10 +20,13 @@ from points.earning import rules as earning
 from points.earning import selectors as engine
 from points.rulebook import rules as book_rules
 from points.rulebook import selectors as rulebook
+from points.rulebook.models import RuleVersion
 from tiers.standing import selectors as standings
 
 from . import rules
 from .models import SimulatedMember, Simulation
+
+CANDIDATES = 200
 
 
 class SimulationUnknown(BusinessError):
@@ -53,6 +57,24 @@ def about(*, first: date, last: date, now: datetime) -> facts.About:
     """How many facts there are to decide in that span, about where they are very many."""
     since, until = span(first=first, last=last, now=now)
     return facts.about_told(since=since, until=until)
+
+
+def candidates(*, now: datetime) -> list[RuleVersion]:
+    """What can be tried: drafts, what was submitted, and what was published to begin later; by the rule's code, the newest version first."""
+    coming = Q(status=RuleVersion.Status.PUBLISHED, effective_from__gt=now) & (Q(effective_until=None) | Q(effective_until__gt=F("effective_from")))
+    open_ones = Q(status__in=[RuleVersion.Status.DRAFT, RuleVersion.Status.SUBMITTED])
+    return list(RuleVersion.objects.filter(open_ones | coming).select_related("rule").order_by("rule__code", "-number")[:CANDIDATES])
+
+
+def of_version(version_id: int) -> QuerySet[Simulation]:
+    """The simulations that tried a version, alone or with others, the newest first."""
+    return Simulation.objects.filter(tried__contains=[{"version": version_id}]).order_by("-id")
+
+
+def ahead(*, of: Simulation | None = None) -> int:
+    """How many simulations are to be done before that one, or before one that is asked for now."""
+    open_ones = Simulation.objects.filter(status__in=Simulation.OPEN)
+    return (open_ones.filter(asked_at__lt=of.asked_at) if of else open_ones).count()
 
 
 def facts_per_second() -> float | None:

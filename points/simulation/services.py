@@ -54,7 +54,18 @@ def ask(*, version_ids: Sequence[int], first: date, last: date, actor: str, key:
     for version in versions:
         if problems := rulebook.problems(version.said, fact=version.rule.fact, code=version.rule.code, now=now):
             raise publishing.RuleInvalid(problems)
-    tried = [{"version": one.id, "rule": one.rule.code, "number": one.number, "fact": one.rule.fact, "definition": one.definition} for one in versions]
+    tried = [
+        {
+            "version": one.id,
+            "rule": one.rule.code,
+            "name_zh": one.rule.name_zh,
+            "name_en": one.rule.name_en,
+            "number": one.number,
+            "fact": one.rule.fact,
+            "definition": one.definition,
+        }
+        for one in versions
+    ]
     row = Simulation.objects.create(id=key, tried=tried, first=first, last=last, asked_by=actor, asked_at=now)
     figures = {"versions": [f"{version.rule.code} {version.number}" for version in versions], "first": str(first), "last": str(last)}
     audit.record(actor=actor, verb="simulation.asked", subject=f"simulation/{row.id}", figures=figures, now=now)
