@@ -1,5 +1,6 @@
 """What every test may ask for. Fixtures are made by the verbs."""
 
+import csv
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -36,6 +37,8 @@ def fresh_process(settings):
     configuration._changing.models = set()
     keys_seen._held.clear()
     earning._ready.clear()
+    # Replays raise it for their process.
+    csv.field_size_limit(131_072)
     settings.RATE_LIMIT_ANONYMOUS = 10**6
 
 
