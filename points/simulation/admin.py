@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 
 from loyalty.audit import services as audit
@@ -110,15 +111,20 @@ class AskForm(forms.Form):
 
 @admin.register(Simulation)
 class SimulationAdmin(ReadOnlyAdmin):
-    list_display = ["whats_tried", "span", "state", "change", "points", "asked_by", "asked_at"]
+    list_display = ["whats_tried", "span", "stands", "change", "points", "asked_by", "asked_at"]
     list_display_links = ["whats_tried"]
     list_filter = ["status", "asked_at"]
     list_before_template = "admin/explanation.html"
     sortable_by = ()
+    show_add_link = False
+    actions_list = ["try_rules"]
     actions_detail = ["cancel"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("points.add_simulation")
+
+    def has_ask_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request)
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request)
@@ -127,21 +133,25 @@ class SimulationAdmin(ReadOnlyAdmin):
         said = _("What versions of rules would have cost on facts that have happened. Nothing here touches anybody's points.")
         return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
+    @action(description=_("Try rules on history"), permissions=["ask"], icon="manage_history", variant=ActionVariant.PRIMARY)
+    def try_rules(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:points_simulation_add"))
+
     @display(description=_("tried"))
     def whats_tried(self, row: Simulation) -> str:
         return str(row)
 
     @display(description=_("on the facts of"))
     def span(self, row: Simulation) -> str:
-        return _span(row.first, row.last)
+        return format_html('<span style="white-space:nowrap">{}</span>', _span(row.first, row.last))
 
     @display(description=_("status"), label=STATUS_COLOURS)
-    def state(self, row: Simulation) -> tuple[str, str]:
+    def stands(self, row: Simulation) -> tuple[str, str]:
         return row.status, f"{row.get_status_display()} {row.percent} %" if row.status == Status.RUNNING else row.get_status_display()
 
     @display(description=_("cost"))
     def change(self, row: Simulation) -> str:
-        return _percent(row.result) if row.result else ""
+        return format_html('<span style="white-space:nowrap">{}</span>', _percent(row.result)) if row.result else ""
 
     @display(description=_("points"))
     def points(self, row: Simulation) -> str:
@@ -192,7 +202,7 @@ class SimulationAdmin(ReadOnlyAdmin):
         shown = []
         for version in form.candidates.values():
             state = rulebook.state(version, now=now)
-            said = rulebook.in_short(version.said, fact=version.rule.fact, called=called)
+            said = rulebook.in_words(version.said, fact=version.rule.fact, called=called)[0]
             shown.append({"version": version, "state": VERSION_STATES.get(state, state), "said": said, "checked": str(version.id) in chosen})
         earlier = list(selectors.of_version(int(chosen[0]))[:EARLIER_SHOWN]) if len(chosen) == 1 and chosen[0].isdecimal() else []
         return {"candidates": shown, "span": form["span"].value() or "quarter", "earlier": earlier, "back_rules": reverse("admin:points_rule_changelist")}
@@ -354,11 +364,10 @@ def _duration(seconds: int) -> str:
 
 
 def _bin(low: int | None, high: int | None) -> str:
-    if low is None:
-        return f"≤ {high:+,}".replace("-", "−")
-    if high is None:
-        return f"≥ {low:+,}"
-    return "0" if low == high == 0 else f"{low:+}…{high:+}".replace("-", "−")
+    """A range of changes in few letters: +11–100, −11–100."""
+    if low is None or high is None:
+        return f"> {low - 1}" if low is not None else f"< −{-high - 1}" if high is not None else ""
+    return f"+{low}–{high}" if low > 0 else f"−{-high}–{-low}" if high < 0 else "0"
 
 
 def _won(name: str) -> str:
@@ -372,7 +381,7 @@ class SimulatedMemberAdmin(ReadOnlyAdmin):
 
     list_display = ["whose", "old", "new", "signed"]
     list_display_links = None
-    list_select_related = ["member", "simulation"]
+    list_select_related = ["member"]
     list_before_template = "admin/explanation.html"
     sortable_by = ("signed",)
 

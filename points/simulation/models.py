@@ -1,5 +1,5 @@
 from django.db import models
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
@@ -50,7 +50,8 @@ class Simulation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " + ".join(self.names)
+        first, *more = self.names or [""]
+        return ngettext("%(first)s and %(more)s more", "%(first)s and %(more)s more", len(more)) % {"first": first, "more": len(more)} if more else first
 
     @property
     def names(self) -> list[str]:
