@@ -2,6 +2,7 @@ import secrets
 from datetime import datetime
 
 import pgtrigger
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -159,6 +160,10 @@ class Festival(Named):
         ordering = ["code"]
 
 
+# In days. Every process holds each of them, so a slip of the pen must not be a thousand years.
+LONGEST_FESTIVAL = 366
+
+
 class FestivalDays(models.Model):
     festival = models.ForeignKey(Festival, verbose_name=_("festival"), on_delete=models.CASCADE, related_name="days")
     first = models.DateField(_("first day"))
@@ -172,6 +177,14 @@ class FestivalDays(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first} – {self.last}"
+
+    def clean(self) -> None:
+        if self.first is None or self.last is None:
+            return
+        if self.last < self.first:
+            raise ValidationError({"last": _("The last day comes before the first.")})
+        if (self.last - self.first).days >= LONGEST_FESTIVAL:
+            raise ValidationError({"last": _("A festival lasts at most %(most)s days.") % {"most": LONGEST_FESTIVAL}})
 
 
 class EarningSettings(Configuration):

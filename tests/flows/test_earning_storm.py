@@ -130,7 +130,7 @@ class Storm:
 
     def work(self, thread, acts):
         draw = Random(self.seed * 100 + thread)
-        chances = {self.buy: 9, self.refund: 9, self.tell: 8, self.check_in: 4, self.claim: 6, self.deliver: 3, self.register: 3, self.guest: 2}
+        chances = {self.buy: 9, self.refund: 9, self.tell: 8, self.check_in: 4, self.claim: 6, self.deliver: 3, self.register: 5, self.guest: 2}
         chances |= {self.spend: 2, self.risk: 1, self.steer: 1, self.jobs: 3}
         try:
             for _number in range(acts):
