@@ -340,9 +340,9 @@ def decide(given: Given, rules: Sequence[Rule]) -> Decision:
     What the rules give by themselves is first lessened by the multipliers below 1, then bounded by the rooms, rule by rule in the order of
     their priority; what the multipliers above 1 give on top of what is left of that is bounded likewise.
     """
-    considered, masks = [], {}
+    considered, masks, lines = [], {}, _lines_of(given.fact)
     for rule in rules:
-        one, masks[rule.code] = _consider(rule, given)
+        one, masks[rule.code] = _consider(rule, given, lines)
         considered.append(one)
     holding = sorted((one for one in considered if one.holds), key=lambda one: place(one.rule))
     books = _Books(given, masks)
@@ -363,11 +363,10 @@ def place(rule: Rule) -> tuple[int, str]:
     return -rule.said.priority, rule.code
 
 
-def _consider(rule: Rule, given: Given) -> tuple[Considered, Sequence[bool] | None]:
+def _consider(rule: Rule, given: Given, lines: Sequence[Line]) -> tuple[Considered, Sequence[bool] | None]:
     """How its conditions come out, and which lines it is about."""
     outcomes = [(name, test(given)) for name, test in rule.tests]
     mask: list[bool] | None = None
-    lines = _lines_of(given.fact)
     for name, scope in rule.scopes:
         here = [scope(line, given) for line in lines]
         mask = here if mask is None else [a and b for a, b in zip(mask, here, strict=True)]
@@ -473,7 +472,8 @@ class _Books:
         """Book what multipliers above 1 give on top of what the others give."""
         if not any(chosen and chosen[1] > ONE for chosen in by_part):
             return
-        sums = [sum(values[part] for code, values in self.gives.items() if code in self.multiplied) for part in range(self.parts)]
+        multiplied = [values for code, values in self.gives.items() if code in self.multiplied]
+        sums = [sum(values[part] for values in multiplied) for part in range(self.parts)]
         self.finer(ONE)
         scale = self.scale
         more: dict[str, tuple[Considered, list[int]]] = {}
@@ -563,6 +563,8 @@ def _base(holding: Sequence[Considered], given: Given, books: _Books) -> Sequenc
 
 def _open(here: Sequence[Considered], books: _Books) -> Sequence[Considered]:
     """Of rules that compete, those that can give at all: what is used up gives way, and its room is noted."""
+    if len(here) < 2:
+        return here
     full = {one.rule.code: room for one in here if (room := books.full(one)) is not None}
     if not full or len(full) == len(here):
         return here
@@ -806,7 +808,7 @@ def given_as_json(given: Given, versions: Sequence[int], charges: Sequence[Charg
         "festivals": sorted(given.festivals),
         "rooms": [[room.key, room.points, room.times, sorted(room.covers) if room.covers is not None else None, room.at_end] for room in given.rooms],
         "charges": [[charge.key, charge.points, charge.times] for charge in charges],
-        "counters": {counter.key: [counter.starts.isoformat(), counter.shared] for counter in counters.values()},
+        "counters": {key: [counters[key].starts.isoformat(), counters[key].shared] for key in (charge.key for charge in charges) if key in counters},
     }
     return {name: value for name, value in kept.items() if value not in (None, "", [], {})}
 

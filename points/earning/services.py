@@ -293,10 +293,9 @@ def _shares(decision: rules.Decision) -> dict[_Terms, list[rules.Considered]]:
 
 def _grants(row: Decision, decision: rules.Decision, *, now: datetime) -> list[tuple[Grant, rules.Rule]]:
     """One grant for all that has the same terms; it names the version that gave most of it."""
-    made = []
+    made, zone = [], programme.zone(now=now)
     for said, givers in _shares(decision).items():
         most = max(givers, key=lambda one: one.granted).rule
-        zone = programme.zone(now=now)
         until = end_of_day(local_date(now, zone) + timedelta(days=said.claim_days), zone) if said.claim_days else None
         grant = Grant(
             member_id=row.member_id,

@@ -12,10 +12,9 @@ def is_blocked(*, member_id: UUID, now: datetime) -> bool:
     # Asked on every payment: the ORM would take several times as long as the database.
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM riskcontrol_blocklistentry WHERE member_id = %s AND lifted_at IS NULL AND (until IS NULL OR until > %s))",
-            [member_id, now],
+            "SELECT 1 FROM riskcontrol_blocklistentry WHERE member_id = %s AND lifted_at IS NULL AND (until IS NULL OR until > %s)", [member_id, now]
         )
-        return cursor.fetchone()[0]
+        return cursor.fetchone() is not None
 
 
 def lapsed(*, now: datetime) -> QuerySet[BlockListEntry]:
