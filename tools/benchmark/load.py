@@ -1,5 +1,6 @@
 """Clients at work for a few seconds: processes that call our verbs, pgbench, or connections to a web server."""
 
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -20,7 +21,8 @@ from loyalty.lib.configuration import Configuration
 # A forked client finds everything imported, as a web worker does.
 _fork = multiprocessing.get_context("fork")
 
-WARM = 3
+# Until the server has planned what it keeps plans of.
+WARM = 8
 
 
 class Load(NamedTuple):
@@ -44,6 +46,8 @@ def use(database: str) -> None:
 def processes(act: Act, *, database: str, clients: int, seconds: float, name: str) -> Load:
     """Each client is a process that does `act(n, key)` again and again; no two get the same n before each n had its turn, no two keys are the same."""
     connection.close()
+    # Else each client would copy, in its first seconds, all that it shares with this process.
+    gc.freeze()
     barrier = _fork.Barrier(clients)
     pipes = []
     for number in range(clients):
