@@ -72,8 +72,8 @@ class AskForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     versions = forms.TypedMultipleChoiceField(label=_("What to try"), coerce=int, error_messages={"required": _("Choose at least one version.")})
     span = forms.ChoiceField(label=_("On the facts of"), widget=UnfoldAdminSelectWidget(attrs={"x-model": "span"}))
-    first = forms.DateField(label=_("From"), required=False, widget=UnfoldAdminSingleDateWidget)
-    last = forms.DateField(label=_("To"), required=False, widget=UnfoldAdminSingleDateWidget, help_text=_("Both days are included."))
+    first = forms.DateField(label=_("First day"), required=False, widget=UnfoldAdminSingleDateWidget)
+    last = forms.DateField(label=_("Last day"), required=False, widget=UnfoldAdminSingleDateWidget, help_text=_("Both days are included."))
 
     def __init__(self, *args: Any, candidates: Sequence[RuleVersion], now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

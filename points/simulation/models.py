@@ -25,8 +25,8 @@ class Simulation(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     # Of each version: version (its id), rule, its names, number, fact, and the definition as it stood then.
     tried = models.JSONField(_("versions tried"), default=list)
-    first = models.DateField(_("from"))
-    last = models.DateField(_("to"))
+    first = models.DateField(_("first day"))
+    last = models.DateField(_("last day"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
     asked_by = models.CharField(_("asked by"), max_length=150)
     asked_at = models.DateTimeField(_("asked"))
