@@ -100,11 +100,13 @@ class Command(BaseCommand):
         self._settings(now=timezone.now())
         # Daily jobs keep to the programme's zone.
         call_command("schedule_jobs", stdout=self.stdout)
-        call_command("load_programme", stdout=self.stdout)
+        # The missions come after the purchases: nobody of the sample has registered, and they would be looked for after each of them.
+        call_command("load_programme", no_missions=True, stdout=self.stdout)
         # The moment at which the programme began: to there the purchases are moved.
         start = rulebook.version(code="purchase", number=1).published_at
         self.stdout.write("Sample purchases: 50 households of 84.51°'s Complete Journey, moved to end this week. See loyalty/demo/README.md.")
         call_command("replay", file, shift_to=start, stdout=self.stdout, stderr=self.stderr)
+        call_command("load_programme", stdout=self.stdout)
         self._samples(start)
         self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
         totals.refresh(again=True, now=timezone.now())

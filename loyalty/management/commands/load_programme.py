@@ -46,9 +46,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--file", type=Path, default=FILE, metavar="FILE", help="the programme (default: the sample, loyalty/demo/programme.json)")
+        parser.add_argument("--no-missions", action="store_true", help="leave the missions to a later run")
 
     @no_translations
-    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, no_missions: bool, **options: Any) -> None:
         said, now = json.loads(file.read_text(encoding="utf-8")), timezone.now()
         by = {"actor": ACTOR, "now": now}
         self._where_none(Tier, said["tiers"], lambda one: ladder.keep(**one, **by))
@@ -60,7 +61,8 @@ class Command(BaseCommand):
             rulebook.changed_what_is_in_force()
         for rule in said["rules"]:
             self._rule(rule, now)
-        self._where_none(Mission, said["missions"], lambda one: _mission(one, now))
+        if not no_missions:
+            self._where_none(Mission, said["missions"], lambda one: _mission(one, now))
         self._where_none(ProofTask, said["proof_tasks"], lambda one: ProofTask(**one).save())
         today = local_date(now, programme.zone(now=now))
         self._where_none(Board, said["boards"], lambda one: Board(**one, starts_on=today).save())
