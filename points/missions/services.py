@@ -273,6 +273,8 @@ def _withdraw_unfounded(member_id: UUID, by: rules.Completer, now: datetime) -> 
     """Where that fact completed a mission and no longer counts: another fact stands in for it, or the completion is withdrawn."""
     standing = (Status.OFFERED, Status.GRANTED)
     mine = MissionCompletion.objects.filter(member_id=member_id, completed_kind=by.kind, completed_fact=by.fact, status__in=standing)
+    # What was not claimed in time has lapsed, booked or not.
+    mine = mine.exclude(status=Status.OFFERED, claim_until__lte=now)
     if not mine.exists():
         return
     ledger.lock(member_id=member_id)

@@ -104,6 +104,22 @@ def test_an_order_that_risk_control_gave_nothing_for_undoes_its_mission_when_it_
     assert MissionCompletion.objects.get().status == "withdrawn"
 
 
+@pytest.mark.parametrize("booked", [True, False])
+def test_a_mission_that_nobody_claimed_in_time_stays_lapsed_booked_or_not(publish, buy, refund, booked):
+    publish("goods")
+    about = {"code": "buy-once", "name_zh": "买一次", "name_en": "Buy once", "kind": "achievement", "points": 50, "claim_days": 1}
+    mission = missions.create(**about, steps=[Step("purchase")], actor="tests", now=NOON)
+    missions.publish(mission_id=mission.id, actor="tests", now=NOON)
+    buy()
+    later = NOON + timedelta(days=5)
+    if booked:
+        missions.lapse_due(limit=10, now=later)
+    refund(at=later)
+    buy("2", at=later)
+    missions.lapse_due(limit=10, now=later)
+    assert MissionCompletion.objects.get().status == "lapsed"
+
+
 def test_an_order_told_after_a_change_of_zone_has_the_day_and_the_hour_of_the_old_one(member, publish, buy):
     change = NOON + timedelta(days=1)
     Programme(id=1, zone="America/New_York", previous_zone="Asia/Shanghai", zone_from=change).save()
