@@ -506,10 +506,9 @@ def _publish_decided(row: Decision, *, now: datetime) -> None:
 @transaction.atomic(savepoint=False)
 def note_delivery(*, member_id: UUID, subject: str) -> None:
     """The order was received: what is claimed of its offers from now on does not wait for that. The caller holds the member's lock."""
-    row = selectors.decision(member_id=member_id, subject=subject)
-    if row is not None:
-        row.given = {**row.given, "delivered": True}
-        row.save(update_fields=["given"])
+    for offer in selectors.offers(member_id=member_id).filter(decision__subject=subject, status=Status.OFFERED)[:1]:
+        offer.decision.given["delivered"] = True
+        offer.decision.save(update_fields=["given"])
 
 
 @transaction.atomic(savepoint=False)
