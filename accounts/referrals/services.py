@@ -107,10 +107,13 @@ def cancel(*, referral_id: UUID, actor: str, reason: str, now: datetime) -> Refe
     return referral
 
 
+@transaction.atomic(savepoint=False)
 def lapse_due(*, limit: int = 1000, now: datetime) -> int:
     """End at most `limit` open referrals whose time is over; how many there were. Safe in several workers at once."""
-    due = Referral.objects.filter(status=Status.OPEN, until__lte=now).order_by("until").values("id")[:limit]
-    return Referral.objects.filter(id__in=due.select_for_update(skip_locked=True)).update(status=Status.LAPSED, settled_at=now)
+    due = Referral.objects.select_for_update(skip_locked=True).filter(status=Status.OPEN, until__lte=now).order_by("until")
+    # Asked first: as a part of the update the database may ask anew, past the limit.
+    ids = list(due.values_list("id", flat=True)[:limit])
+    return Referral.objects.filter(id__in=ids, status=Status.OPEN).update(status=Status.LAPSED, settled_at=now)
 
 
 def _turn(referral: Referral, status: Status, *, now: datetime, **told: object) -> bool:

@@ -185,8 +185,11 @@ def _decide(row_id: int, status: Status, *, verb: str, actor: str, reason: str, 
     return row
 
 
+@transaction.atomic(savepoint=False)
 def prune(*, before: datetime, limit: int) -> int:
     """Delete at most `limit` rows that were settled before that time; how many it was."""
     # Oldest first by primary key, where the settled ones are: no index of its own is needed.
-    oldest = OutboxRow.objects.filter(settled_at__lt=before).order_by("id").values("id")[:limit]
-    return OutboxRow.objects.filter(id__in=oldest.select_for_update(skip_locked=True)).delete()[0]
+    oldest = OutboxRow.objects.select_for_update(skip_locked=True).filter(settled_at__lt=before).order_by("id")
+    # Asked first: as a part of the deletion the database may ask anew, past the limit.
+    ids = list(oldest.values_list("id", flat=True)[:limit])
+    return OutboxRow.objects.filter(id__in=ids).delete()[0] if ids else 0
