@@ -36,12 +36,16 @@ class GrantUnknown(BusinessError):
 
 
 class Situation(NamedTuple):
-    """A fact with all that a decision looks at. `shared`: what the rooms that members share are charged by, by the room's key."""
+    """A fact with all that a decision looks at.
+
+    `shared`: what the rooms that members share are charged by, by the room's key. `blocked`: whether risk control has the member blocked.
+    """
 
     given: rules.Given
     rules: Sequence[Rule]
     counters: Mapping[str, rules.Counter]
     shared: Mapping[str, budget_rules.Charge]
+    blocked: bool
 
     def decide(self) -> rules.Decision:
         return rules.decide(self.given, self.rules)
@@ -112,13 +116,14 @@ class Known(NamedTuple):
     registered_at: datetime | None
     birthday: date | None
     segments: Sequence[str]
+    blocked: bool
     bought: Sequence[Mapping[str, Any]] | None
 
 
 # One statement, of functions whose plans the server keeps: a round trip for each would take twice as long.
 _KNOWN = """
 SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0), points_used(%(member)s, %(starts)s), s.tier, s.since, s.until,
-       k.registered_at, k.birthday, accounts_segments_of(%(member)s),
+       k.registered_at, k.birthday, accounts_segments_of(%(member)s), riskcontrol_blocked(%(member)s, %(now)s),
        (SELECT json_agg(b) FROM accounts_bought_before(%(member)s, %(before)s, %(categories)s::text[], %(from)s) b WHERE %(purchase)s)
   FROM tiers_standing_of(%(member)s, %(now)s) s, accounts_known_since(%(member)s) k"""
 
@@ -178,7 +183,7 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
         rooms,
         book.points_per_unit,
     )
-    return shared_anew(Situation(given, chosen, counters, shared))
+    return shared_anew(Situation(given, chosen, counters, shared, known.blocked))
 
 
 def shared_anew(seen: Situation) -> Situation:

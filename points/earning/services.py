@@ -174,7 +174,7 @@ def _award(*, member_id: UUID, fact: rules.Fact, occurred_at: datetime, policy: 
     seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
     decision = seen.decide()
     if decision.points or decision.won:
-        verdict = screening.assess(member_id=member_id, action="earn", points=decision.points, now=now)
+        verdict = screening.assess(member_id=member_id, action="earn", points=decision.points, blocked=seen.blocked, now=now)
         if not verdict.allowed:
             row = _decided(member_id, seen, decision, points=0, charged=(), occurred_at=occurred_at, screened=verdict.code, now=now)
             _write(row, [], {})
@@ -474,12 +474,13 @@ def _counting(member_id: UUID, uses: Uses) -> tuple[str, list[Any]]:
 _DECISION_COLUMNS = [field.attname for field in Decision._meta.concrete_fields]
 _GRANT_COLUMNS = [field.attname for field in Grant._meta.concrete_fields]
 _AS_JSON = ("given", "trace")
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _write(row: Decision, grants: Sequence[Grant], uses: Uses) -> None:
     """Write a decision with its grants and what it counts, in one round trip."""
     sql = [_insertion(Decision._meta.db_table, _DECISION_COLUMNS, 1)]
-    values: list[Any] = [json.dumps(getattr(row, name)) if name in _AS_JSON else getattr(row, name) for name in _DECISION_COLUMNS]
+    values: list[Any] = [_json(getattr(row, name)) if name in _AS_JSON else getattr(row, name) for name in _DECISION_COLUMNS]
     if grants:
         sql.append(_insertion(Grant._meta.db_table, _GRANT_COLUMNS, len(grants)))
         values += [getattr(grant, name) for grant in grants for name in _GRANT_COLUMNS]
