@@ -324,11 +324,11 @@ class SimulationAdmin(ReadOnlyAdmin):
             )
         return told
 
-    @action(description=_("Cancel"), url_path="cancel", permissions=["cancel"], icon="cancel")
+    @action(description=_("Stop the simulation"), url_path="cancel", permissions=["cancel"], icon="cancel")
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.cancel(simulation_id=row.id, actor=operator_name(request), now=timezone.now())
-            return _("Cancelled. Nothing of it is kept.")
+            return _("Stopped. Nothing of it is kept.")
 
         row = self._row(object_id)
         page = reverse("admin:points_simulation_change", args=[row.id])
@@ -338,7 +338,7 @@ class SimulationAdmin(ReadOnlyAdmin):
         form = NoQuestion(request.POST if request.method == "POST" else None)
         consequence = _("It stops within a few seconds, and what it has found so far is dropped.")
         context = {"opts": self.opts, "original": row}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=page, title=_("Cancel the simulation"), consequence=consequence, context=context)
+        return confirm(request, site=self.admin_site, form=form, act=act, back=page, title=_("Stop the simulation"), consequence=consequence, context=context)
 
     def _page(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "has_view_permission": True, **more}
@@ -386,6 +386,8 @@ class SimulatedMemberAdmin(ReadOnlyAdmin):
     sortable_by = ("signed",)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         try:
             simulation = selectors.simulation(UUID(request.GET.get("simulation", "")))
         except (ValueError, selectors.SimulationUnknown):
@@ -399,6 +401,9 @@ class SimulatedMemberAdmin(ReadOnlyAdmin):
         return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        # There is no page of one; none can be added either.
+        if not object_id:
+            raise PermissionDenied
         raise Http404
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SimulatedMember]:

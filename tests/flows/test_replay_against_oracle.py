@@ -56,7 +56,7 @@ def made_up(seed, count):
 def replayed(path, *options):
     err = io.StringIO()
     call_command("replay", str(path), *options, stdout=io.StringIO(), stderr=err)
-    return {int(line.removeprefix("line ").partition(":")[0]) for line in err.getvalue().splitlines()}
+    return {int(line.removeprefix("line ").partition(":")[0]) for line in err.getvalue().splitlines() if line.startswith("line ")}
 
 
 def balances(as_of):

@@ -35,6 +35,7 @@ ADDED_BY = {
     "points.earningsettings": ONLY_ADMINISTRATORS,
     "mall.burnpolicy": {"marketer", "administrator"},
     "points.budget": {"finance", "administrator"},
+    "points.simulation": {"finance", "marketer", "administrator"},
     "points.cardkind": {"marketer", "administrator"},
     "points.checkinterms": {"marketer", "administrator"},
     "points.mission": {"marketer", "administrator"},
