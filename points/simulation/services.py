@@ -20,7 +20,7 @@ from .models import SimulatedMember, Simulation
 Status = Simulation.Status
 # Facts read at a time; a slice is as many of these as fit into its seconds.
 PAGE = 1000
-SLICE_SECONDS = 3.0
+SLICE_SECONDS = 5.0
 # The most that a version's figure has room for.
 MOST_PERCENT = Decimal("9999999.99")
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
