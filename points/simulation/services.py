@@ -66,7 +66,10 @@ def ask(*, version_ids: Sequence[int], first: date, last: date, actor: str, key:
         }
         for one in versions
     ]
-    row = Simulation.objects.create(id=key, tried=tried, first=first, last=last, asked_by=actor, asked_at=now)
+    said = {"tried": tried, "first": first, "last": last, "asked_by": actor, "asked_at": now}
+    row, made = Simulation.objects.get_or_create(id=key, defaults=said)
+    if not made:
+        return row
     figures = {"versions": [f"{version.rule.code} {version.number}" for version in versions], "first": str(first), "last": str(last)}
     audit.record(actor=actor, verb="simulation.asked", subject=f"simulation/{row.id}", figures=figures, now=now)
     return row

@@ -11,6 +11,8 @@ from django.db import OperationalError, connections, transaction
 from accounts.segments import services as segments
 from loyalty.audit.models import AuditEntry
 from points.budgets import services as budgets
+from points.cards import services as cards
+from points.cards.models import CardKind
 from points.earning import services as earning
 from points.ledger.models import Entry
 from points.rulebook import services as rulebook
@@ -149,6 +151,18 @@ def test_members_are_looked_at_as_they_stand_today(shop, published, draft, run, 
     segments.add(segment="staff", external_ids=["bob"], actor="tests", now=noon)
     tier, staff = draft("tier", "tier_multiplier", fact="purchase"), draft("staff", "fixed", fact="purchase", points=5, segments=("staff",), multiplied=False)
     assert each(run(tier, staff)) == {"ann": (10, 15), "bob": (10, 15), "cid": (10, 10)}
+
+
+def test_a_card_counts_where_it_was_used_then(shop, published, draft, run, each, noon):
+    CardKind.objects.create(code="double", name_zh="翻倍卡", name_en="Double", use="multiplier", factor_percent=200)
+    published()
+    published("double", "multiplier", factor=20_000, card="double")
+    cards.grant(member_id=shop.member("ann").id, kind="double", actor="tests", key="sample", now=shop.at(0))
+    shop.buys("ann", 1000, day=1)
+    shop.buys("ann", 1000, day=2)
+    shop.buys("bob", 1000, day=2)
+    cards.grant(member_id=shop.member("bob").id, kind="double", actor="tests", key="sample", now=noon)
+    assert each(run(draft("double", "multiplier", factor=50_000, card="double"))) == {"ann": (30, 60), "bob": (10, 10)}
 
 
 def test_behaviours_are_decided_as_they_turned_out_and_withdrawn_ones_are_not(shop, published, draft, run, each, noon):
