@@ -197,7 +197,7 @@ class History(NamedTuple):
     last_by_category: dict[str, datetime]
 
 
-def history(told: Sequence[Mapping[str, Any]] | None) -> History:
+def history(told: Sequence[Mapping[str, Any]]) -> History:
     """What `accounts_bought_before` says in the database (migration 0012), its rows as JSON: the member's purchases from before an instant,
     those refunded completely apart; by category, exactly as it stands on a line, since another instant.
     """

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -33,6 +33,12 @@ def active_by_id(member_id: UUID) -> Member | None:
 def id_of(*, external_id: str) -> UUID | None:
     """Our id of the member whom the storefront calls so; None for an unknown one."""
     return Member.objects.filter(external_id=external_id).values_list("id", flat=True).first()
+
+
+def known_since(told: Mapping[str, str | None] | None) -> tuple[datetime | None, date | None]:
+    """When a member registered, and their birthday: what `accounts_known_since` says in the database (migration 0013), as JSON."""
+    registered_at, birthday = (told["registered_at"], told["birthday"]) if told else (None, None)
+    return datetime.fromisoformat(registered_at) if registered_at else None, date.fromisoformat(birthday) if birthday else None
 
 
 def known_since_all(member_ids: Collection[UUID]) -> dict[UUID, tuple[datetime | None, date | None]]:

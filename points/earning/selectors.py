@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.activity import rules as activity
 from accounts.activity import selectors as facts
 from accounts.activity.models import Behaviour
+from accounts.members import selectors as members
 from loyalty.lib import expressions
 from loyalty.lib.localtime import local_date, start_of_day
 from loyalty.lib.money import minor_digits
@@ -106,42 +107,47 @@ def behaviour_fact(behaviour: Behaviour) -> rules.Fact:
 
 
 class Known(NamedTuple):
-    """What the database knows of a member, and of which generation what is in force is. See the functions for what each part says."""
+    """What the database knows of a member, as far as it is asked, and of which generation what is in force is."""
 
     generation: int
     used: Mapping[str, Sequence[int]] | None
-    tier: str | None
-    since: datetime | None
-    until: datetime | None
-    registered_at: datetime | None
-    birthday: date | None
-    segments: Sequence[str]
     blocked: bool
-    bought: Sequence[Mapping[str, Any]] | None
+    standing: Mapping[str, Any] | None
+    profile: Mapping[str, Any] | None
+    segments: Sequence[str] | None
+    bought: Sequence[Mapping[str, Any]]
 
 
-# One statement, of functions whose plans the server keeps: a round trip for each would take twice as long.
+# One statement, of functions whose plans the server keeps: a round trip for each would take twice as long. What is not asked is not looked up.
 _KNOWN = """
-SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0), points_used(%(member)s, %(starts)s), s.tier, s.since, s.until,
-       k.registered_at, k.birthday, accounts_segments_of(%(member)s), riskcontrol_blocked(%(member)s, %(now)s),
-       (SELECT json_agg(b) FROM accounts_bought_before(%(member)s, %(before)s, %(categories)s::text[], %(from)s) b WHERE %(purchase)s)
-  FROM tiers_standing_of(%(member)s, %(now)s) s, accounts_known_since(%(member)s) k"""
+SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0), points_used(%(member)s, %(starts)s), riskcontrol_blocked(%(member)s, %(now)s),
+       CASE WHEN %(tier)s THEN to_json(tiers_standing_of(%(member)s, %(now)s)) END,
+       CASE WHEN %(profile)s THEN to_json(accounts_known_since(%(member)s)) END,
+       CASE WHEN %(segments)s THEN accounts_segments_of(%(member)s) END,
+       ARRAY(SELECT to_json(accounts_bought_before(%(member)s, %(before)s, %(categories)s::text[], %(from)s)) WHERE %(history)s)"""
 
 
 def _known(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, zone: ZoneInfo, *, now: datetime) -> Known:
+    asked = _asked(chosen)
     again = [one.said.conditions.again_days or 0 for one in chosen if "history_by_category" in one.asks]
-    asked = {
+    values = {
         "member": member_id,
         "starts": list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")}),
-        "purchase": fact.kind == PURCHASE,
+        **{name: name in asked for name in ("tier", "profile", "segments")},
+        "history": "history" in asked and fact.kind == PURCHASE,
         "before": occurred_at,
         "categories": list({line.category for line in fact.lines if line.category}) if again else [],
         "from": start_of_day(local_date(occurred_at, zone) - timedelta(days=max(again, default=0)), zone),
         "now": now,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, asked)
+        cursor.execute(_KNOWN, values)
         return Known(*cursor.fetchone())
+
+
+def _asked(chosen: Sequence[Rule]) -> frozenset[str]:
+    """What any of these rules must know of the member."""
+    return frozenset[str]().union(*(one.asks for one in chosen))
 
 
 def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime, drafts: Sequence[Rule] | None = None, now: datetime) -> Situation:
@@ -173,12 +179,11 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
             key = budget_rules.counter_of(plan.id)
             shared[key] = plan.charge(0, day=fact.day)
             rooms.append(rules.Room(key, None, None, covers, "stop" if plan.at_end == "stop" else "cut"))
-    asked = frozenset[str]().union(*(one.asks for one in chosen))
     given = rules.Given(
         fact,
         rules.rolls(book.roll_key),
-        _member(member_id, known, asked, fact.day, zone, now=now),
-        _history(known, asked, zone),
+        _member(member_id, known, _asked(chosen), fact.day, zone, now=now),
+        _history(known, zone),
         book.festivals.get(fact.day, frozenset()),
         rooms,
         book.points_per_unit,
@@ -204,21 +209,18 @@ def _member(member_id: UUID | None, known: Known, asked: Collection[str], day: d
     """The member as they stand, as far as it is asked; who is none yet, as if registered that day."""
     tier, factor = "", book_rules.ONE
     if "tier" in asked:
-        place = standings.place(known.tier, known.since, known.until)
+        place = standings.place(known.standing)
         tier, factor = place.code, place.multiplier_bps
     if member_id is None:
         return rules.Member("", tier, factor, registered_on=day)
-    parts = frozenset(known.segments) if "segments" in asked else frozenset[str]()
-    registered_at, birthday = (known.registered_at, known.birthday) if "profile" in asked else (None, None)
+    registered_at, birthday = members.known_since(known.profile)
     registered_on = local_date(registered_at, zone) if registered_at else None
     held = frozenset(cards.available_kinds(member_id=member_id, now=now)) if "cards" in asked else frozenset[str]()
-    return rules.Member(str(member_id), tier, factor, parts, registered_on, birthday, held)
+    return rules.Member(str(member_id), tier, factor, frozenset(known.segments or ()), registered_on, birthday, held)
 
 
-def _history(known: Known, asked: Collection[str], zone: ZoneInfo) -> rules.History:
-    """The member's purchases before this one, as far as it is asked."""
-    if "history" not in asked:
-        return rules.History()
+def _history(known: Known, zone: ZoneInfo) -> rules.History:
+    """The member's purchases before this one."""
     seen = facts.history(known.bought)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)

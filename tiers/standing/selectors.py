@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -30,12 +30,17 @@ class Place(NamedTuple):
 def standing(*, member_id: UUID, now: datetime) -> Place:
     """The tier that counts for the member at `now`, its name in the caller's language. One indexed query."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM tiers_standing_of(%s, %s)", [member_id, now])
-        return place(*cursor.fetchone())
+        cursor.execute("SELECT to_json(tiers_standing_of(%s, %s))", [member_id, now])
+        return place(cursor.fetchone()[0])
 
 
-def place(code: str | None, since: datetime | None, until: datetime | None) -> Place:
-    """What `tiers_standing_of` says in the database (migration 0002), for whoever asks it within a statement of their own."""
+def place(told: Mapping[str, str | None] | None) -> Place:
+    """What `tiers_standing_of` says in the database (migration 0002), as JSON, for whoever asks it within a statement of their own."""
+    since, until = (datetime.fromisoformat(told[name]) if told and told[name] else None for name in ("since", "until"))
+    return _place(told["tier"] if told else None, since, until)
+
+
+def _place(code: str | None, since: datetime | None, until: datetime | None) -> Place:
     step = rules.place(ladders.ladder(), code)
     if step is None:
         return Place("", "", 0, rules.ONCE)
@@ -46,7 +51,7 @@ def standings(*, member_ids: Collection[UUID], now: datetime) -> dict[UUID, Plac
     """The same for many members at once."""
     rows = Standing.objects.filter(member_id__in=member_ids).exclude(until__lte=now).values_list("member_id", "tier_id", "since", "until")
     told = {member: (code, since, until) for member, code, since, until in rows}
-    return {member: place(*told.get(member, (None, None, None))) for member in member_ids}
+    return {member: _place(*told.get(member, (None, None, None))) for member in member_ids}
 
 
 def changes(*, member_id: UUID) -> QuerySet[StandingChange]:

@@ -32,7 +32,7 @@ def history(member):
     def ask(*categories, before=BEFORE, days=30, member_id=member.id):
         since = start_of_day(local_date(before, SHANGHAI) - timedelta(days=days), SHANGHAI)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT json_agg(b) FROM accounts_bought_before(%s, %s, %s::text[], %s) b", [member_id, before, list(categories), since])
+            cursor.execute("SELECT ARRAY(SELECT to_json(accounts_bought_before(%s, %s, %s::text[], %s)))", [member_id, before, list(categories), since])
             return selectors.history(cursor.fetchone()[0])
 
     return ask
