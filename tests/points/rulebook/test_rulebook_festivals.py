@@ -20,6 +20,7 @@ def test_a_festival_has_one_day_or_many(days):
     ("days", "sentence"), [(0, "The last day comes before the first."), (LONGEST_FESTIVAL + 1, f"A festival lasts at most {LONGEST_FESTIVAL} days.")]
 )
 def test_what_cannot_be_a_festival_is_said_at_its_last_day(days, sentence):
-    with translation.override("en"), pytest.raises(ValidationError) as refused:
-        FestivalDays(first=FIRST, last=FIRST + timedelta(days=days - 1)).clean()
-    assert refused.value.message_dict == {"last": [sentence]}
+    with translation.override("en"):
+        with pytest.raises(ValidationError) as refused:
+            FestivalDays(first=FIRST, last=FIRST + timedelta(days=days - 1)).clean()
+        assert refused.value.message_dict == {"last": [sentence]}
