@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +10,18 @@ from loyalty.lib.ids import new_id
 
 def member() -> models.ForeignKey:
     return models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+
+
+class WholeJSON(models.TextField):
+    """JSON that is only ever read whole: kept as the text that it was written as, which takes half the time."""
+
+    _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else self._encode(value)
 
 
 class Decision(models.Model):
@@ -20,9 +35,9 @@ class Decision(models.Model):
     taken_back = models.BigIntegerField(_("taken back"), default=0)
     screened = models.CharField(_("refused by risk control"), max_length=40, blank=True)
     # What a refund needs to decide again: as it was seen, and what was charged.
-    given = models.JSONField(default=dict, editable=False)
+    given = WholeJSON(default=dict, editable=False)
     # The explanation; null once its time is over.
-    trace = models.JSONField(null=True, editable=False)
+    trace = WholeJSON(null=True, editable=False)
 
     class Meta:
         verbose_name = _("decision")

@@ -387,25 +387,21 @@ class _Books:
     """What every rule gives to every part while a decision is under way. The parts are the lines and, last, the order as such."""
 
     def __init__(self, given: Given, masks: Mapping[str, Sequence[bool] | None]) -> None:
-        self.given, self.masks = given, masks
+        self.given = given
         self.unit = int(10**given.fact.minor_digits)
         self.scale = ONE * self.unit
         self.parts = len(given.fact.lines) + 1
         self.gives: dict[str, list[int]] = {}
         self.multiplied: set[str] = set()
         self.left = {room.key: room.points * self.scale for room in given.rooms if room.points is not None}
-        # By the rule's code, those that bound it.
+        # By the rule's code: which parts it is about; the order as such only where it is about no lines, or there is nothing but lines of data.
+        whole = [True] * self.parts
+        self.about = {code: whole if mask is None or given.fact.kind != PURCHASE else [*mask, False] for code, mask in masks.items()}
+        # And the rooms that bound it.
         self.rooms: dict[str, list[Room]] = {code: [] for code in masks}
         for room in given.rooms:
             for code in masks if room.covers is None else room.covers & masks.keys():
                 self.rooms[code].append(room)
-
-    def covers(self, code: str, part: int) -> bool:
-        """Whether a rule is about that part; about the order as such only if it is about no lines, or if there is nothing but lines of data."""
-        mask = self.masks[code]
-        if mask is None or self.given.fact.kind != PURCHASE:
-            return True
-        return part < len(mask) and mask[part]
 
     def put(self, one: Considered, values: list[int], scale: int) -> None:
         """Book what a rule gives to each part, counted at that scale, as far as the rooms allow."""
@@ -580,7 +576,7 @@ def _worth(effect: Effect, rule: Rule, given: Given, books: _Books) -> list[int]
 
     def by_rate(rate: Callable[[str], int]) -> None:
         for i, line in enumerate(fact.lines):
-            if books.covers(rule.code, i):
+            if books.about[rule.code][i]:
                 parts[i] = max(0, line.cents) * rate(line.category)
 
     match effect.kind:
@@ -643,19 +639,19 @@ def _factors(holding: Sequence[Considered], given: Given, books: _Books) -> Sequ
     found: list[ByPart] = []
     for members in groups.values():
         if members[0].rule.said.combine == "product":
-            found += [[(one, one.factor or 0) if books.covers(one.rule.code, part) else None for part in range(books.parts)] for one in members]
+            found += [[(one, one.factor or 0) if books.about[one.rule.code][part] else None for part in range(books.parts)] for one in members]
             continue
         best = members[0].rule.said.combine == "best"
         by_part: list[tuple[Considered, int] | None] = []
         for part in range(books.parts):
-            here = [one for one in members if books.covers(one.rule.code, part)]
+            here = [one for one in members if books.about[one.rule.code][part]]
             open_ones = _open(here, books)
             chosen = max(open_ones, key=lambda one: one.factor or 0) if best and here else next(iter(open_ones), None)
             by_part.append(None if chosen is None else (chosen, chosen.factor or 0))
         counted = {chosen[0].rule.code for chosen in by_part if chosen}
         for one in members:
             if one.rule.code not in counted:
-                rivals = (chosen[0].rule.code for part, chosen in enumerate(by_part) if chosen and books.covers(one.rule.code, part))
+                rivals = (chosen[0].rule.code for part, chosen in enumerate(by_part) if chosen and books.about[one.rule.code][part])
                 one.beaten_by = next(rivals, "")
         found.append(by_part)
     return found

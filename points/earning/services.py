@@ -1,4 +1,3 @@
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -473,14 +472,13 @@ def _counting(member_id: UUID, uses: Uses) -> tuple[str, list[Any]]:
 
 _DECISION_COLUMNS = [field.attname for field in Decision._meta.concrete_fields]
 _GRANT_COLUMNS = [field.attname for field in Grant._meta.concrete_fields]
-_AS_JSON = ("given", "trace")
-_json = json.JSONEncoder(separators=(",", ":")).encode
+_AS_JSON = {name: Decision._meta.get_field(name).get_prep_value for name in ("given", "trace")}
 
 
 def _write(row: Decision, grants: Sequence[Grant], uses: Uses) -> None:
     """Write a decision with its grants and what it counts, in one round trip."""
     sql = [_insertion(Decision._meta.db_table, _DECISION_COLUMNS, 1)]
-    values: list[Any] = [_json(getattr(row, name)) if name in _AS_JSON else getattr(row, name) for name in _DECISION_COLUMNS]
+    values: list[Any] = [_AS_JSON[name](getattr(row, name)) if name in _AS_JSON else getattr(row, name) for name in _DECISION_COLUMNS]
     if grants:
         sql.append(_insertion(Grant._meta.db_table, _GRANT_COLUMNS, len(grants)))
         values += [getattr(grant, name) for grant in grants for name in _GRANT_COLUMNS]
