@@ -74,7 +74,7 @@ class Size(NamedTuple):
 
 # Members and, before their open lots, earnings that were spent: 5,000 × 20 entries, 30,000 × 100.
 FULL = Size(rounds=5, seconds=2, members=20_000, lots=40, batches=7, replayed=450, young=(5_000, 5), old=(30_000, 45), simulated=3_340)
-QUICK = Size(rounds=3, seconds=1, members=5_000, lots=40, batches=2, replayed=100, young=(1_000, 5), old=(5_000, 45), simulated=1_000)
+QUICK = Size(rounds=3, seconds=1, members=8_000, lots=40, batches=2, replayed=100, young=(1_000, 5), old=(5_000, 45), simulated=1_000)
 
 
 class Measured(NamedTuple):
