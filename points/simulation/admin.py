@@ -52,6 +52,8 @@ NO_FIGURE = {
     "short": _("This is no figure for the gate: the span is shorter than %(days)s days."),
     "silent": _("This is no figure for the gate: no fact in this span met the version, so it says nothing about what the version costs."),
 }
+# Where no gate asks for a figure.
+SILENT = _("No fact in this span met the version, so this says nothing about what it costs. Choose a span in which it would have counted.")
 THINGS = {"card": _("cards"), "coupon": _("coupons"), "badge": _("badges"), "chance": _("chances in draws"), "benefit": _("benefits")}
 # How fast a first simulation is expected to be, in facts a second.
 EXPECTED_SPEED = 1000
@@ -293,8 +295,13 @@ class SimulationAdmin(ReadOnlyAdmin):
             "budgets": self._budgets(result["budgets"]),
             "won": [(_won(name), before, after, after - before) for name, (before, after) in result["won"].items()],
             "members_page": members_page,
-            "no_figure": NO_FIGURE[result["no_figure"]] % {"days": rules.GATE_DAYS} if result["no_figure"] and self._gated() else "",
+            "no_figure": self._no_figure(result["no_figure"]),
         }
+
+    def _no_figure(self, why: str) -> str:
+        if why and self._gated():
+            return NO_FIGURE[why] % {"days": rules.GATE_DAYS}
+        return str(SILENT) if why == "silent" else ""
 
     def _budgets(self, spent: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Each budget with how much of it the new rules would have used, period by period, the fullest first."""

@@ -305,6 +305,14 @@ def test_the_result_says_why_its_figure_does_not_count(client, operator, history
     assert expected[why] in text(client.get(url("change", row.id)))
 
 
+def test_a_version_that_no_fact_met_is_said_also_where_no_gate_asks(client, operator, history, draft, run):
+    met, unmet = run(draft(rate=20_000)), run(draft("likes", "fixed", fact="liked", points=1))
+    operator(*MAY_ASK)
+    said = "No fact in this span met the version"
+    assert said in text(client.get(url("change", unmet.id)))
+    assert said not in text(client.get(url("change", met.id)))
+
+
 def test_one_that_failed_says_why(client, operator, history, draft, asked, monkeypatch):
     row = asked(draft(rate=20_000))
     monkeypatch.setattr(services.rules, "feed", lambda *_args: 1 // 0)
