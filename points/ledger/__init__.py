@@ -11,7 +11,7 @@ key with other content is refused. Verbs join an outer transaction; nobody catch
 Always, and proved by `manage.py audit_ledger` (its docstring numbers the invariants): each bucket equals the sum of its entries and
 what lots and holds say; lots are spent in the order they expire and never once they are due, swept or not, because every verb first
 books what is due; restored points go back to their very lots; a clawback is paid in full, by the lot, by other lots, by debt, and
-only what had expired is waived; whatever enters `available` settles debt first.
+only what had expired is waived; whatever enters `available` settles debt first. An expiry is postponed by an entry, before it has come.
 
 Locks: account rows by member id, then that member's lots and holds (guarded by the account's lock, never locked themselves).
 Entries and allocations are never updated or deleted; triggers see to it. Time comes in as `now` and is never read here.

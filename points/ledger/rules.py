@@ -282,13 +282,19 @@ class Book:
         )
         if grace:
             for lot_id in was_over:
-                lot = self.lots[lot_id]
-                lot.expires_at = self.now + grace
-                self.enter(
-                    "postpone", lot.remaining, occurred_at=occurred_at, takes=[Take(lot_id, 0)], expires_at=lot.expires_at, refers_to=refers_to, main=False
-                )
+                self.postpone([self.lots[lot_id]], self.now + grace, occurred_at=occurred_at, refers_to=refers_to, main=False)
         self.came_in(occurred_at=occurred_at)
         return draft
+
+    def postpone(self, lots: Sequence[Lot], expires_at: datetime, *, occurred_at: datetime, refers_to: UUID | None = None, main: bool = True) -> Draft:
+        """What these lots have, held points as well, is good until `expires_at`, which is later than before. No bucket changes."""
+        for lot in lots:
+            assert lot.expires_at is not None, "what never expires is not postponed"
+            assert lot.expires_at < expires_at, "an expiry moves later only"
+            lot.expires_at = expires_at
+        points = sum(lot.remaining + lot.held for lot in lots)
+        takes = [Take(lot.id, 0) for lot in lots]
+        return self.enter("postpone", points, occurred_at=occurred_at, takes=takes, expires_at=expires_at, refers_to=refers_to, main=main)
 
     def clawback(self, points: int, *, own: Lot, used: int, charged: int, occurred_at: datetime, refers_to: UUID) -> Draft:
         """An earning is taken back. See invariant 6: its own lot, then other lots, then debt; what had expired is waived."""

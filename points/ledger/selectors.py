@@ -24,6 +24,10 @@ class EntryUnknown(BusinessError):
     code, status, title = "entry_unknown", 404, _("There is no such entry.")
 
 
+class LotUnknown(BusinessError):
+    code, status, title = "lot_unknown", 404, _("There is no such lot.")
+
+
 class Balance(NamedTuple):
     available: int
     held: int

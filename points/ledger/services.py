@@ -78,6 +78,10 @@ class DeadlinePassed(BusinessError):
     code, status, title = "deadline_passed", 422, _("The deadline of a hold must lie ahead.")
 
 
+class ExpiryPassed(BusinessError):
+    code, status, title = "expiry_passed", 422, _("The new expiry must lie ahead.")
+
+
 class SelfTransfer(BusinessError):
     code, status, title = "self_transfer", 422, _("Points cannot be transferred to oneself.")
 
@@ -546,6 +550,31 @@ def clawback(
 def expire(*, member_id: UUID, actor: str, now: datetime) -> None:
     """Book what is due of one member: expired lots, holds past their deadline. Every other verb does so before its own work."""
     _Act(member_id, key="", actor=actor, now=now).write()
+
+
+@transaction.atomic(savepoint=False)
+def postpone(
+    *, member_id: UUID, lot_ids: Iterable[UUID], expires_at: datetime, subject: str = "", actor: str, reason: str, key: str, now: datetime
+) -> Entry | None:
+    """Let these lots, what of them is held included, expire at `expires_at` instead. One entry that names them; no bucket changes.
+
+    Lots that are empty, pending, gone by now, or good for as long anyway are left out; None where no other is left.
+    Refuses: ExpiryPassed, LotUnknown, KeyConflict.
+    """
+    wanted = sorted(set(lot_ids))
+    act = _Act(member_id, key=key, content=("postpone", wanted, expires_at, subject), subject=subject, actor=actor, reason=reason, now=now)
+    if act.answer:
+        return act.answer
+    if expires_at <= now:
+        raise ExpiryPassed
+    act.book.bring(selectors.lots_for_booking(member_id=member_id, ids=wanted))
+    if any(lot not in act.book.lots for lot in wanted):
+        raise selectors.LotUnknown
+    lots = [act.book.lots[lot] for lot in wanted]
+    later = [lot for lot in lots if not lot.is_pending and lot.remaining + lot.held and lot.expires_at is not None and lot.expires_at < expires_at]
+    if later:
+        act.book.postpone(later, expires_at, occurred_at=now)
+    return act.write()
 
 
 @transaction.atomic(savepoint=False)

@@ -348,16 +348,15 @@ class _Replay:
 
     def postpone(self, entry: EntryRow, allocations: Sequence[AllocationRow]) -> None:
         self.buckets(entry, invariant=7)
-        self.expect(7, entry, "number of lots", 1, len(allocations))
-        for allocation in allocations:
-            lot = self.lots.get(allocation.lot_id)
-            if lot is None:
-                continue
+        if not allocations:
+            self.breach(7, f"entry {entry.seq} (postpone), its lots", "one at least", "none")
+        lots = [self.lots[allocation.lot_id] for allocation in allocations if allocation.lot_id in self.lots]
+        self.expect(7, entry, "points it is about", sum(lot.remaining + lot.held for lot in lots), entry.points)
+        for lot in lots:
             if entry.expires_at is None or lot.expires_at is None or (entry.expires_at <= lot.expires_at and lot.row.id not in self.unplaced):
                 self.breach(7, f"entry {entry.seq} postpones lot {lot.row.id} to", f"later than {lot.expires_at}", entry.expires_at)
             if entry.expires_at is not None and entry.expires_at <= entry.recorded_at:
                 self.breach(7, f"entry {entry.seq} postpones lot {lot.row.id} to", f"later than {entry.recorded_at}", entry.expires_at)
-            self.expect(7, entry, "points it is about", lot.remaining, entry.points)
             self.leave(lot)
             lot.expires_at = entry.expires_at
             self.unplaced.discard(lot.row.id)

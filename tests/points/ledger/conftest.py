@@ -67,6 +67,9 @@ class Desk:
     def forfeit(self, points, **more):
         return self.ask(ledger.forfeit, points=points, **{"reason": "sample", **more})
 
+    def postpone(self, *entries, to, **more):
+        return self.ask(ledger.postpone, lot_ids=[self.lot(entry).id for entry in entries], **{"expires_at": to, "reason": "sample", **more})
+
     def transfer(self, to, points, **more):
         return self.ask(ledger.transfer, to_member_id=to.id, points=points, **more)
 

@@ -287,6 +287,18 @@ class Model:
             books.take(-points, ("adjusted",))
         return self.acts
 
+    def postpone(self, member, earnings, expires_at, *, now) -> bool:
+        """Whether any of the lots of these earnings is good for longer now."""
+        books = self.open(member, now)
+        if expires_at <= now:
+            raise Refused("expiry_passed")
+        later = False
+        for lot in {books.earnings[earning].lot: books.lots[books.earnings[earning].lot] for earning in earnings}.values():
+            kept = sum(points for place, points in lot.where.items() if place == FREE or place[0] == "held")
+            if kept and lot.expires_at is not None and lot.expires_at < expires_at:
+                lot.expires_at, later = expires_at, True
+        return later
+
     def forfeit(self, member, points, *, now) -> None:
         books = self.open(member, now)
         books.need(points)

@@ -34,7 +34,7 @@ NAMES = ("A", "B", "C")
 # One rule with weights of its own: left to itself the search spends most of its steps on acts that are refused.
 WEIGHTS = {
     "time_passes": 7, "earn": 4, "earn_pending": 2, "adjust_up": 1, "mature": 1, "spend": 2, "overdraw": 1, "forfeit": 1, "adjust_down": 1, "transfer": 2,
-    "hold": 3, "capture": 3, "release": 1, "restore": 3, "clawback": 4, "freeze": 1, "say_it_again": 1, "say_something_else": 1,
+    "hold": 3, "capture": 3, "release": 1, "restore": 3, "clawback": 4, "postpone": 2, "freeze": 1, "say_it_again": 1, "say_something_else": 1,
     "expire": 1, "the_night_comes": 1, "the_jobs_run": 1,
 }  # fmt: skip
 some_act = st.sampled_from([act for act, weight in WEIGHTS.items() for _ in range(weight)])
@@ -229,6 +229,19 @@ class Machine(RuleBasedStateMachine):
             done = self.act(ledger.clawback, told, name, member_id=self.ids[name], entry_id=entry.id, points=points)
             if done:
                 assert done[0] == (done[1].debt_change, done[1].waived)
+
+    def postpone(self, drawn):
+        """One to three lots of one member, now and then to an instant that has passed."""
+        name = drawn.name
+        mine = [(number, entry) for of, number, entry in self.earnings if of == name][-1 - drawn.index % 5 :][:3]
+        if mine:
+            expires_at = self.now + drawn.span if drawn.index > 14 else end_of_term(self.now, drawn.points % 5, OFFSET)
+            lots = list(Lot.objects.filter(member_id=self.ids[name], entry_id__in=[entry.id for _number, entry in mine]).values_list("id", flat=True))
+            told = lambda: self.model.postpone(name, [number for number, _entry in mine], expires_at, now=self.now)  # noqa: E731
+            content = {"member_id": self.ids[name], "lot_ids": lots, "expires_at": expires_at, "reason": "sample"}
+            done = self.act(ledger.postpone, told, name, **content)
+            if done:
+                assert done[0] == (done[1] is not None)
 
     def freeze(self, drawn):
         """Or the opposite, where that is possible; now and then where it is not."""
