@@ -584,6 +584,7 @@ def adjust(
     points: int,
     policy: ExpiryPolicy | None = None,
     source: str = Source.ADJUSTMENT,
+    overdraw: bool = False,
     subject: str = "",
     cost_centre: str = "",
     actor: str,
@@ -591,7 +592,7 @@ def adjust(
     key: str,
     now: datetime,
 ) -> Entry:
-    """Correct by hand: above zero a new lot, below zero points from the lots that expire first.
+    """Correct by hand: above zero a new lot, below zero points from the lots that expire first; with `overdraw` what is missing becomes debt.
 
     Refuses: PointsNotPositive (zero), InsufficientPoints, KeyConflict. Who may do so, and how much, is `points.adjustments`.
     """
@@ -613,7 +614,7 @@ def adjust(
         )
         act.book.give("adjust", [lot], occurred_at=now)
     else:
-        _take(act, "adjust", -points, occurred_at=now)
+        _take(act, "adjust", -points, occurred_at=now, overdraw=overdraw)
     return act.write()
 
 

@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 
 from loyalty.lib.localtime import add_months, end_of_day, local_date
 
-Kind = Literal["calendar_year", "fiscal_year", "months", "days", "never"]
+Kind = Literal["calendar_year", "fiscal_year", "months", "days", "never", "until"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiryPolicy:
     """When points expire. `length` is years after the current one, months or days; `first_month` opens the fiscal year.
+
+    Of `until`, a last day that was given, it is that day: 20261231.
 
     `zone` is for a policy that keeps its own business days, whatever the programme's zone is.
     """
@@ -40,11 +42,18 @@ class ExpiryPolicy:
                 return add_months(start, self.length)
             case "days":
                 return start + timedelta(days=self.length)
+            case "until":
+                return date(self.length // 10_000, self.length // 100 % 100, self.length % 100)
             case "never":
                 return None
 
+    @classmethod
+    def until(cls, day: date) -> Self:
+        """Points that are good through that day, whenever they became available."""
+        return cls("until", int(f"{day:%Y%m%d}"))
+
     def __str__(self) -> str:
-        """As lots keep it: `months:12`, `calendar_year:0`, `fiscal_year:1:4`, `days:90@Asia/Shanghai`, `never`."""
+        """As lots keep it: `months:12`, `calendar_year:0`, `fiscal_year:1:4`, `days:90@Asia/Shanghai`, `until:20261231`, `never`."""
         parts: list[str] = [self.kind] if self.kind == "never" else [self.kind, str(self.length)]
         if self.kind == "fiscal_year":
             parts.append(str(self.first_month))
@@ -55,7 +64,7 @@ class ExpiryPolicy:
         """The policy that `str` wrote. ValueError where it did not."""
         policy, _, zone = text.partition("@")
         kind, *numbers = policy.split(":")
-        if kind not in ("calendar_year", "fiscal_year", "months", "days", "never"):
+        if kind not in ("calendar_year", "fiscal_year", "months", "days", "never", "until"):
             raise ValueError(f"{text!r} is not an expiry policy")
         return cls(kind, *map(int, numbers), zone=zone)  # type: ignore[arg-type, misc]
 

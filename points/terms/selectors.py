@@ -35,6 +35,8 @@ def in_words(kept: str) -> str:
             words = _("end of the calendar year, + %(length)s years") % figures if policy.length else _("end of the calendar year")
         case "fiscal_year":
             words = _("end of the fiscal year from month %(month)s, + %(length)s years") % figures
+        case "until":
+            words = _("through %(day)s") % {"day": f"{policy.length // 10_000}-{policy.length // 100 % 100:02}-{policy.length % 100:02}"}
         case "never":
             words = _("never expires")
     return f"{words} ({policy.zone})" if policy.zone else words

@@ -43,6 +43,18 @@ def test_no_more_is_taken_than_is_available(desk, refuses, points, refused):
         assert desk.stored == (100 + points, 0, 0, 0)
 
 
+def test_where_it_may_overdraw_what_is_missing_becomes_debt(desk, assert_books_balance):
+    desk.earn(30)
+
+    entry = desk.adjust(-50, overdraw=True)
+    second = desk.adjust(-5, overdraw=True)
+
+    assert (entry.available_change, entry.debt_change) == (-30, 20)
+    assert (second.available_change, second.debt_change) == (0, 5)
+    assert desk.stored == (0, 0, 0, 25)
+    assert_books_balance()
+
+
 def test_an_adjustment_of_nothing_is_refused(desk, refuses):
     with refuses(ledger.PointsNotPositive):
         desk.adjust(0)
