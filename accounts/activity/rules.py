@@ -139,13 +139,15 @@ class Left:
     """What is left of an order after refunds, in whatever order they came.
 
     Money refunded in all, and by the last of them; of each line the part that is still kept; `given_back`, the part of the order
-    that all refunds gave back. Parts are from 0 to 1.
+    that all refunds gave back. Parts are from 0 to 1. `goods_gone`: nothing of the goods is left, though shipping may be kept;
+    `complete`: nothing of the order is.
     """
 
     refunded_cents: int
     last_cents: int
     kept: Sequence[Fraction]
     given_back: Fraction
+    goods_gone: bool
     complete: bool
 
 
@@ -188,7 +190,9 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
             given_back += Fraction(money, purchase.paid_cents)
     all_money = refunded == purchase.paid_cents > 0
     all_lines = any(weights) and not any(part for part, weight in zip(kept, weights, strict=True) if weight)
-    return Left(refunded, money, kept, min(given_back, Fraction(1)), all_money or all_lines)
+    complete = all_money or all_lines
+    goods = purchase.paid_cents - purchase.shipping_cents
+    return Left(refunded, money, kept, min(given_back, Fraction(1)), complete or refunded >= goods > 0, complete)
 
 
 # What a purchase is called where kinds of facts are named; beside it, what stands for many kinds at once. No kind is called so.

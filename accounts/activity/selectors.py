@@ -198,8 +198,9 @@ class History(NamedTuple):
 
 
 def history(told: Sequence[Mapping[str, Any]]) -> History:
-    """What `accounts_bought_before` says in the database (migration 0012), its rows as JSON: the member's purchases from before an instant,
-    those refunded completely apart; by category, exactly as it stands on a line, since another instant.
+    """What `accounts_bought_before` says in the database (migration 0014), its rows as JSON: the member's purchases up to an instant,
+    as far as they are recorded, one of them and those refunded completely apart; by category, exactly as it stands on a line, since another
+    instant.
     """
     if not told:
         return History(0, None, {})

@@ -296,7 +296,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     basis = earning_rules.still_earned(bought, left)
 
     row = recording.record_refund(purchase=purchase, facts=facts, amount_cents=left.last_cents, digest=digest, now=now)
-    if left.complete:
+    if left.goods_gone:
         recording.mark_refunded(purchase=purchase)
     about = f"purchase/{purchase.external_id}/refund/{facts.id}"
     # One that came before its purchase is booked with it, not before it.
@@ -304,7 +304,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     common = {"member_id": member_id, "subject": about, "occurred_at": occurred_at, "actor": actor, "now": now}
     if restore:
         ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
-    back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis), void=left.complete, about=about, common=common)
+    back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis), void=left.goods_gone, about=about, common=common)
     settlement.restored += restore
     # What was claimed later is no part of what the order earned at once.
     settlement.clawed_back += back.points - back.claimed

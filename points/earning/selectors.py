@@ -124,7 +124,7 @@ SELECT coalesce((SELECT number FROM points_rulebookgeneration), 0), points_used(
        CASE WHEN %(tier)s THEN to_json(tiers_standing_of(%(member)s, %(now)s)) END,
        CASE WHEN %(profile)s THEN to_json(accounts_known_since(%(member)s)) END,
        CASE WHEN %(segments)s THEN accounts_segments_of(%(member)s) END,
-       ARRAY(SELECT to_json(accounts_bought_before(%(member)s, %(before)s, %(categories)s::text[], %(from)s)) WHERE %(history)s)"""
+       ARRAY(SELECT to_json(accounts_bought_before(%(member)s, %(purchase)s, %(moment)s, %(categories)s::text[], %(from)s)) WHERE %(history)s)"""
 
 
 def _known(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occurred_at: datetime, zone: ZoneInfo, *, now: datetime) -> Known:
@@ -135,7 +135,8 @@ def _known(member_id: UUID | None, chosen: Sequence[Rule], fact: rules.Fact, occ
         "starts": list({rules.period_start(per, fact.day) for per in ("day", "week", "month", "life")}),
         **{name: name in asked for name in ("tier", "profile", "segments")},
         "history": "history" in asked and fact.kind == PURCHASE,
-        "before": occurred_at,
+        "purchase": fact.key.removeprefix(f"{PURCHASE}/"),
+        "moment": occurred_at,
         "categories": list({line.category for line in fact.lines if line.category}) if again else [],
         "from": start_of_day(local_date(occurred_at, zone) - timedelta(days=max(again, default=0)), zone),
         "now": now,
@@ -220,7 +221,7 @@ def _member(member_id: UUID | None, known: Known, asked: Collection[str], day: d
 
 
 def _history(known: Known, zone: ZoneInfo) -> rules.History:
-    """The member's purchases before this one."""
+    """The member's purchases before this one; at one instant, those that were recorded before it."""
     seen = facts.history(known.bought)
     last = {category: local_date(at, zone) for category, at in seen.last_by_category.items()}
     return rules.History(seen.count, local_date(seen.last_at, zone) if seen.last_at else None, last)

@@ -69,29 +69,23 @@ class Refunded(NamedTuple):
 
 
 class Bought(NamedTuple):
-    """A purchase that may not count among a later one's earlier purchases: made at the same instant, or refunded completely before it."""
+    """A purchase that may not count among a later one's earlier purchases, as it is refunded."""
 
-    at: datetime
     day: date
     categories: Sequence[str]
-    refunded: bool
 
 
 @dataclass(slots=True)
 class Past:
-    """A member's purchases so far: how many, on which day the last, the last of each category; those that may not count, apart."""
+    """A member's purchases so far: how many, on which day the last, the last of each category; those that are refunded later, apart."""
 
     count: int = 0
     last_on: date | None = None
     by_category: dict[str, date] = field(default_factory=dict)
     unsure: dict[str, Bought] = field(default_factory=dict)
 
-    def history(self, at: datetime, categories: Sequence[str]) -> earning.History:
-        """As it stood at an instant, which is never before the one asked for last."""
-        for key, one in list(self.unsure.items()):
-            if one.at < at and not one.refunded:
-                self._settle(self.unsure.pop(key))
-        earlier = [one for one in self.unsure.values() if one.at < at]
+    def history(self, categories: Sequence[str]) -> earning.History:
+        earlier = self.unsure.values()
         last_on = max((day for day in (self.last_on, *(one.day for one in earlier)) if day), default=None)
         last = {}
         for category in categories:
@@ -100,7 +94,8 @@ class Past:
                 last[category] = day
         return earning.History(self.count + len(earlier), last_on, last)
 
-    def _settle(self, one: Bought) -> None:
+    def settle(self, one: Bought) -> None:
+        """This one counts for good."""
         self.count, self.last_on = self.count + 1, max(one.day, self.last_on or one.day)
         for category in one.categories:
             self.by_category[category] = max(one.day, self.by_category.get(category, one.day))
@@ -249,8 +244,11 @@ def feed(world: World, plans: Plans, happened: Happened, given: earning.Given) -
     history = earning.History()
     if fact.kind == earning.PURCHASE and "history" in plans.asks:
         categories = sorted({line.category for line in fact.lines if line.category}) if "history_by_category" in plans.asks else []
-        history = known.past.history(happened.at, categories)
-        known.past.unsure[fact.key] = Bought(happened.at, fact.day, categories, bool(happened.refunds))
+        history, bought = known.past.history(categories), Bought(fact.day, categories)
+        if happened.refunds:
+            known.past.unsure[fact.key] = bought
+        else:
+            known.past.settle(bought)
     given = earning.Given(fact, given.roll, given.member, history, given.festivals, (), given.points_per_unit)
     for side, plan, own in ((world.old, plans.old, known.old), (world.new, plans.new, known.new)):
         side.decide(plan, given, own, refundable=bool(happened.refunds))
@@ -274,13 +272,13 @@ def refund_due(world: World, plans: Plans, *, until: tuple[datetime, str] | None
         # The day and all else of it are kept with what was given.
         fact = earning.Fact(earning.PURCHASE, key, earning.EVER, lines=earning.still_earned(purchase, left))
         for side, plan, own in ((world.old, plans.old, known.old), (world.new, plans.new, known.new)):
-            side.refund(plan, own, fact, plans.roll, member, void=left.complete)
+            side.refund(plan, own, fact, plans.roll, member, void=left.goods_gone)
         over = number == len(refunds)
         if key in known.past.unsure:
-            if left.complete:
+            if left.goods_gone:
                 del known.past.unsure[key]
             elif over:
-                known.past.unsure[key] = known.past.unsure[key]._replace(refunded=False)
+                known.past.settle(known.past.unsure.pop(key))
         if over:
             del known.bought[key]
             for own in (known.old, known.new):
@@ -392,7 +390,7 @@ def known_as_text(known: Known, plans: Plans, day: date) -> str:
         "refundable": [known.old.refundable, known.new.refundable],
         "past": [past.count, past.last_on.isoformat() if past.last_on else None],
         "last": {category: last.isoformat() for category, last in past.by_category.items() if last >= oldest},
-        "unsure": {key: [one.at.isoformat(), one.day.isoformat(), one.categories, one.refunded] for key, one in past.unsure.items()},
+        "unsure": {key: [one.day.isoformat(), one.categories] for key, one in past.unsure.items()},
         "bought": {
             key: [activity.purchase_as_json(one.purchase), [activity.refund_as_json(refund) for refund in one.refunds]] for key, one in known.bought.items()
         },
@@ -410,10 +408,7 @@ def known_from_text(text: str, *, old: int, new: int) -> Known:
         count,
         date.fromisoformat(last_on) if last_on else None,
         {category: date.fromisoformat(day) for category, day in kept.get("last", {}).items()},
-        {
-            key: Bought(datetime.fromisoformat(at), date.fromisoformat(day), categories, refunded)
-            for key, (at, day, categories, refunded) in kept.get("unsure", {}).items()
-        },
+        {key: Bought(date.fromisoformat(day), categories) for key, (day, categories) in kept.get("unsure", {}).items()},
     )
     waiting = [(datetime.fromisoformat(at), refund, key, number) for at, refund, key, number in kept.get("waiting", ())]
     bought = {

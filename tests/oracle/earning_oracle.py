@@ -112,7 +112,7 @@ class Taken:
     charged: dict = field(default_factory=dict)
     refunded: int = 0
     kept: list = field(default_factory=list)
-    complete: bool = False
+    gone: bool = False  # nothing of the goods is left
 
 
 def share(total, weights):
@@ -241,9 +241,9 @@ class Oracle:
         for number, pieces in (quantities or {}).items():
             taken.kept[number] = Fraction(0) if pieces is None else taken.kept[number] - Fraction(pieces, fact.lines[number].quantity)
         sold = [kept for line, kept in zip(fact.lines, taken.kept, strict=True) if line.amount > 0]
-        taken.complete = taken.refunded == fact.paid > 0 or (bool(sold) and not any(sold))
+        taken.gone = taken.refunded == fact.paid > 0 or taken.refunded >= fact.goods > 0 or (bool(sold) and not any(sold))
         before = taken.decision
-        after = self.decide(fact, taken.member, taken.past, taken.used, taken.refunded, taken.kept) if not taken.complete else Decision()
+        after = self.decide(fact, taken.member, taken.past, taken.used, taken.refunded, taken.kept) if not taken.gone else Decision()
         charged, charges = taken.charged, self._charges(fact, after)
         taken.charged = {key: tuple(map(min, had, charges.get(key, (0, 0)))) for key, had in charged.items()}
         for key, (points, times) in charged.items():
@@ -277,7 +277,7 @@ class Oracle:
             return past
         categories = {line.category for line in fact.lines if line.category}
         for earlier in self.purchases.get(fact.member, []):
-            if earlier.complete or not earlier.fact.at < fact.at:
+            if earlier.gone or earlier.fact.at > fact.at:
                 continue
             day = self.local(earlier.fact.at).date()
             past.nth += 1

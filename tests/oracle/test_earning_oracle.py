@@ -85,11 +85,24 @@ def test_limits_count_by_the_day_of_the_zone_and_budgets_for_everybody():
 
 def test_history_is_what_happened_earlier_and_was_not_given_back():
     reckoning = oracle({"conditions": {"nth_purchase": [2]}, "effect": {"points": 50}})
-    days = [AT + timedelta(days=n) for n in (0, 0, 1, 2)]
+    days = [AT + timedelta(days=n) for n in (1, 0, 2, 3)]
     assert [reckoning.take(bought(100, id=f"o{n}", at=at)).points for n, at in enumerate(days[:2])] == [0, 0]
     reckoning.refund("o0", 100)
     assert reckoning.take(bought(100, id="o2", at=days[2])).points == 50
     assert reckoning.take(bought(100, id="o3", at=days[3])).points == 0
+
+
+def test_of_one_instant_the_file_says_which_was_earlier():
+    reckoning = oracle({"conditions": {"nth_purchase": [2]}, "effect": {"points": 50}})
+    assert [reckoning.take(bought(100, id=f"o{n}")).points for n in range(3)] == [0, 50, 0]
+
+
+@pytest.mark.parametrize(("refunded", "points"), [(99, 0), (100, 50)])
+def test_an_order_of_which_only_shipping_is_kept_was_given_back(refunded, points):
+    reckoning = oracle({"conditions": {"nth_purchase": [1]}, "effect": {"points": 50}})
+    assert reckoning.take(bought(100, paid=140, shipping=40)).points == 50
+    assert reckoning.refund("o1", refunded) == points
+    assert reckoning.take(bought(100, id="o2", at=AT + timedelta(days=1))).points == points
 
 
 def test_a_refund_decides_on_what_is_left_in_the_room_of_then_and_room_returns():

@@ -1,5 +1,6 @@
 """What is left of an order after refunds by amount and by lines."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -84,7 +85,26 @@ def test_the_parts_of_a_line_add_up_to_its_share_of_what_was_paid():
     ],
 )
 def test_an_order_is_complete_when_all_money_or_all_goods_came_back(refunds, complete):
-    assert left_after(order((4000, 2), (6000, 3)), refunds).complete is complete
+    left = left_after(order((4000, 2), (6000, 3)), refunds)
+    assert (left.complete, left.goods_gone) == (complete, complete)
+
+
+@pytest.mark.parametrize(
+    ("paid", "refunded", "gone", "complete"),
+    [
+        (10_700, 9_999, False, False),
+        (10_700, 10_000, True, False),
+        (10_700, 10_699, True, False),
+        (10_700, 10_700, True, True),
+        (700, 0, False, False),
+        (700, 699, False, False),
+        (700, 700, True, True),
+        (0, 0, False, False),
+    ],
+)
+def test_of_the_goods_nothing_is_left_when_the_money_for_them_came_back_though_shipping_was_kept(paid, refunded, gone, complete):
+    left = left_after(replace(order((4000, 2), (6000, 3)), shipping_cents=700, paid_cents=paid), [by_amount(refunded)])
+    assert (left.goods_gone, left.complete) == (gone, complete)
 
 
 @pytest.mark.parametrize(("quantity", "kept"), [(None, 0), (0, 1), (1, 0), (5, 0)])

@@ -29,10 +29,11 @@ def buy(member, now):
 
 @pytest.fixture
 def history(member):
-    def ask(*categories, before=BEFORE, days=30, member_id=member.id):
+    def ask(*categories, before=BEFORE, purchase="", days=30, member_id=member.id):
         since = start_of_day(local_date(before, SHANGHAI) - timedelta(days=days), SHANGHAI)
+        values = [member_id, purchase, before, list(categories), since]
         with connection.cursor() as cursor:
-            cursor.execute("SELECT ARRAY(SELECT to_json(accounts_bought_before(%s, %s, %s::text[], %s)))", [member_id, before, list(categories), since])
+            cursor.execute("SELECT ARRAY(SELECT to_json(accounts_bought_before(%s, %s, %s, %s::text[], %s)))", values)
             return selectors.history(cursor.fetchone()[0])
 
     return ask
@@ -45,11 +46,18 @@ def test_a_member_who_bought_nothing_has_no_history(history):
 def test_the_history_counts_what_came_before_and_names_the_latest(buy, history, other_member):
     for day in (5, 1, 3):
         buy(day, BEFORE - timedelta(days=day), "A")
-    buy("now", BEFORE, "A")
-    buy("later", BEFORE + timedelta(seconds=1), "A")
+    buy("later", BEFORE + timedelta(microseconds=1), "A")
     buy("hers", BEFORE - timedelta(hours=1), "A", member_id=other_member.id)
     assert history() == (3, BEFORE - timedelta(days=1), {})
-    assert history(before=BEFORE + timedelta(days=1)).count == 5
+    assert history(before=BEFORE + timedelta(days=1)).count == 4
+
+
+def test_of_one_instant_what_is_recorded_already_came_before_and_a_purchase_never_before_itself(buy, history):
+    buy("first", BEFORE, "A")
+    assert history("A", "B", purchase="first") == (0, None, {})
+    buy("second", BEFORE, "A", "B")
+    assert history("A", "B", purchase="second") == (1, BEFORE, {"A": BEFORE})
+    assert history("A", "B") == (2, BEFORE, {"A": BEFORE, "B": BEFORE})
 
 
 def test_each_category_that_is_asked_for_has_its_own_latest(buy, history):

@@ -275,7 +275,7 @@ class Engine:
         before, purchase = self.decided[fact.id], self.purchase(fact)
         left = activity.left_after(purchase, refunds)
         again = replace(before.given, fact=replace(before.given.fact, lines=engine.still_earned(purchase, left)))
-        decision = engine.decide(again, [] if left.complete else before.rules)
+        decision = engine.decide(again, [] if left.goods_gone else before.rules)
         less, charges = engine.given_back(before.charges, decision.charges)
         self.charge(less, before.counters, -1)
         stands = min(before.stands, decision.points)
@@ -345,9 +345,10 @@ def test_random_facts_under_random_rules_come_to_what_the_oracle_says(seed):
 def give_back(chance, fact, before, on_paper, machine):
     """Refund some of a purchase: money, and now and then pieces of its lines; both sides take back the same."""
     taken = on_paper.taken[fact.id]
-    if fact.kind != PURCHASE or taken.complete:
+    if fact.kind != PURCHASE or taken.gone:
         return
-    money = chance.choice((0, (fact.paid - taken.refunded) // 3, (fact.paid - taken.refunded) // 2, fact.paid - taken.refunded))
+    left = fact.paid - taken.refunded
+    money = chance.choice((0, left // 3, left // 2, left, min(left, max(0, fact.goods - taken.refunded))))
     pieces = {}
     for i, line in enumerate(fact.lines):
         if taken.kept[i] == 1 and chance.random() < 0.3:

@@ -1,5 +1,6 @@
 """Facts that turn out smaller, that did not hold, and orders refunded: what is taken back, and what is free again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -181,6 +182,16 @@ def test_an_nth_order_bonus_stays_unless_its_own_order_is_refunded(world, publis
     assert world.refund(5_000, order="2") == 530
     assert world.buy(number="between", at=NOON + timedelta(seconds=1)).earned == 0  # none is left before it
     assert world.buy(number="3").earned == 530
+
+
+def test_an_order_of_which_only_shipping_is_kept_earns_nothing_and_was_never_bought(world, publish):
+    publish("first", "fixed", points=500, nth_purchase=(1,))
+    facts = replace(world.order(10_000), shipping_cents=700, paid_cents=10_700)
+    assert till.pay(member_id=world.member.id, facts=facts, actor="tests", now=NOON).settlement.earned == 500
+    assert world.refund(9_999) == 0
+    assert world.refund(1) == 500
+    assert world.refund(700) == 0
+    assert world.buy(number="2").earned == 500
 
 
 def test_a_card_comes_back_with_the_order_that_used_it_and_is_used_again(world, publish):

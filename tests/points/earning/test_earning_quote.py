@@ -90,6 +90,13 @@ def test_who_is_no_member_yet_is_quoted_what_a_new_one_would_get(world, publish)
     assert world.quote(10_000).earn == 100
 
 
+def test_a_quote_counts_what_was_bought_up_to_its_instant(world, publish):
+    publish("first", "fixed", points=500, nth_purchase=(1,))
+    assert world.quote(10_000).earn == 500
+    world.buy(number="1")
+    assert world.quote(10_000).earn == world.buy(number="2").earned == 0
+
+
 def test_luck_is_quoted_by_its_bounds(world, publish):
     publish()
     publish("luck", "random", minimum=10, maximum=30)

@@ -285,6 +285,24 @@ def test_the_second_order_and_one_soon_after(world, publish):
     assert world.buy(number="0", at=NOON - timedelta(days=1)).earned == 100
 
 
+def test_of_orders_paid_at_one_instant_the_one_recorded_first_is_the_first(world, publish):
+    publish("first", "fixed", points=500, nth_purchase=(1,))
+    publish("second", "fixed", points=70, nth_purchase=(2,))
+    publish("again", "fixed", points=1, again_days=0)
+    assert [world.buy(number=number).earned for number in ("9", "5", "7")] == [500, 71, 1]
+    assert world.buy(number="3", at=NOON - timedelta(microseconds=1)).earned == 500
+
+
+def test_a_refund_sees_of_its_instant_what_the_order_saw(world, publish):
+    publish("first", "fixed", points=500, nth_purchase=(1,))
+    publish("later", "fixed", points=30, again_days=0)
+    assert [world.buy(number=number).earned for number in ("1", "2")] == [500, 30]
+    assert [world.refund(5_000, order=order) for order in ("1", "2")] == [0, 0]
+    assert world.refund(5_000, order="1") == 500
+    assert world.refund(1_000, order="2") == 0
+    assert world.buy(number="3").earned == 30
+
+
 def test_bought_again_from_a_category_doubles_its_lines(world, publish):
     publish()
     publish("again", "multiplier", factor=2 * ONE, again_days=30, again_scope="category")

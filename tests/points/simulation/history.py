@@ -34,11 +34,11 @@ class History:
     def _moment(self, day, hour):
         return MONDAY + timedelta(days=day, hours=hour)
 
-    def buys(self, member, cents, *, day=0, hour=0, category="", refunds: Sequence[tuple[int, int]] = (), card=""):
-        """`refunds`: on which day how many cents come back."""
+    def buys(self, member, cents, *, day=0, hour=0, category="", shipping=0, refunds: Sequence[tuple[int, int]] = (), card=""):
+        """`cents` are for goods; `refunds`: on which day how many cents come back."""
         number = len(self.told)
         at = self._moment(day, hour)
-        purchase = activity.Purchase(f"P{number}", at, "CNY", cents, (activity.Line("1", "", category, "", 1, cents),))
+        purchase = activity.Purchase(f"P{number}", at, "CNY", cents + shipping, (activity.Line("1", "", category, "", 1, cents),), shipping)
         back = [(self._moment(on, hour), f"{number:04}/{n}", activity.Refund(f"R{number}.{n}", at, part)) for n, (on, part) in enumerate(refunds)]
         fact = earning.Fact("purchase", f"purchase/P{number}", at.date(), at.hour, earning.basis(purchase))
         return self._tell(rules.Happened(at, f"{number:04}", member, fact, purchase, back), card)

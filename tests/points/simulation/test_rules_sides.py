@@ -219,8 +219,12 @@ def again(days, scope="member"):
         (History().buys("ann", 100, refunds=[(3, 100)]).buys("ann", 100, day=2), 10),
         (History().buys("ann", 100, refunds=[(1, 100)]).buys("ann", 100, day=2).buys("ann", 100, day=3), 10),
         (History().buys("ann", 100, refunds=[(1, 50), (3, 50)]).buys("ann", 100, day=2).buys("ann", 100, day=4), 20),
-        (History().buys("ann", 100).buys("ann", 100), 0),
-        (History().buys("ann", 100).buys("ann", 100).buys("ann", 100, day=1), 0),
+        (History().buys("ann", 100).buys("ann", 100), 10),
+        (History().buys("ann", 100).buys("ann", 100).buys("ann", 100), 10),
+        (History().buys("ann", 100, refunds=[(0, 100)]).buys("ann", 100), 0),
+        (History().buys("ann", 100).buys("ann", 100).buys("ann", 100, day=1), 10),
+        (History().buys("ann", 100, shipping=40, refunds=[(1, 100)]).buys("ann", 100, day=2), 0),
+        (History().buys("ann", 100, shipping=40, refunds=[(1, 99)]).buys("ann", 100, day=2), 10),
     ],
     ids=[
         "second",
@@ -231,7 +235,11 @@ def again(days, scope="member"):
         "second after one refunded",
         "refunded in two steps",
         "at one instant",
+        "three at one instant",
+        "refunded at once",
         "third",
+        "all but shipping refunded",
+        "nearly all refunded",
     ],
 )
 def test_the_nth_purchase_counts_those_before_that_were_not_refunded_completely(history, given):
@@ -243,6 +251,8 @@ def test_the_nth_purchase_counts_those_before_that_were_not_refunded_completely(
     [
         (again(30), History().buys("ann", 100).buys("ann", 100, day=30), 10),
         (again(30), History().buys("ann", 100).buys("ann", 100, day=31), 0),
+        (again(0), History().buys("ann", 100).buys("ann", 100), 10),
+        (again(0, "category"), History().buys("ann", 100, category="A").buys("ann", 100, category="B").buys("ann", 100, category="A"), 10),
         (again(30), History().buys("ann", 100, refunds=[(1, 100)]).buys("ann", 100, day=2), 0),
         (again(30), History().buys("ann", 100, refunds=[(5, 100)]).buys("ann", 100, day=2).buys("ann", 100, day=33), 10),
         (again(30), History().buys("ann", 100, refunds=[(5, 50)]).buys("ann", 100, day=30), 10),
