@@ -275,6 +275,8 @@ PERIODS, BY = ("fact", "day", "week", "month", "life"), ("member", "rule")
 # The longest texts that what is kept of a grant has room for.
 LONGEST = {"group": 60, "cost_centre": 50, "campaign": 100, "effect.item": 60, "effect.measure": 40}
 MOST_POINTS, MOST_RATE, MOST_FACTOR, MOST_DAYS, MOST_CLAIM_DAYS, MOST_THINGS = 10**9, 9999 * ONE, 100 * ONE, 3650, 365, 100
+# Of what conditions and limits compare with: above any real figure, and within what the database counts.
+MOST_AMOUNT, MOST_TIMES = 10**12, 10**9
 # Of an expiry: in days, and in months or years.
 MOST_LENGTH_DAYS, MOST_LENGTH = 36_500, 1200
 
@@ -322,6 +324,8 @@ def _in_conditions(c: Conditions, fact: str, types: Mapping[str, str], known: Kn
             yield Problem.at(f"conditions.{name}", "no_amount")
         elif value is not None and value < 0:
             yield Problem.at(f"conditions.{name}", "negative")
+        elif value is not None and value > MOST_AMOUNT:
+            yield Problem.at(f"conditions.{name}", "too_large", most=MOST_AMOUNT)
     if c.min_cents is not None and c.max_cents is not None and c.min_cents > c.max_cents:
         yield Problem.at("conditions.max_cents", "amounts_contradict")
     if fact != PURCHASE:
@@ -334,6 +338,8 @@ def _in_conditions(c: Conditions, fact: str, types: Mapping[str, str], known: Kn
     for name, days in (("new_member_days", c.new_member_days), ("again_days", c.again_days)):
         if days is not None and days < 0:
             yield Problem.at(f"conditions.{name}", "negative")
+        elif days is not None and days > MOST_DAYS:
+            yield Problem.at(f"conditions.{name}", "too_large", most=MOST_DAYS)
 
     if any(not 1 <= day <= 7 for day in c.weekdays):
         yield Problem.at("conditions.weekdays", "weekday_unknown")
@@ -442,6 +448,8 @@ def _in_bands(bands: Sequence[Band], fact: str) -> Iterator[Problem]:
             yield Problem.at(f"{place}.start", "negative")
         if band.end is not None and band.start >= band.end:
             yield Problem.at(f"{place}.end", "band_empty")
+        if max(band.start, band.end or 0) > MOST_AMOUNT:
+            yield Problem.at(f"{place}.{'start' if band.start > MOST_AMOUNT else 'end'}", "too_large", most=MOST_AMOUNT)
         if row:
             before = bands[row - 1].end
             if before is None or band.start < before:
@@ -517,6 +525,8 @@ def _in_limits(said: Definition) -> Iterator[Problem]:
         if limit.points is not None:
             if limit.points <= 0:
                 yield Problem.at(f"{place}.points", "not_positive")
+            elif limit.points > MOST_AMOUNT:
+                yield Problem.at(f"{place}.points", "too_large", most=MOST_AMOUNT)
             elif said.effect.kind in THINGS:
                 yield Problem.at(f"{place}.points", "limit_without_points")
             elif most is not None and limit.points < most:
@@ -524,6 +534,8 @@ def _in_limits(said: Definition) -> Iterator[Problem]:
         if limit.times is not None:
             if limit.times <= 0:
                 yield Problem.at(f"{place}.times", "not_positive")
+            elif limit.times > MOST_TIMES:
+                yield Problem.at(f"{place}.times", "too_large", most=MOST_TIMES)
             elif limit.per == "fact":
                 yield Problem.at(f"{place}.times", "limit_always_kept")
 
