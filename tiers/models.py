@@ -1,4 +1,4 @@
-from .ladder.models import Tier
+from .ladder.models import Tier, TierBenefit
 from .standing.models import Standing, StandingChange
 
-__all__ = ["Standing", "StandingChange", "Tier"]
+__all__ = ["Standing", "StandingChange", "Tier", "TierBenefit"]

@@ -4,7 +4,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from .rules import LEAST, MOST, ONCE, Step
+from .rules import BENEFITS, LEAST, MOST, ONCE, Band, Benefit, Step
 
 
 class Tier(models.Model):

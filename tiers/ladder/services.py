@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +11,8 @@ from loyalty.audit import services as audit
 from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 
-from . import selectors
-from .models import Tier
+from . import rules, selectors
+from .models import Tier, TierBenefit
 
 
 class TierInvalid(BusinessError):
@@ -19,6 +21,12 @@ class TierInvalid(BusinessError):
 
 class TierInUse(BusinessError):
     code, status, title = "tier_in_use", 409, _("Members belong to this tier, or once did. Deactivate it instead.")
+
+
+class BenefitInvalid(BusinessError):
+    """`fields`: what is wrong with which field, as sentences."""
+
+    code, status, title = "benefit_invalid", 422, _("This benefit cannot be kept as it is.")
 
 
 @transaction.atomic(savepoint=False)
@@ -51,6 +59,7 @@ def remove(*, code: str, actor: str, now: datetime) -> None:
         raise TierInUse(tier=code)
     tier.delete()
     forget(Tier)
+    forget(TierBenefit)
     audit.record(actor=actor, verb="tier.removed", subject=f"tier/{code}", figures=_figures(tier), now=now)
 
 
