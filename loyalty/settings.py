@@ -4,6 +4,7 @@ Defaults are safe for the internet: debugging off, cookies only over https. What
 """
 
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -208,6 +209,38 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "unacked_restore_i
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# How messages leave: addresses and secrets of the mail server and the providers. What is public about them is set in the admin; an address
+# that a secret is sent to is not, for whoever may change the one can read the other. Taken as written: a password may begin with a $.
+CHANNELS = {
+    name: os.environ.get(name, default)
+    for name, default in {
+        "SMTP_HOST": "",
+        "SMTP_PORT": "587",
+        "SMTP_SECURITY": "starttls",
+        "SMTP_USER": "",
+        "SMTP_PASSWORD": "",
+        "MAIL_DIR": "",
+        "ALIYUN_SMS_ACCESS_KEY_ID": "",
+        "ALIYUN_SMS_ACCESS_KEY_SECRET": "",
+        "ALIYUN_SMS_RECEIPT_TOKEN": "",
+        "ALIYUN_SMS_URL": "https://dysmsapi.aliyuncs.com",
+        "TENCENT_SMS_SECRET_ID": "",
+        "TENCENT_SMS_SECRET_KEY": "",
+        "TENCENT_SMS_RECEIPT_TOKEN": "",
+        "TENCENT_SMS_URL": "https://sms.tencentcloudapi.com",
+        "FCM_SERVICE_ACCOUNT": "",
+        "FCM_URL": "https://fcm.googleapis.com",
+        "APNS_KEY": "",
+        "APNS_URL": "https://api.push.apple.com",
+        "WECHAT_APP_SECRET": "",
+        "WECHAT_RECEIPT_TOKEN": "",
+        "WECHAT_URL": "https://api.weixin.qq.com",
+    }.items()
+}
+CHANNEL_CONNECT_SECONDS = env.float("CHANNEL_CONNECT_SECONDS", default=5.0)
+CHANNEL_ANSWER_SECONDS = env.float("CHANNEL_ANSWER_SECONDS", default=10.0)
+RECEIPT_DAYS = env.int("RECEIPT_DAYS", default=90)
 
 # Hosts whose pictures operators see at once beside a proof; of others they see the address, and the picture when they ask for it.
 PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
