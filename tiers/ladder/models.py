@@ -53,3 +53,44 @@ class Tier(models.Model):
     @property
     def step(self) -> Step:
         return Step(self.code, self.rank, self.multiplier_bps, self.name_zh, self.name_en, self.colour, self.active)
+
+
+class TierBenefit(models.Model):
+    class Kind(models.TextChoices):
+        BIRTHDAY_MULTIPLIER = "birthday_multiplier", _("birthday multiplier")
+        BIRTHDAY_GIFT = "birthday_gift", _("birthday gift")
+        REDEMPTION_DISCOUNT = "redemption_discount", _("redemption discount")
+        FREE_SHIPPING = "free_shipping", _("free shipping")
+        EARLY_ACCESS = "early_access", _("early access")
+        MONTHLY_ALLOWANCE = "monthly_allowance", _("monthly allowance")
+        LEVEL_UP_GIFT = "level_up_gift", _("level-up gift")
+        LEVEL_UP_COUPON = "level_up_coupon", _("coupon on reaching the tier")
+        LOAN_LIMIT = "loan_limit", _("loan limit")
+        OWN_AGENT = "own_agent", _("own agent")
+
+    tier = models.ForeignKey(Tier, verbose_name=_("tier"), on_delete=models.CASCADE, related_name="benefits")
+    kind = models.CharField(_("benefit"), max_length=30, choices=Kind)
+    # In the unit of its kind: factors and percents in basis points.
+    value = models.BigIntegerField(_("value"), default=0)
+    item = models.CharField(_("code"), max_length=60, blank=True)
+    bands = models.JSONField(_("with more orders"), default=list, blank=True)
+    text_zh = models.CharField(_("text for members, Chinese"), max_length=200, blank=True)
+    text_en = models.CharField(_("text for members, English"), max_length=200, blank=True)
+    history = HistoricalRecords(app="tiers")
+
+    class Meta:
+        verbose_name = _("benefit of a tier")
+        verbose_name_plural = _("benefits of tiers")
+        ordering = ["tier__rank", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tier", "kind"], name="tier_benefit_once"),
+            models.CheckConstraint(name="tier_benefit_of_a_known_kind", condition=models.Q(kind__in=list(BENEFITS))),
+            models.CheckConstraint(name="tier_benefit_not_below_zero", condition=models.Q(value__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_kind_display())
+
+    @property
+    def plain(self) -> Benefit:
+        return Benefit(self.kind, self.value, self.item, tuple(Band(**band) for band in self.bands), self.text_zh, self.text_en)

@@ -65,3 +65,57 @@ def remove(*, code: str, actor: str, now: datetime) -> None:
 
 def _figures(tier: Tier) -> dict[str, Any]:
     return {name: getattr(tier, name) for name in ("name_zh", "name_en", "rank", "multiplier_bps", "colour", "active")}
+
+
+@transaction.atomic(savepoint=False)
+def keep_benefit(
+    *,
+    tier: str,
+    kind: str,
+    value: int = 0,
+    item: str = "",
+    bands: Sequence[rules.Band] = (),
+    text_zh: str = "",
+    text_en: str = "",
+    actor: str,
+    now: datetime,
+) -> TierBenefit:
+    """Let that tier bring this benefit, or change it to this. The same again changes nothing.
+
+    `value` in the unit of the kind: factors and percents in basis points; a flag has none, a coupon's code is its `item`.
+    Refuses: BenefitInvalid.
+    """
+    said = rules.Benefit(kind, value, item, tuple(bands), text_zh, text_en)
+    if found := rules.faults(said):
+        raise BenefitInvalid(fields={fault.field: [selectors.fault_in_words(fault)] for fault in found})
+    Tier.objects.select_for_update(no_key=True).get(code=tier)
+    row = TierBenefit.objects.filter(tier_id=tier, kind=kind).first() or TierBenefit(tier_id=tier, kind=kind)
+    if row.pk and row.plain == said:
+        return row
+    before = _said(row.plain) if row.pk else {}
+    row.value, row.item, row.bands, row.text_zh, row.text_en = value, item, [asdict(band) for band in bands], text_zh, text_en
+    row._history_date = now
+    row.save()
+    forget(TierBenefit)
+    changed = {name: [before.get(name), after] for name, after in _said(row.plain).items() if before.get(name) != after}
+    audit.record(actor=actor, verb="tier_benefit.kept", subject=f"tier/{tier}/{kind}", figures=changed, now=now)
+    return row
+
+
+@transaction.atomic(savepoint=False)
+def remove_benefit(*, tier: str, kind: str, actor: str, now: datetime) -> None:
+    """That tier brings this benefit no more; what was given stays. One that it does not have is nothing to remove."""
+    Tier.objects.select_for_update(no_key=True).get(code=tier)
+    row = TierBenefit.objects.filter(tier_id=tier, kind=kind).first()
+    if row is None:
+        return
+    figures = _said(row.plain)
+    row._history_date = now
+    row.delete()
+    forget(TierBenefit)
+    audit.record(actor=actor, verb="tier_benefit.removed", subject=f"tier/{tier}/{kind}", figures=figures, now=now)
+
+
+def _said(benefit: rules.Benefit) -> dict[str, Any]:
+    said = {"value": benefit.value, "item": benefit.item, "bands": [asdict(band) for band in benefit.bands]}
+    return {**said, "text_zh": benefit.text_zh, "text_en": benefit.text_en}
