@@ -26,6 +26,16 @@ def ids_of(external_ids: Collection[str]) -> dict[str, UUID]:
     return dict(Member.objects.filter(external_id__in=external_ids).values_list("external_id", "id"))
 
 
+def not_active(member_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these members who are not active any more."""
+    return set(Member.objects.filter(id__in=member_ids).exclude(status=Member.Status.ACTIVE).values_list("id", flat=True))
+
+
+def external_ids_of(member_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What the storefront calls these members."""
+    return dict(Member.objects.filter(id__in=member_ids).values_list("id", "external_id"))
+
+
 def active_by_id(member_id: UUID) -> Member | None:
     return Member.objects.filter(id=member_id, status=Member.Status.ACTIVE).first()
 
