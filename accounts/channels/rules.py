@@ -51,6 +51,7 @@ class Told(NamedTuple):
     state: Literal["delivered", "bounced"]
     detail: str = ""
     address_gone: bool = False
+    key: str = ""
 
 
 class Parameter(NamedTuple):

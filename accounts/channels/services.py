@@ -3,7 +3,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext
 
 from loyalty.audit import services as audit
@@ -80,12 +80,7 @@ def set_up(*, provider: str, parameters: Mapping[str, str], in_use: bool) -> Cha
 def receive(*, provider: str, told: Sequence[Told], now: datetime) -> int:
     """Keep what a provider tells of messages, each line once, and publish what is new; how many lines were new."""
     lines = {(each.provider_id, each.state): each for each in told}
-    rows = [
-        Receipt(
-            provider=provider, provider_id=each.provider_id, state=each.state, detail=rules.short(each.detail), address_gone=each.address_gone, received_at=now
-        )
-        for each in lines.values()
-    ]
+    rows = [Receipt(provider=provider, received_at=now, **each._replace(detail=rules.short(each.detail))._asdict()) for each in lines.values()]
     Receipt.objects.bulk_create(rows, ignore_conflicts=True)
     new = set(Receipt.objects.filter(id__in=[row.id for row in rows]).values_list("id", flat=True))
     for row in rows:
@@ -102,6 +97,7 @@ def _payload(row: Receipt) -> dict[str, object]:
         "channel": rules.PROVIDERS[row.provider].channel,
         "provider": row.provider,
         "provider_id": row.provider_id,
+        "key": row.key,
         "state": row.state,
         "detail": row.detail,
         "address_gone": row.address_gone,
@@ -109,12 +105,15 @@ def _payload(row: Receipt) -> dict[str, object]:
     }
 
 
-def recognise(*, channel: str, provider_id: str) -> list[Receipt]:
-    """Say that this message is known; gives what was told of it so far, the oldest first.
+def recognise(*, channel: str, provider_id: str, key: str = "") -> list[Receipt]:
+    """Say that the message handed over under this key, or with this number, is known; gives what was told of it so far, the oldest first.
 
     For whoever hears of a receipt, and for whoever has just written a hand-over's outcome: a receipt may have been quicker.
     """
-    told = Receipt.objects.filter(provider__in=[each.code for each in rules.PROVIDERS.values() if each.channel == channel], provider_id=provider_id)
+    named = (Q(provider_id=provider_id) if provider_id else Q()) | (Q(key=key) if key else Q())
+    if not named:
+        return []
+    told = Receipt.objects.filter(named, provider__in=[each.code for each in rules.PROVIDERS.values() if each.channel == channel])
     told.filter(recognised=False).update(recognised=True)
     return list(told.order_by("id"))
 
