@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
@@ -419,6 +419,33 @@ def _done(since: datetime, until: datetime, after: Sequence[str] | None, limit: 
     )
     found = [Told(row.occurred_at, str(row.id), str(row.member_id), behaviour=row) for row in rows.order_by("occurred_at", "id")[:limit]]
     return found, [found[-1].at.isoformat(), found[-1].id] if found else after
+
+
+class Happened(NamedTuple):
+    """That a fact of a kind happened to a member. `external_id` names it among the facts of its kind."""
+
+    at: datetime
+    id: UUID
+    member: UUID
+    external_id: str
+
+
+def happened(
+    *, kind: str, since: datetime, until: datetime, category: str = "", after: tuple[datetime, UUID] | None = None, limit: int
+) -> list[Happened]:
+    """Facts of one kind (`purchase` or a behaviour) from `since` up to, not with, `until`, in the order of time, after the one named last.
+
+    Withdrawn behaviours apart. `category`: of purchases, those with such a line.
+    """
+    at, key = after or (since, UUID(_FIRST_ID))
+    if kind == "purchase":
+        rows = Purchase.objects.filter(occurred_at__gte=since, occurred_at__lt=until)
+        if category:
+            rows = rows.filter(Exists(PurchaseLine.objects.filter(member_id=OuterRef("member_id"), purchase_id=OuterRef("id"), category=category)))
+    else:
+        rows = Behaviour.objects.filter(occurred_at__gte=since, occurred_at__lt=until, withdrawn_at=None, kind_id=kind)
+    later = rows.extra(where=["(occurred_at, id) > (%s, %s)"], params=[at, key]).order_by("occurred_at", "id")
+    return [Happened(*row) for row in later.values_list("occurred_at", "id", "member_id", "external_id")[:limit]]
 
 
 def count_told(*, since: datetime, until: datetime) -> int:
