@@ -57,7 +57,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who did it, as they stood then. `key` names the member among all."""
+    """Who did it, as they stood then. `key` names the member among all. `birthday_factor`: what their tier multiplies by for birthdays."""
 
     key: str = ""
     tier: str = ""
@@ -66,6 +66,8 @@ class Member:
     registered_on: date | None = None
     birthday: date | None = None
     cards: frozenset[str] = frozenset()
+    birthday_factor: int = ONE
+    sprint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ def ready(version_id: int, code: str, said: Definition, expression: Callable[[Ma
         test("max_cents", lambda g: g.fact.amount_cents <= c.max_cents)  # type: ignore[operator]
     if c.tiers:
         test("tiers", lambda g: g.member.tier in c.tiers)
+    if c.sprint:
+        test("sprint", lambda g: g.member.sprint)
     if c.segments:
         test("segments", lambda g: not g.member.segments.isdisjoint(c.segments))
     if c.new_member_days is not None:
@@ -197,7 +201,7 @@ def ready(version_id: int, code: str, said: Definition, expression: Callable[[Ma
 def _asks(said: Definition) -> frozenset[str]:
     c = said.conditions
     asked = {
-        "tier": bool(c.tiers) or said.effect.kind == "tier_multiplier",
+        "tier": bool(c.tiers) or c.sprint or said.effect.kind in ("tier_multiplier", "tier_birthday_multiplier"),
         "segments": bool(c.segments) or said.release.to in ("staff", "segment"),
         "profile": bool(c.birthday) or c.new_member_days is not None,
         "history": bool(c.nth_purchase) or c.again_days is not None,
@@ -268,6 +272,7 @@ def _values(given: Given) -> dict[str, Any]:
         "nth_purchase": given.history.purchases + 1 if fact.kind == PURCHASE else 0,
         "days_since_last": (fact.day - last_on).days if last_on else -1,
         "tier": member.tier,
+        "sprint": member.sprint,
         "segments": sorted(member.segments),
         "member_days": -1 if age is None else age,
         "registered": member.registered_on is not None,
@@ -658,8 +663,8 @@ def _factors(holding: Sequence[Considered], given: Given, books: _Books) -> Sequ
 
 
 def _factor(one: Considered, given: Given) -> int:
-    effect = one.rule.said.effect
-    return given.member.tier_factor if effect.kind == "tier_multiplier" else effect.factor
+    effect, member = one.rule.said.effect, given.member
+    return {"tier_multiplier": member.tier_factor, "tier_birthday_multiplier": member.birthday_factor}.get(effect.kind, effect.factor)
 
 
 def _things(holding: Sequence[Considered], books: _Books) -> list[Won]:
@@ -793,6 +798,8 @@ def given_as_json(given: Given, versions: Sequence[int], charges: Sequence[Charg
         "versions": list(versions),
         "tier": member.tier,
         "factor": member.tier_factor,
+        "birthday_factor": member.birthday_factor if member.birthday_factor != ONE else None,
+        "sprint": member.sprint or None,
         "segments": sorted(member.segments),
         "registered": _iso(member.registered_on),
         # Not the date: nobody's birthday stays behind where their profile is cleared.
@@ -820,6 +827,8 @@ def given_from_json(kept: Mapping[str, Any], *, fact: Fact, member_key: str, rol
         _day(kept.get("registered")),
         _birthday_like(kept.get("birthday", ""), fact.day),
         frozenset(kept.get("cards", ())),
+        kept.get("birthday_factor", ONE),
+        kept.get("sprint", False),
     )
     last = {category: date.fromisoformat(day) for category, day in kept.get("last_by", {}).items()}
     rooms = [

@@ -25,6 +25,7 @@ from points.cards import selectors as cards
 from points.rulebook import rules as book_rules
 from points.rulebook import selectors as rulebook
 from points.rulebook.models import PURCHASE, RuleVersion
+from tiers.ladder import selectors as ladder
 from tiers.standing import selectors as standings
 
 from . import rules
@@ -208,16 +209,20 @@ def _rule_charge(chosen: Sequence[Rule], counter: rules.Counter) -> budget_rules
 
 def _member(member_id: UUID | None, known: Known, asked: Collection[str], day: date, zone: ZoneInfo, *, now: datetime) -> rules.Member:
     """The member as they stand, as far as it is asked; who is none yet, as if registered that day."""
-    tier, factor = "", book_rules.ONE
-    if "tier" in asked:
-        place = standings.place(known.standing)
-        tier, factor = place.code, place.multiplier_bps
+    standing = as_standing(standings.place(known.standing)) if "tier" in asked else {}
     if member_id is None:
-        return rules.Member("", tier, factor, registered_on=day)
+        return rules.Member(**standing, registered_on=day)
     registered_at, birthday = members.known_since(known.profile)
     registered_on = local_date(registered_at, zone) if registered_at else None
     held = frozenset(cards.available_kinds(member_id=member_id, now=now)) if "cards" in asked else frozenset[str]()
-    return rules.Member(str(member_id), tier, factor, frozenset(known.segments or ()), registered_on, birthday, held)
+    segments = frozenset(known.segments or ())
+    return rules.Member(str(member_id), segments=segments, registered_on=registered_on, birthday=birthday, cards=held, **standing)
+
+
+def as_standing(place: standings.Place) -> dict[str, Any]:
+    """What of a member's standing rules look at, as the fields of `rules.Member`."""
+    birthdays = ladder.benefit_value(place.code, "birthday_multiplier") or book_rules.ONE
+    return {"tier": place.code, "tier_factor": place.multiplier_bps, "birthday_factor": birthdays, "sprint": place.sprint}
 
 
 def _history(known: Known, zone: ZoneInfo) -> rules.History:

@@ -142,6 +142,7 @@ def _seen(decision: Decision) -> Iterator[tuple[Any, str]]:
         (_("hour"), str(given.get("hour", ""))),
         (_("channel"), given.get("channel", "")),
         (_("tier"), names(called.tiers, [given["tier"]] if "tier" in given else [])),
+        (_("sprint"), gettext("in the last days of the term") if given.get("sprint") else ""),
         (_("segments"), names(called.segments, given.get("segments", ()))),
         (_("registered"), given.get("registered", "")),
         (_("birthday"), celebrates.get(given.get("birthday", ""), "")),

@@ -28,6 +28,7 @@ CONDITIONS = {
     "min_cents": gettext_lazy("amount large enough"),
     "max_cents": gettext_lazy("amount small enough"),
     "tiers": gettext_lazy("tier"),
+    "sprint": gettext_lazy("sprint"),
     "segments": gettext_lazy("segment"),
     "new_member_days": gettext_lazy("new member"),
     "nth_purchase": gettext_lazy("number of the purchase"),

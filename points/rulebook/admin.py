@@ -138,6 +138,7 @@ EFFECTS = {
     "random": _("a random number of points"),
     "multiplier": _("multiply what other rules give"),
     "tier_multiplier": _("multiply by the member’s tier"),
+    "tier_birthday_multiplier": _("multiply by what the member’s tier brings for birthdays"),
     "card": _("a card"),
     "badge": _("a badge"),
     "coupon": _("a coupon"),
@@ -171,6 +172,7 @@ VARIABLE_HELP = {
     "nth_purchase": _("Which purchase of the member’s it is; the first is 1."),
     "days_since_last": _("Days since the purchase before; -1 where there was none."),
     "tier": _("The code of the member’s tier."),
+    "sprint": _("Whether the term of the member’s tier is in its last days, the sprint."),
     "segments": _("The codes of the member’s segments."),
     "member_days": _("Days since the member registered; -1 before."),
     "registered": _("Whether the member has registered."),
@@ -264,6 +266,9 @@ class DefinitionForm(forms.Form):
             "conditions.min_cents": ScaledField(label=_("Paid at least"), digits=digits, help_text=_("For all goods of the order, without shipping.")),
             "conditions.max_cents": ScaledField(label=_("Paid at most"), digits=digits),
             "conditions.tiers": _some_of(_("Tiers"), _with(called.tiers, *c.tiers), _("None ticked: all.")),
+            "conditions.sprint": _yes(
+                _("Sprint"), _("Only for members in the last days of their tier’s term: how many, the settings of the evaluation of tiers say.")
+            ),
             "conditions.segments": _some_of(_("Segments"), _with(called.segments, *c.segments), _("In one of them. None ticked: everybody.")),
             "conditions.new_member_days": _whole(_("New members, for days"), _("Registered at most so many days before; 0 is the day itself.")),
             "conditions.nth_purchase": NumbersField(label=_("Number of the purchase"), help_text=_("1 is the member’s first. Several with commas: 2, 3")),
@@ -519,7 +524,7 @@ SECTIONS: Sequence[tuple[Any, Any, Sequence[Shown]]] = [
     (
         _("For whom"),
         "",
-        [Shown(f"conditions.{name}") for name in ("tiers", "segments", "new_member_days", "nth_purchase", "again_days", "again_scope", "card")],
+        [Shown(f"conditions.{name}") for name in ("tiers", "sprint", "segments", "new_member_days", "nth_purchase", "again_days", "again_scope", "card")],
     ),
     (
         _("When"),

@@ -15,7 +15,7 @@ ONE = 10_000
 CERTAIN = 1_000_000
 
 POINTS = ("fixed", "per_unit", "bands", "ladder", "stated", "random")
-MULTIPLIERS = ("multiplier", "tier_multiplier")
+MULTIPLIERS = ("multiplier", "tier_multiplier", "tier_birthday_multiplier")
 # What can be won besides points: a coupon's template, a badge, a chance in a draw, a card, a benefit, by its code.
 THINGS = ("coupon", "badge", "chance", "card", "benefit")  # Measures that are money: what was paid for goods, and the field of that name.
 AMOUNTS = ("amount", "amount_cents")
@@ -29,6 +29,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "random": ("minimum", "maximum", "chance"),
     "multiplier": ("factor",),
     "tier_multiplier": (),
+    "tier_birthday_multiplier": (),
     **dict.fromkeys(THINGS, ("item", "count")),
 }
 
@@ -45,6 +46,7 @@ class Conditions:
     min_cents: int | None = None
     max_cents: int | None = None
     tiers: Sequence[str] = ()
+    sprint: bool = False
     segments: Sequence[str] = ()
     new_member_days: int | None = None
     nth_purchase: Sequence[int] = ()
@@ -79,7 +81,7 @@ class Effect:
     fixed: `points`. per_unit: `rate`, or that of the longest category in `by_category`. bands: by `measure`, a field of the fact, `amount` is
     what was paid for goods. ladder: `ladder[measure - 1]`; past its end from the start again where it `cycles`, else its last.
     stated: what the fact says in `measure`. random: `minimum` to `maximum`, with `chance` in a million. Both bounds hold for stated, too.
-    multiplier: `factor`; tier_multiplier: the tier's. Things to win: `count` of `item`.
+    multiplier: `factor`; tier_multiplier: the tier's, tier_birthday_multiplier: its own for birthdays. Things to win: `count` of `item`.
     """
 
     kind: str = "fixed"
@@ -220,6 +222,7 @@ VARIABLES: Mapping[str, str] = {
     "nth_purchase": "number",
     "days_since_last": "number",
     "tier": "text",
+    "sprint": "flag",
     "segments": "texts",
     "member_days": "number",
     "registered": "flag",
@@ -294,6 +297,8 @@ def problems(said: Definition, *, fact: str, known: Known, others: Mapping[str, 
     if found:
         return found
     found += _in_conditions(said.conditions, fact, types, known)
+    if said.effect.kind == "tier_birthday_multiplier" and not said.conditions.birthday:
+        found.append(Problem.at("conditions.birthday", "birthday_missing"))
     found += _in_effect(said.effect, fact, types, known)
     found += _in_group(said, others or {})
     found += _in_limits(said)

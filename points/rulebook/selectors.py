@@ -130,6 +130,7 @@ SENTENCES = {
     "bands_gap": _("There is a gap: begin where the band before ends."),
     "bands_missing": _("Give at least one band."),
     "bands_overlap": _("This overlaps with the band before: begin where that one ends."),
+    "birthday_missing": _("When? The tier’s multiplier for birthdays counts on the day itself, or in its month."),
     "bounds_contradict": _("This is less than the minimum."),
     "card_unknown": _("There is no such kind of card: %(names)s."),
     "category_malformed": _("A category neither begins nor ends with a slash: %(names)s."),
@@ -368,6 +369,8 @@ class _Words:
             yield told % {"least": self.money(c.min_cents or 0), "most": self.money(c.max_cents or 0)}
         if c.tiers:
             yield gettext("by members of the tier %(names)s") % {"names": _any(self.called.tiers.get(code, code) for code in c.tiers)}
+        if c.sprint:
+            yield gettext("by members in the last days of their tier’s term")
         if c.segments:
             yield gettext("by members in the segment %(names)s") % {"names": _any(self.called.segments.get(code, code) for code in c.segments)}
         if c.new_member_days is not None:
@@ -427,6 +430,8 @@ class _Words:
                 return gettext("points × %(factor)s") % {"factor": plain(effect.factor)}
             case "tier_multiplier":
                 return gettext("points × the multiplier of the member’s tier")
+            case "tier_birthday_multiplier":
+                return gettext("points × the birthday multiplier of the member’s tier")
         return str(WON[effect.kind]) % {"count": effect.count, "item": self.thing(effect.kind, effect.item)}
 
     def rates(self, effect: rules.Effect) -> str:

@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -125,7 +126,7 @@ class Common(NamedTuple):
     def given(self, happened: rules.Happened) -> earning.Given:
         fact, member = happened.fact, self.members[happened.member]
         if used := self.cards.get((member.key, fact.key)):
-            member = earning.Member(member.key, member.tier, member.tier_factor, member.segments, member.registered_on, member.birthday, used)
+            member = replace(member, cards=used)
         festivals = self.festivals.get(fact.day, frozenset())
         return earning.Given(fact, self.plans.roll, member, earning.History(), festivals, (), self.plans.points_per_unit)
 
@@ -142,8 +143,9 @@ def common(page: Sequence[rules.Happened], plans: rules.Plans, *, now: datetime)
     for one in ids:
         registered_at, birthday = profiles.get(one, (None, None))
         registered_on = local_date(registered_at, zone) if registered_at else None
-        tier, factor = (places[one].code, places[one].multiplier_bps) if one in places else ("", book_rules.ONE)
-        made[str(one)] = earning.Member(str(one), tier, factor, parts.get(one, frozenset()), registered_on, birthday)
+        standing = engine.as_standing(places[one]) if one in places else {}
+        mine = parts.get(one, frozenset())
+        made[str(one)] = earning.Member(str(one), segments=mine, registered_on=registered_on, birthday=birthday, **standing)
     kinds = {(str(member), subject): kinds for (member, subject), kinds in used.items()}
     return Common(plans, rulebook.rulebook().festivals, made, kinds)
 

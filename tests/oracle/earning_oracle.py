@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(slots=True)
 class Member:
-    """`tier_factor` is in ten-thousandths."""
+    """`tier_factor`, and `birthday_factor`, the tier's for birthdays, are in ten-thousandths. `sprint`: the tier's term is in its last days."""
 
     id: str = ""
     tier: str = ""
@@ -60,6 +60,8 @@ class Member:
     registered_on: date | None = None
     birthday: date | None = None
     cards: dict = field(default_factory=dict)  # code → how many
+    birthday_factor: int = ONE
+    sprint: bool = False
 
 
 @dataclass(slots=True)
@@ -154,7 +156,7 @@ class Rule:
         definition = said["definition"]
         self.conditions, self.effect = definition.get("conditions", {}), definition.get("effect", {})
         self.kind = self.effect.get("kind", "fixed")
-        self.multiplies = self.kind in ("multiplier", "tier_multiplier")
+        self.multiplies = self.kind in ("multiplier", "tier_multiplier", "tier_birthday_multiplier")
         self.group, self.combine = definition.get("group", ""), definition.get("combine", "")
         self.priority = definition.get("priority", 0)
         self.multiplied = definition.get("multiplied", True)
@@ -400,6 +402,8 @@ class Sheet:
             return []
         if said.get("tiers") and member.tier not in said["tiers"]:
             return []
+        if said.get("sprint") and not member.sprint:
+            return []
         if said.get("segments") and not set(said["segments"]) & set(member.segments):
             return []
         new = said.get("new_member_days")
@@ -546,7 +550,8 @@ class Sheet:
         return found
 
     def factor(self, rule):
-        return Fraction(self.member.tier_factor if rule.kind == "tier_multiplier" else rule.effect.get("factor", ONE), ONE)
+        tiers = {"tier_multiplier": self.member.tier_factor, "tier_birthday_multiplier": self.member.birthday_factor}
+        return Fraction(tiers.get(rule.kind, rule.effect.get("factor", ONE)), ONE)
 
     # Limits and rounding
 

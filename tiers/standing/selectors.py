@@ -16,7 +16,7 @@ from .models import Standing, StandingChange
 class Place(NamedTuple):
     """Where a member stands. `code` is empty, and the multiplier 10,000, where there is no ladder.
 
-    `since` and `until` are None for whoever is in the lowest tier because nobody put them anywhere else.
+    `since` and `until` are None for whoever is in the lowest tier because nobody put them anywhere else. `sprint`: in the last days of the term.
     """
 
     code: str
@@ -25,6 +25,7 @@ class Place(NamedTuple):
     multiplier_bps: int
     since: datetime | None = None
     until: datetime | None = None
+    sprint: bool = False
 
 
 def standing(*, member_id: UUID, now: datetime) -> Place:

@@ -61,6 +61,7 @@ def conditions(chance, fact):
         "min_cents": lambda: chance.choice((0, 1, 1000, 5000)),
         "max_cents": lambda: chance.choice((0, 1000, 9999, 20_000)),
         "tiers": lambda: some(chance, TIERS),
+        "sprint": lambda: True,
         "segments": lambda: some(chance, SEGMENTS),
         "new_member_days": lambda: chance.choice((0, 7, 60)),
         "channels": lambda: some(chance, ("app", "web", "shop")),
@@ -126,6 +127,9 @@ def definition(chance, fact, groups):
         said["effect"] = base_effect(chance, fact)
     elif chance.random() < 0.2:
         said["effect"] = {"kind": "tier_multiplier"}
+    elif chance.random() < 0.1:
+        said["effect"] = {"kind": "tier_birthday_multiplier"}
+        said["conditions"].setdefault("birthday", chance.choice(("day", "month")))
     else:
         said["effect"] = {"kind": "multiplier", "factor": chance.choice((20_000, 30_000, 15_000, 12_500, 5000, 3333, 10_000, 1, 40_000))}
     said["multiplied"] = chance.random() < 0.85
@@ -187,6 +191,8 @@ def one_member(chance, name):
         chance.choice((None, date(2024, 2, 1) + timedelta(days=chance.randrange(45)))),
         chance.choice((None, date(2000, 2, 29), date(1990, 3, chance.randint(1, 31)))),
         {"double": chance.randint(0, 3), "triple": chance.randint(0, 1)},
+        birthday_factor=chance.choice((10_000, 20_000)),
+        sprint=chance.random() < 0.4,
     )
 
 
@@ -258,7 +264,7 @@ class Engine:
             ROLL,
             engine.Member(
                 member.id, member.tier, member.tier_factor, frozenset(member.segments), member.registered_on, member.birthday,
-                frozenset(code for code, left in member.cards.items() if left),
+                frozenset(code for code, left in member.cards.items() if left), member.birthday_factor, member.sprint,
             ),
             engine.History(past.nth - 1, past.last, {category: day for category, day in past.last_with.items() if category}),
             frozenset(code for code, first, last in self.festivals if first <= seen.day <= last),

@@ -173,6 +173,13 @@ def test_an_expression_must_be_true_and_one_without_an_answer_is_not(answer, out
     assert (decision.points, of(decision, "bonus").outcomes) == (int(outcome), [("expression", answer)])
 
 
+@pytest.mark.parametrize("sprint", [True, False])
+def test_a_rule_may_be_for_the_last_days_of_a_term(sprint):
+    member = Member("M", "gold", sprint=sprint)
+    assert holds(YUAN, sprint=True, member=member) is sprint
+    assert holds(YUAN, sprint=False, member=member) is True
+
+
 def test_what_an_expression_may_read():
     seen = {}
     fact = bought(Line("FOOD", 5_000, "Sample", "SKU-1", 2), (2_500, "TOYS"), hour=21, channel="app")
@@ -189,6 +196,7 @@ def test_what_an_expression_may_read():
         "nth_purchase": 5,
         "days_since_last": 7,
         "tier": "gold",
+        "sprint": False,
         "segments": ["new", "vip"],
         "member_days": 3,
         "registered": True,

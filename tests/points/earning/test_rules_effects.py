@@ -202,6 +202,14 @@ def test_the_tiers_multiplier_is_the_members():
         assert_adds_up(decision)
 
 
+def test_on_birthdays_the_tiers_own_multiplier_counts():
+    born = rule("birthday", "tier_birthday_multiplier", birthday="day")
+    for birthday, factor, expected in ((DAY, 20_000, 200), (DAY, ONE, 100), (DAY - timedelta(days=1), 20_000, 100)):
+        decision = decided(bought(10_000), rule(), born, member=Member("M", "gold", 15_000, birthday=birthday, birthday_factor=factor))
+        assert decision.points == expected
+        assert_adds_up(decision)
+
+
 @pytest.mark.parametrize("kind", ["coupon", "badge", "chance", "card", "benefit"])
 def test_other_things_are_won_as_they_are_and_give_no_points(kind):
     decision = decided(bought(*goods(100)), rule("prize", kind, item="X", count=2, min_cents=100))

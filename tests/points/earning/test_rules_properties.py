@@ -34,6 +34,8 @@ members = st.builds(
     tier_factor=st.sampled_from([ONE, 12_000, 5_000]),
     birthday=st.none() | st.sampled_from([DAY, DAY - timedelta(days=3), DAY - timedelta(days=40)]),
     registered_on=st.none() | st.just(DAY - timedelta(days=5)),
+    birthday_factor=st.sampled_from([ONE, 20_000]),
+    sprint=st.booleans(),
 )
 factors = st.sampled_from([0, 5_000, 9_999, ONE, 12_345, 20_000, 50_000])
 rates = st.sampled_from([0, 1, 3_333, ONE, 25_000])
@@ -42,7 +44,7 @@ few = st.integers(0, 200)
 
 @st.composite
 def effects(draw, *, plain=False):
-    kinds = ["per_unit", "fixed", "multiplier", "tier_multiplier"] + ([] if plain else ["bands", "random", "stated", "coupon"])
+    kinds = ["per_unit", "fixed", "multiplier", "tier_multiplier"] + ([] if plain else ["tier_birthday_multiplier", "bands", "random", "stated", "coupon"])
     kind = draw(st.sampled_from(kinds))
     match kind:
         case "per_unit":
@@ -90,6 +92,7 @@ def rulebooks(draw, *, plain=False):
             said["margin_percent"] = draw(st.none() | st.sampled_from([0, 10, 100]))
             said["min_cents"] = draw(st.none() | st.integers(0, 20_000))
             said["birthday"] = draw(st.sampled_from(["", "", "day", "month"]))
+            said["sprint"] = draw(st.sampled_from([False, False, True]))
             said["nth_purchase"] = draw(st.sampled_from([(), (), (1, 2)]))
         found.append(world.rule(f"r{number}", kind, **worth, **said))
     return found

@@ -31,7 +31,7 @@ CONDITIONS = st.builds(
     categories=texts(), brands=texts(), skus=texts(), channels=texts(),
     min_cents=maybe(CENTS), max_cents=maybe(CENTS),
     tiers=st.lists(CODE, max_size=2, unique=True).map(tuple), segments=st.lists(CODE, max_size=2, unique=True).map(tuple),
-    new_member_days=maybe(DAYS), nth_purchase=texts(st.integers(1, 99)), again_days=maybe(DAYS), again_scope=st.sampled_from(["member", "category"]),
+    sprint=st.booleans(), new_member_days=maybe(DAYS), nth_purchase=texts(st.integers(1, 99)), again_days=maybe(DAYS), again_scope=st.sampled_from(["member", "category"]),
     weekdays=st.lists(st.integers(1, 7), max_size=7, unique=True).map(lambda days: tuple(sorted(days))),
     hour_from=maybe(st.integers(0, 23)), hour_until=maybe(st.integers(0, 24)),
     date_from=maybe(st.dates(date(2000, 1, 1), date(2100, 1, 1))), date_until=maybe(st.dates(date(2000, 1, 1), date(2100, 1, 1))),
@@ -47,7 +47,7 @@ EFFECTS = st.one_of(
     st.builds(Effect, st.just("stated"), measure=CODE, minimum=st.integers(0, 10**6), maximum=maybe(POINTS)),
     st.builds(Effect, st.just("random"), minimum=st.integers(0, 10**6), maximum=maybe(POINTS), chance=st.integers(1, CERTAIN)),
     st.builds(Effect, st.just("multiplier"), factor=st.integers(1, rules.MOST_FACTOR)),
-    st.builds(Effect, st.just("tier_multiplier")),
+    st.builds(Effect, st.sampled_from(["tier_multiplier", "tier_birthday_multiplier"])),
     st.builds(Effect, st.sampled_from(rules.THINGS), item=CODE, count=st.integers(1, 99)),
 )
 LIMITS = st.builds(

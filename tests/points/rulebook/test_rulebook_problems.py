@@ -191,6 +191,8 @@ EFFECTS = [
     (giving("multiplier", factor=100 * ONE), "checked_in", None),
     (giving("multiplier", factor=100 * ONE + 1), "purchase", "effect.factor factor_out_of_range"),
     (giving("tier_multiplier"), "purchase", None),
+    (giving("tier_birthday_multiplier"), "purchase", "conditions.birthday birthday_missing"),
+    (replace(giving("tier_birthday_multiplier"), conditions=Conditions(birthday="month")), "purchase", None),
     (giving("card", item="double"), "purchase", None),
     (giving("card", item="triple"), "purchase", "effect.item item_unknown"),
     (giving("badge", item="moon"), "purchase", "effect.item item_unknown"),

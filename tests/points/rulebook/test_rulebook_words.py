@@ -62,6 +62,7 @@ CONDITIONS = [
     ({"tiers": ("gold", "gone")}, "by members of the tier Gold or gone"),
     ({"segments": ("staff",)}, "by members in the segment Staff (staff)"),
     ({"new_member_days": 30}, "within 30 days of registration"),
+    ({"sprint": True}, "by members in the last days of their tier’s term"),
     ({"new_member_days": 0}, "on the day of registration"),
     ({"nth_purchase": (2, 3)}, "the member’s purchase number 2 or 3"),
     ({"again_days": 30}, "within 30 days of the purchase before"),
@@ -103,6 +104,7 @@ EFFECTS = [
     (Effect("random", minimum=1, maximum=9), "1 to 9 points at random"),
     (Effect("random", minimum=3, chance=5_000), "3 to 3 points at random, in 0.5 % of all cases"),
     (Effect("tier_multiplier"), "points × the multiplier of the member’s tier"),
+    (Effect("tier_birthday_multiplier"), "points × the birthday multiplier of the member’s tier"),
     (Effect("card", item="double", count=2), "2 × card “Double card”"),
     (Effect("coupon", item="ten-off"), "1 × coupon “ten-off”"),
 ]
