@@ -5,6 +5,7 @@ from .cards.models import Card, CardKind
 from .checkin.models import CheckIn, CheckInTerms
 from .earning.models import Decision, Grant, MemberUse, Offer
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
+from .merging.models import Merge
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
@@ -39,6 +40,7 @@ __all__ = [
     "Lot",
     "MemberBadge",
     "MemberUse",
+    "Merge",
     "Mission",
     "MissionCompletion",
     "MissionEffect",

@@ -10,6 +10,7 @@ from . import rules
 class Scope(models.TextChoices):
     MEMBERS_READ = "members:read", _("members:read – read members' profiles")
     MEMBERS_WRITE = "members:write", _("members:write – register members and change their profiles")
+    MEMBERS_EXPORT = "members:export", _("members:export – get a copy of all that is kept of a member")
     TOKENS_ISSUE = "tokens:issue", _("tokens:issue – get tokens with which members' apps call for themselves")
     EVENTS_WRITE = "events:write", _("events:write – report what members did, which earns, and claim for them")
     POINTS_READ = "points:read", _("points:read – balances, entries, lots and quotes")

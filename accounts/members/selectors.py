@@ -2,6 +2,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
@@ -14,16 +15,31 @@ class MemberUnknown(BusinessError):
 
 
 def get(external_id: str) -> Member:
-    """The member whom the storefront calls so. Refuses an unknown one."""
-    try:
-        return Member.objects.get(external_id=external_id)
-    except Member.DoesNotExist:
-        raise MemberUnknown from None
+    """The member whom the storefront calls so; for one who was merged, who answers for them. Refuses an unknown one."""
+    found = Member.objects.filter(external_id=external_id).first()
+    if found is None:
+        raise MemberUnknown
+    return survivor(found)
+
+
+def survivor(member: Member) -> Member:
+    """Who answers for the member: they themselves, unless they were merged."""
+    return member if member.merged_into_id is None else Member.objects.get(id=member.merged_into_id)
+
+
+def survivor_id(member_id: UUID) -> UUID:
+    """Our id of who answers for that member."""
+    return Member.objects.values_list(Coalesce("merged_into_id", "id"), flat=True).get(id=member_id)
+
+
+def with_merged(member_id: UUID) -> list[UUID]:
+    """The member and all who were merged into them, whose rows of before stay under their own ids; the member first."""
+    return [member_id, *Member.objects.filter(merged_into_id=member_id).order_by("id").values_list("id", flat=True)]
 
 
 def ids_of(external_ids: Collection[str]) -> dict[str, UUID]:
-    """Our ids of those of them who are known."""
-    return dict(Member.objects.filter(external_id__in=external_ids).values_list("external_id", "id"))
+    """Our ids of those of them who are known, or of who answers for them."""
+    return dict(Member.objects.filter(external_id__in=external_ids).values_list("external_id", Coalesce("merged_into_id", "id")))
 
 
 def not_active(member_ids: Collection[UUID]) -> set[UUID]:
@@ -41,8 +57,8 @@ def active_by_id(member_id: UUID) -> Member | None:
 
 
 def id_of(*, external_id: str) -> UUID | None:
-    """Our id of the member whom the storefront calls so; None for an unknown one."""
-    return Member.objects.filter(external_id=external_id).values_list("id", flat=True).first()
+    """Our id of the member whom the storefront calls so, or of who answers for them; None for an unknown one."""
+    return Member.objects.filter(external_id=external_id).values_list(Coalesce("merged_into_id", "id"), flat=True).first()
 
 
 def known_since(told: Mapping[str, str | None] | None) -> tuple[datetime | None, date | None]:

@@ -42,6 +42,10 @@ class BirthdayAhead(BusinessError):
     code, status, title = "birthday_ahead", 422, _("The birthday lies in the future.")
 
 
+Status = Member.Status
+PROFILE = ("name", "email", "phone", "language", "birthday")
+
+
 class Profile(TypedDict, total=False):
     name: str
     email: str
@@ -51,12 +55,12 @@ class Profile(TypedDict, total=False):
 
 
 def ensure(*, external_id: str, now: datetime) -> Member:
-    """The member of that name; on first mention a bare one, not yet registered. Safe against itself."""
+    """The member of that name, or who answers for them; on first mention a bare one, not yet registered. Safe against itself."""
     member = Member.objects.filter(external_id=external_id).first()
     if member is None:
         Member.objects.bulk_create([Member(external_id=external_id, created_at=now)], ignore_conflicts=True)
         member = Member.objects.get(external_id=external_id)
-    return member
+    return selectors.survivor(member)
 
 
 def ensure_all(*, external_ids: Collection[str], now: datetime) -> dict[str, UUID]:
@@ -97,12 +101,14 @@ def register(
     if first:
         member.registered_at, member.referred_by = now, _inviter(member, referred_by)
         changed += ["registered_at", "referred_by"]
-    elif referred_by is not None and (member.referred_by is None or member.referred_by.external_id != referred_by):
+    elif referred_by is not None and (
+        member.referred_by is None or selectors.survivor(member.referred_by).id != selectors.id_of(external_id=referred_by)
+    ):
         raise InviterTooLate
     if changed:
         member.save(update_fields=changed)
     if first:
-        payload = {"member": external_id, "referred_by": str(member.referred_by_id) if member.referred_by_id else None}
+        payload = {"member": member.external_id, "referred_by": str(member.referred_by_id) if member.referred_by_id else None}
         outbox.publish(topic=MEMBER_REGISTERED, member_id=member.id, payload=payload, now=now)
         if member.referred_by:
             referrals.begin(member=member, inviter=member.referred_by, now=now)
@@ -112,8 +118,11 @@ def register(
 def _inviter(member: Member, referred_by: str | None) -> Member | None:
     if referred_by is None:
         return None
-    inviter = Member.objects.filter(external_id=referred_by, status=Member.Status.ACTIVE).first()
-    if inviter is None:
+    try:
+        inviter = selectors.get(referred_by)
+    except MemberUnknown:
+        raise InviterUnknown from None
+    if inviter.status != Member.Status.ACTIVE:
         raise InviterUnknown
     if member.id in (inviter.id, inviter.referred_by_id):
         raise InviterRefused
@@ -122,7 +131,49 @@ def _inviter(member: Member, referred_by: str | None) -> Member | None:
     return inviter
 
 
-def close(*, member_id: UUID) -> None:
-    """The member takes part no more: tokens end, a profile can no longer be written. Every row that names them stays."""
-    if not Member.objects.filter(id=member_id).update(status=Member.Status.CLOSED, token_version=F("token_version") + 1):
+def close(*, member_id: UUID) -> bool:
+    """The member takes part no more: tokens end, a profile can no longer be written; whether that is new. Every row that names them stays."""
+    return _turn(member_id, Status.CLOSED, token_version=F("token_version") + 1)
+
+
+def reopen(*, member_id: UUID) -> bool:
+    """A closed member takes part again; whether that is new."""
+    return _turn(member_id, Status.ACTIVE)
+
+
+@transaction.atomic(savepoint=False)
+def merge(*, member_id: UUID, into_id: UUID, now: datetime) -> dict[str, str]:
+    """From now on `into_id` answers for the member's id, and for all who were merged into the member; the member's tokens end.
+
+    What the survivor's profile lacks is taken from the member's: what it took. The caller holds both accounts and has found both active.
+    """
+    rows = {row.id: row for row in Member.objects.select_for_update(no_key=True).filter(id__in=[member_id, into_id]).order_by("id")}
+    old, into = rows[member_id], rows[into_id]
+    taken = {name: getattr(old, name) for name in PROFILE if getattr(old, name) and not getattr(into, name)}
+    if old.registered_at and not into.registered_at:
+        taken["registered_at"] = old.registered_at
+    if taken:
+        Member.objects.filter(id=into_id).update(**taken)
+    Member.objects.filter(merged_into_id=member_id).update(merged_into_id=into_id)
+    assert _turn(member_id, Status.MERGED, merged_into_id=into_id, token_version=F("token_version") + 1), "an active member can be merged"
+    return {name: str(value) for name, value in taken.items()}
+
+
+@transaction.atomic(savepoint=False)
+def erase(*, member_id: UUID, external_id: str) -> None:
+    """Clear all that says who the member is; `external_id` takes the place of the storefront's id. The row and its id stay."""
+    empty = {"external_id": external_id, "name": "", "email": "", "phone": "", "language": "", "birthday": None, "referred_by": None}
+    _turn(member_id, Status.ERASED, **empty, token_version=F("token_version") + 1)
+
+
+def _turn(member_id: UUID, status: Member.Status, **told: object) -> bool:
+    """One arrow, taken once whoever else tries; whether it was by us. Refuses: MemberUnknown, MemberClosed where no arrow leads there."""
+    origins = [one for one, ends in Member.ARROWS.items() if status in ends]
+    if Member.objects.filter(id=member_id, status__in=origins).update(status=status, **told):
+        return True
+    now_is = Member.objects.filter(id=member_id).values_list("status", flat=True).first()
+    if now_is is None:
         raise MemberUnknown
+    if now_is != status:
+        raise MemberClosed(status=now_is)
+    return False

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as activity
 from accounts.activity.models import Purchase
+from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.refusals import BusinessError
 
@@ -33,7 +34,7 @@ def owner(code: str) -> Member:
     found = ReferralCode.objects.filter(code=rules.as_written(code)).select_related("member").first()
     if found is None:
         raise ReferralCodeUnknown(referral_code=code)
-    return found.member
+    return members.survivor(found.member)
 
 
 def awaits_order(*, member_id: UUID) -> bool:

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.redaction import only_redacted
 
 
 class AuditEntry(models.Model):
@@ -21,7 +22,11 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
         ordering = ["-at", "-id"]
-        triggers = [pgtrigger.Protect(name="audit_entry_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="audit_entry_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="audit_entry_is_append_only", exclude=["subject", "reason", "figures"]),
+            only_redacted("audit_entry_texts_stay", "subject", "reason", "figures"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.verb} {self.subject}"

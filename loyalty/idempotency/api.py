@@ -48,7 +48,9 @@ def idempotent(method: Callable[..., Response]) -> Callable[..., Response]:
                 return response
             # Rendered now, and not again later: what is kept is what is sent.
             view.finalize_response(request, response)
-            services.keep(claim_id=claim.id, status=response.status_code, body=response.render().content.decode())
+            about = getattr(view, "member", None)
+            body = response.render().content.decode()
+            services.keep(claim_id=claim.id, status=response.status_code, body=body, member_id=about.id if about else None)
             return response
 
     once.idempotent = True  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ class AnsweredRequest(models.Model):
     digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(_("status"), null=True)
     body = models.TextField(_("answer"), blank=True)
+    # Whom the request was about, where its address says so: erasing a member takes their answers along.
+    member_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(_("received"))
 
     class Meta:

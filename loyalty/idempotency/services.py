@@ -55,10 +55,10 @@ def claim(*, caller: str, key: str, digest: str, now: datetime) -> Claim:
     return Claim(row_id, None if status is None else (status, body))
 
 
-def keep(*, claim_id: UUID, status: int, body: str) -> None:
-    """Keep the answer beside its key."""
+def keep(*, claim_id: UUID, status: int, body: str, member_id: UUID | None = None) -> None:
+    """Keep the answer beside its key, and whom it is about where that is known."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE loyalty_answeredrequest SET status = %s, body = %s WHERE id = %s", [status, body, claim_id])
+        cursor.execute("UPDATE loyalty_answeredrequest SET status = %s, body = %s, member_id = %s WHERE id = %s", [status, body, member_id, claim_id])
 
 
 def prune(*, before: datetime, limit: int) -> int:

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.redaction import only_redacted
 
 
 def member() -> models.ForeignKey:
@@ -33,6 +34,8 @@ class Account(models.Model):
     debt = models.BigIntegerField(_("owed"), default=0)
     last_seq = models.BigIntegerField(default=0, editable=False)
     frozen = models.BooleanField(_("frozen"), default=False)
+    # Known under the account's lock: whatever still arrives here is forwarded (`points/merging`).
+    merged_into = models.UUIDField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("account")
@@ -103,7 +106,11 @@ class Entry(models.Model):
             # Entries come in the order in which they are booked, so a few pages of index find any day among millions.
             BrinIndex(fields=["recorded_at"], name="entry_recorded", autosummarize=True),
         ]
-        triggers = [pgtrigger.Protect(name="entry_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="entry_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="entry_is_append_only", exclude=["key", "digest", "subject", "reason"]),
+            only_redacted("entry_texts_stay", "key", "digest", "subject", "reason"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.get_kind_display()} {self.points}"
@@ -221,7 +228,8 @@ class Hold(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="hold_is_pinned", fields=["member", "entry", "points", "subject", "created_at", "expires_at"]),
+            pgtrigger.ReadOnly(name="hold_is_pinned", fields=["member", "entry", "points", "created_at", "expires_at"]),
+            only_redacted("hold_subject_stays", "subject"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.redaction import only_redacted
 
 
 class BlockListEntry(models.Model):
@@ -35,7 +36,8 @@ class BlockListEntry(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="block_list_entry_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="block_list_entry_is_pinned", fields=["member", "reason", "blocked_by", "blocked_at", "until"]),
+            pgtrigger.ReadOnly(name="block_list_entry_is_pinned", fields=["member", "blocked_by", "blocked_at", "until"]),
+            only_redacted("block_list_reason_stays", "reason"),
         ]
 
     def __str__(self) -> str:
