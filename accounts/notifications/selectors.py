@@ -1,0 +1,142 @@
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts.channels import services as channels
+from accounts.members import selectors as members
+from accounts.members.models import Member
+from loyalty.lib.configuration import held
+from loyalty.lib.refusals import BusinessError
+
+from . import rules
+from .models import Address, Channel, Delivery, InboxItem, NotificationKind, NotificationSettings, Preference, Purpose, Template
+
+OUTSIDE = [channel.value for channel in Channel if channel != Channel.INBOX]
+# To how many of a member's devices a push message goes, the newest first.
+DEVICES = 5
+
+
+class InboxItemUnknown(BusinessError):
+    code, status, title = "inbox_item_unknown", 404, _("There is no such message.")
+
+
+class Reach(NamedTuple):
+    """How a member can be reached: each channel's addresses, the newest first, and what they chose, by purpose and channel."""
+
+    addresses: Mapping[str, list[str]]
+    said: Mapping[tuple[str, str], bool]
+
+
+def settings() -> NotificationSettings:
+    return NotificationSettings.current()
+
+
+def kinds() -> dict[str, NotificationKind]:
+    """Every kind by its code, as it was at most CONFIGURATION_SECONDS ago. Not to be changed."""
+    return held(NotificationKind, lambda: {kind.code: kind for kind in NotificationKind.objects.all()} or None) or {}  # type: ignore[return-value, arg-type]
+
+
+def texts() -> dict[tuple[str, str, str], Template]:
+    """Every text by kind, channel and language, as it was at most CONFIGURATION_SECONDS ago."""
+
+    def read() -> dict[tuple[str, str, str], Template] | None:
+        return {(text.kind_id, text.channel, text.language): text for text in Template.objects.all()} or None
+
+    return held(Template, read) or {}  # type: ignore[return-value, arg-type]
+
+
+def text_for(*, kind: str, channel: str, language: str) -> Template | None:
+    """What a kind says on that channel: in the member's language, else in Chinese, else in English."""
+    known = texts()
+    return next((known[kind, channel, one] for one in rules.in_language(language) if (kind, channel, one) in known), None)
+
+
+def channels_in_use() -> set[str]:
+    """The channels for which an operator has chosen a provider, able to send at this moment or not; the inbox always."""
+    return {channel for channel, ready in channels.providers().items() if ready.why_not != "not_in_use"}
+
+
+def reaches(people: Collection[Member]) -> dict[UUID, Reach]:
+    """How each of these members can be reached."""
+    ids = [member.id for member in people]
+    kept: dict[tuple[UUID, str], list[Address]] = defaultdict(list)
+    for address in Address.objects.filter(member_id__in=ids).order_by("-added_at", "-id"):
+        kept[address.member_id, address.channel].append(address)
+    said: dict[UUID, dict[tuple[str, str], bool]] = defaultdict(dict)
+    for preference in Preference.objects.filter(member_id__in=ids):
+        said[preference.member_id][preference.purpose, preference.channel] = preference.wanted
+
+    def addresses(member: Member) -> dict[str, list[str]]:
+        profile = {"email": member.email, "sms": member.phone}
+        found = {}
+        for channel in OUTSIDE:
+            rows = kept[member.id, channel]
+            gone = {row.value for row in rows if row.gone_at}
+            named = [*(row.value for row in rows if not row.gone_at), *([profile[channel]] if profile.get(channel) else [])]
+            found[channel] = [value for value in dict.fromkeys(named) if value not in gone][: DEVICES if channel == Channel.PUSH else 1]
+        return found
+
+    return {member.id: Reach(addresses(member), said[member.id]) for member in people}
+
+
+def wanted(*, purpose: str, channel: str, reach: Reach) -> bool:
+    said = reach.said.get((purpose, channel))
+    return rules.wanted(purpose=purpose, channel=channel, said=said, marketing_needs_consent=settings().marketing_needs_consent)
+
+
+def preferences(*, member: Member) -> list[dict[str, Any]]:
+    """For each purpose and channel, whether the member gets such messages by it, and whether they can choose."""
+    reach = reaches([member])[member.id]
+    return [
+        {
+            "purpose": purpose.value,
+            "channel": channel.value,
+            "wanted": wanted(purpose=purpose, channel=channel, reach=reach),
+            "fixed": rules.is_fixed(purpose=purpose, channel=channel),
+        }
+        for purpose in Purpose
+        for channel in Channel
+    ]
+
+
+def inbox(*, member_id: UUID) -> QuerySet[InboxItem]:
+    return InboxItem.objects.filter(member_id=member_id)
+
+
+def inbox_item(*, member_id: UUID, item_id: UUID) -> InboxItem:
+    """Refuses: InboxItemUnknown."""
+    found = InboxItem.objects.filter(member_id=member_id, id=item_id).first()
+    if found is None:
+        raise InboxItemUnknown
+    return found
+
+
+def unread(*, member_id: UUID) -> int:
+    """How many messages of the inbox the member has not read; 100 at most are counted."""
+    return InboxItem.objects.filter(member_id=member_id, read_at=None)[:100].count()
+
+
+def addresses(*, member_id: UUID) -> QuerySet[Address]:
+    """What the member or the storefront gave, and what a provider told of it."""
+    return Address.objects.filter(member_id=member_id).order_by("channel", "-added_at", "-id")
+
+
+def found(term: str) -> QuerySet[Delivery]:
+    """The deliveries that support means: by the member's storefront id, phone or e-mail, the address used, or the provider's number."""
+    whose = {members.id_of(external_id=term)} | set(Member.objects.filter(phone=term).values_list("id", flat=True)[:20])
+    if "@" in term:
+        whose |= set(Member.objects.alias(lower_email=Lower("email")).filter(lower_email=term.lower()).values_list("id", flat=True)[:20])
+    # With the channel, so that the index serves.
+    return Delivery.objects.filter(Q(member_id__in=whose - {None}) | Q(to=term) | Q(channel__in=OUTSIDE, provider_id=term))
+
+
+def failed(*, now: datetime) -> QuerySet[Delivery]:
+    """What was given up, or got no answer, since this time yesterday."""
+    since = now - timedelta(days=1)
+    return Delivery.objects.filter(state__in=(Delivery.State.UNKNOWN, Delivery.State.GAVE_UP), settled_at__gte=since)
