@@ -1,4 +1,5 @@
 from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
+from .batches.models import Batch, BatchLine, BatchPart
 from .boards.models import Board, BoardPeriod, BoardResult
 from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
@@ -20,6 +21,9 @@ __all__ = [
     "AdjustmentLimit",
     "Allocation",
     "Badge",
+    "Batch",
+    "BatchLine",
+    "BatchPart",
     "Board",
     "BoardPeriod",
     "BoardResult",

@@ -1,3 +1,4 @@
+from .batches import tasks as batches
 from .benefits import tasks as benefits
 from .boards import tasks as boards
 from .cards import tasks as cards
@@ -7,4 +8,4 @@ from .missions import tasks as missions
 from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["benefits", "boards", "cards", "earning", "ledger", "missions", "simulation", "totals"]
+__all__ = ["batches", "benefits", "boards", "cards", "earning", "ledger", "missions", "simulation", "totals"]
