@@ -389,3 +389,14 @@ class Ranked(NamedTuple):
     member: str
     fact: str
     times: int
+
+
+# Told of a member without their doing: by others, or by the shop.
+DONE_BY_OTHERS = frozenset({"share_clicked", "share_bought", "review_featured"})
+# Of what the programme itself tells, what the member does.
+OURS_AND_DONE = frozenset({"checked_in"})
+
+
+def own_doing(kind: str, *, ours: bool) -> bool:
+    """Whether facts of that kind are something that the member does: a sign of life, unlike a birthday or a click of somebody else's."""
+    return kind in OURS_AND_DONE if ours else kind not in DONE_BY_OTHERS

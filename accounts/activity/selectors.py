@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
@@ -519,3 +519,64 @@ def born_on(*, day: date, limit: int) -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_BORN_ON, {"month": day.month, "days": days, "year": day.year, "key": str(day.year), "until": until, "limit": limit})
         return [UUID(str(row[0])) for row in cursor.fetchall()]
+
+
+_BORN_IN = """
+SELECT m.id, m.registered_at FROM accounts_member m
+ WHERE extract(month FROM m.birthday) = %(month)s AND m.status = 'active' AND m.registered_at < %(until)s AND m.birthday < %(first)s
+   AND NOT EXISTS (SELECT FROM accounts_behaviour b WHERE b.member_id = m.id AND b.kind_id = 'birthday' AND b.external_id = %(key)s)
+ ORDER BY m.id LIMIT %(limit)s"""
+
+
+def born_in(*, first: date, until: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+    """Active members who celebrate in the month that begins with `first`, with when they registered, which is before `until`.
+
+    Left out are those of whom it was told that year, and those born in that very month. At most `limit`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BORN_IN, {"month": first.month, "first": first, "key": str(first.year), "until": until, "limit": limit})
+        return [(UUID(str(member)), registered_at) for member, registered_at in cursor.fetchall()]
+
+
+def told_of(*, member_ids: Collection[UUID], kind: str, external_id: str) -> set[UUID]:
+    """Of which of these members that fact was told, withdrawn or not."""
+    return set(Behaviour.objects.filter(member_id__in=member_ids, kind_id=kind, external_id=external_id).values_list("member_id", flat=True))
+
+
+def orders(*, member_ids: Collection[UUID], since: datetime, until: datetime) -> dict[UUID, int]:
+    """How many purchases each of these members made from `since` up to, not with, `until`; completely refunded ones apart. Who made none is left out."""
+    bought = Purchase.objects.filter(member_id__in=member_ids, occurred_at__gte=since, occurred_at__lt=until, refunded=False)
+    return dict(bought.order_by().values("member_id").annotate(n=Count("id")).values_list("member_id", "n"))
+
+
+_LAST_ACTIVE = """
+SELECT m.id, greatest(
+    (SELECT p.occurred_at FROM accounts_purchase p WHERE p.member_id = m.id AND p.occurred_at <= %(until)s ORDER BY p.occurred_at DESC LIMIT 1),
+    (SELECT max(last.at) FROM unnest(%(kinds)s::text[]) k(kind) CROSS JOIN LATERAL (
+        SELECT b.occurred_at AS at FROM accounts_behaviour b
+         WHERE b.member_id = m.id AND b.kind_id = k.kind AND b.withdrawn_at IS NULL AND b.occurred_at <= %(until)s
+         ORDER BY b.occurred_at DESC LIMIT 1) last))
+  FROM unnest(%(members)s::uuid[]) m(id)"""
+
+
+def last_active(*, member_ids: Collection[UUID], until: datetime) -> dict[UUID, datetime | None]:
+    """When each of these members last bought anything or did anything of their own, up to and with `until`; None: never. One statement."""
+    kinds = [code for code, kind in fact_kinds().items() if rules.own_doing(code, ours=kind.ours)]
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_ACTIVE, {"members": [str(one) for one in member_ids], "kinds": kinds, "until": until})
+        return {UUID(str(member)): at for member, at in cursor.fetchall()}
+
+
+_FIRST_ACTIVE = """
+SELECT least(
+    (SELECT min(p.occurred_at) FROM accounts_purchase p WHERE p.member_id = %(member)s AND p.occurred_at >= %(since)s),
+    (SELECT min(b.occurred_at) FROM accounts_behaviour b
+      WHERE b.member_id = %(member)s AND b.kind_id = ANY(%(kinds)s) AND b.withdrawn_at IS NULL AND b.occurred_at >= %(since)s))"""
+
+
+def first_active(*, member_id: UUID, since: datetime) -> datetime | None:
+    """When the member first bought or did anything from `since` on; None: not yet."""
+    kinds = [code for code, kind in fact_kinds().items() if rules.own_doing(code, ours=kind.ours)]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_ACTIVE, {"member": member_id, "kinds": kinds, "since": since})
+        return cursor.fetchone()[0]

@@ -187,8 +187,9 @@ def test_every_built_in_kind_can_work():
     kinds = FactKind.objects.filter(built_in=True)
     assert {kind.code for kind in kinds if kind.ours} == {
         "checked_in", "streak_reached", "birthday", "referred", "referral_completed", "mission_completed", "proof_reviewed", "board_placed",
+        "tier_reached", "allowance",
     }  # fmt: skip
-    assert kinds.count() == 23
+    assert kinds.count() == 25
     for kind in kinds:
         assert rules.faults_of_kind(once=kind.once, subject=kind.subject, fields=kind.shape) == [], kind.code
         kind.full_clean(validate_unique=False)
