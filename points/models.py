@@ -9,6 +9,8 @@ from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .merging.models import Merge
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
+from .reconciliation.models import Finding, ReconciliationNight
+from .reminders.models import ExpiryNotice, ReminderPass, ReminderTerms
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
 from .simulation.models import SimulatedMember, Simulation
 from .terms.models import Terms
@@ -37,8 +39,10 @@ __all__ = [
     "Decision",
     "EarningSettings",
     "Entry",
+    "ExpiryNotice",
     "Festival",
     "FestivalDays",
+    "Finding",
     "Grant",
     "Hold",
     "Lot",
@@ -52,6 +56,9 @@ __all__ = [
     "Offer",
     "Proof",
     "ProofTask",
+    "ReconciliationNight",
+    "ReminderPass",
+    "ReminderTerms",
     "Rule",
     "RuleVersion",
     "RulebookGeneration",

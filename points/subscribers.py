@@ -11,6 +11,7 @@ from points.ledger import services as ledger
 from points.missions import selectors as missions_seen
 from points.missions import services as missions
 from points.proofs import services as proofs
+from points.reminders import services as reminders
 
 
 @subscribe("riskcontrol.member_banned")
@@ -101,6 +102,12 @@ def keep_badges(event: Event) -> None:
         missions.award(member_id=event.member_id, badge=told["item"], subject=told["subject"], now=event.now)
     else:
         missions.take_back(member_id=event.member_id, badge=told["item"])
+
+
+@subscribe("accounts.notice_handed_over", wants=lambda event: reminders.announces(kind=event.payload["kind"], channel=event.payload["channel"]))
+def mark_announced(event: Event) -> None:
+    at = datetime.fromisoformat(event.payload["at"])
+    reminders.mark_handed_over(member_id=event.member_id, key=event.payload["key"], at=at, now=event.now)
 
 
 def _key(event: Event, act: str) -> str:
