@@ -1,3 +1,4 @@
+from .channels import tasks as channels
 from .referrals import tasks as referrals
 
-__all__ = ["referrals"]
+__all__ = ["channels", "referrals"]

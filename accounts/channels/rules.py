@@ -230,7 +230,7 @@ def masked(channel: str, to: str) -> str:
 
 def short(text: str) -> str:
     """A provider's words as they are kept: one line, not long, nothing that a terminal or a database would stumble over."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())[:MOST_KEPT]
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())[:MOST_KEPT]
 
 
 def mark(key: str) -> str:

@@ -12,6 +12,7 @@ from loyalty.outbox import services as outbox
 
 from . import events, rules, selectors
 from .models import ChannelSettings, Receipt
+from .providers import aliyun, apns, fcm, mailbox, smtp, tencent, wechat
 from .providers.connections import keeping_connections
 from .rules import CHANNELS, Outcome, Rendered, Setup, Told
 from .selectors import providers, why_not
@@ -23,7 +24,15 @@ __all__ = [
 logger = structlog.get_logger(__name__)
 
 # By provider: (setup, to, message, key, now) → outcome.
-ADAPTERS: Mapping[str, Callable[[Setup, str, Rendered, str, datetime], Outcome]] = {}
+ADAPTERS: Mapping[str, Callable[[Setup, str, Rendered, str, datetime], Outcome]] = {
+    "smtp": smtp.send,
+    "mailbox": mailbox.send,
+    "aliyun": aliyun.send,
+    "tencent": tencent.send,
+    "fcm": fcm.send,
+    "apns": apns.send,
+    "wechat": wechat.send,
+}
 
 
 class NotSetUp(BusinessError):
@@ -79,7 +88,8 @@ def set_up(*, provider: str, parameters: Mapping[str, str], in_use: bool) -> Cha
 @transaction.atomic(savepoint=False)
 def receive(*, provider: str, told: Sequence[Told], now: datetime) -> int:
     """Keep what a provider tells of messages, each line once, and publish what is new; how many lines were new."""
-    lines = {(each.provider_id, each.state): each for each in told}
+    # No provider's number has what a database would not keep.
+    lines = {(each.provider_id, each.state): each for each in told if (each.provider_id + each.key).isprintable()}
     rows = [Receipt(provider=provider, received_at=now, **each._replace(detail=rules.short(each.detail))._asdict()) for each in lines.values()]
     Receipt.objects.bulk_create(rows, ignore_conflicts=True)
     new = set(Receipt.objects.filter(id__in=[row.id for row in rows]).values_list("id", flat=True))

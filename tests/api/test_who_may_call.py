@@ -60,6 +60,8 @@ OWN = {
 # A member's own version of it says less.
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
 OWN_WRITES = {"me/check-ins", "me/missions/{mission}/claim", "me/offers/{offer}/claim"}
+# Asked by nobody but a provider, whom its signature or its token lets in.
+PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
 # Writes that need no key, because they move nothing or carry ids of their own.
 WITHOUT_KEY = ("quotes", "members/{member}/token", "events")
 NAMES = {
@@ -90,7 +92,7 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES}
+    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES} | PROVIDERS
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
@@ -116,6 +118,12 @@ def answer(response):
 def test_nobody_is_asked_who_they_are(asking, anonymous, path, method):
     scope, good, _body = ENDPOINTS[path, method]
     assert answer(knock(asking, anonymous, path, method)) == ((401, "not_authenticated") if scope else (good, None))
+
+
+@pytest.mark.parametrize(("path", "method"), sorted(PROVIDERS))
+@pytest.mark.parametrize("whose", ["anonymous", "storefront", "member_client"])
+def test_who_is_not_the_provider_is_turned_away(asking, request, path, method, whose):
+    assert answer(asking(request.getfixturevalue(whose)).ask(method, f"{path}?token=", key="")) == (403, "receipt_not_verified")
 
 
 @scoped

@@ -1,9 +1,12 @@
-"""Connections, kept open for a batch, and one HTTP request with its ends told apart: not sent, or sent and not answered."""
+"""What the protocols share: connections kept for a batch, tokens kept until they end, and one HTTP request whose ends are told apart."""
 
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
@@ -48,15 +51,15 @@ def tls() -> ssl.SSLContext:
 
 
 class Answer(NamedTuple):
-    """`text` is empty for an answer that was too long to be one, or is no text."""
+    """`text` is empty for an answer that was too long to be one."""
 
     status: int
     headers: Mapping[str, str]
     text: str
 
 
-def ask(setup: Setup, method: str, url: str, *, headers: Mapping[str, str], content: bytes, http2: bool = False) -> Answer | Outcome:
-    """One request: its answer, or `unreachable` when it was surely not sent, or `unknown` when it was and nothing whole came back."""
+def ask(setup: Setup, url: str, *, headers: Mapping[str, str], content: bytes, http2: bool = False) -> Answer | Outcome:
+    """POST once: the answer; or `unreachable` when nothing was surely sent, or `unknown` when it was and nothing whole came back."""
     timeout = httpx.Timeout(setup.answer_seconds, connect=setup.connect_seconds, pool=setup.connect_seconds)
 
     def make() -> httpx.Client:
@@ -65,8 +68,8 @@ def ask(setup: Setup, method: str, url: str, *, headers: Mapping[str, str], cont
 
     try:
         with (
-            connection((setup.provider.code, http2, timeout.read, timeout.connect), make) as client,
-            client.stream(method, url, headers={"accept-encoding": "identity", **headers}, content=content) as response,
+            connection((http2, timeout.read, timeout.connect), make) as client,
+            client.stream("POST", url, headers={"accept-encoding": "identity", **headers}, content=content) as response,
         ):
             read = bytearray()
             for piece in response.iter_raw():
@@ -79,3 +82,52 @@ def ask(setup: Setup, method: str, url: str, *, headers: Mapping[str, str], cont
         return Outcome("unreachable", detail=rules.short(f"{type(error).__name__}: {error}"))
     except httpx.HTTPError as error:
         return Outcome("unknown", detail=rules.short(f"{type(error).__name__}: {error}"))
+
+
+def said_in_json(answer: Answer) -> dict[str, Any]:
+    """What the answer says, where it is a JSON object; else nothing."""
+    try:
+        said = json.loads(answer.text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def not_understood(answer: Answer, now: datetime) -> Outcome:
+    """What a status alone tells, of an answer that says nothing we know. A rejection was none of the provider's sending; the rest may be."""
+    detail = rules.short(f"HTTP {answer.status} {answer.text}")
+    if answer.status in (429, 503):
+        return Outcome("throttled", detail=detail, retry_after=rules.wait_said(answer.headers.get("retry-after", ""), now))
+    return Outcome("unreachable" if 300 <= answer.status < 500 else "unknown", detail=detail)
+
+
+class Tokens:
+    """Tokens that a provider gives for a while, in this process. One thread asks for a new one while the others wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, ...], tuple[str, datetime]] = {}
+
+    def get(self, whose: tuple[str, ...], now: datetime, fetch: Callable[[], tuple[str, timedelta] | Outcome], *, not_this: str = "") -> str | Outcome:
+        """The token of `whose`, or what went wrong in getting one: then nothing was handed over. `not_this` one was refused."""
+        with self._lock:
+            token, until = self._held.get(whose, ("", now))
+            if until > now and token != not_this:
+                return token
+            fetched = fetch()
+            if isinstance(fetched, Outcome):
+                self._held.pop(whose, None)
+                # Whatever became of asking for a token, the message itself was not sent.
+                return fetched._replace(state="unreachable", provider_id="", address_gone=False)
+            token, lifetime = fetched
+            self._held[whose] = (token, now + lifetime)
+            return token
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+
+
+def key_text(written: str) -> str:
+    """A key or an account as the environment gives it: its text, or the path of the file that holds it. OSError where there is no such file."""
+    return written if "\n" in written or written.lstrip().startswith(("-----BEGIN", "{")) else Path(written).read_text(encoding="utf-8")
