@@ -1,4 +1,22 @@
+from .dormancy.models import Dormancy, DormancyTerms
+from .evaluation.models import CutPoints, Evaluation, EvaluationPolicy, Night, Score
+from .growth.models import GrowthEntry, GrowthRate, GrowthTerms
 from .ladder.models import Tier, TierBenefit
 from .standing.models import Standing, StandingChange
 
-__all__ = ["Standing", "StandingChange", "Tier", "TierBenefit"]
+__all__ = [
+    "CutPoints",
+    "Dormancy",
+    "DormancyTerms",
+    "Evaluation",
+    "EvaluationPolicy",
+    "GrowthEntry",
+    "GrowthRate",
+    "GrowthTerms",
+    "Night",
+    "Score",
+    "Standing",
+    "StandingChange",
+    "Tier",
+    "TierBenefit",
+]

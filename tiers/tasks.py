@@ -1,3 +1,4 @@
-from .standing import tasks as standing
+from .dormancy import tasks as dormancy
+from .evaluation import tasks as evaluation
 
-__all__ = ["standing"]
+__all__ = ["dormancy", "evaluation"]

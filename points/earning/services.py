@@ -27,6 +27,7 @@ from points.terms import selectors as terms
 from points.terms.models import Terms
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
+from tiers.evaluation import services as tiers
 
 from . import events, rules, selectors
 from .models import Decision, Grant
@@ -78,7 +79,11 @@ def award_purchase(*, member_id: UUID, facts_of: activity.Purchase, policy: Expi
     `policy` takes the place of the programme's expiry, for rules that say nothing of theirs.
     """
     fact = selectors.purchase_fact(facts_of)
-    return _award(member_id=member_id, fact=fact, occurred_at=facts_of.occurred_at, policy=policy, actor=actor, now=now)
+    granted = _award(member_id=member_id, fact=fact, occurred_at=facts_of.occurred_at, policy=policy, actor=actor, now=now)
+    if not granted.decision.screened:
+        # After the decision: the order that lifts a member to a tier earns at the old multiplier.
+        tiers.count_purchase(member_id=member_id, purchase=facts_of.id, net_cents=fact.amount_cents, occurred_at=facts_of.occurred_at, now=now)
+    return granted
 
 
 @transaction.atomic(savepoint=False)
@@ -100,6 +105,8 @@ def take(
         given, offered = _sums(grants)
         return Taken(behaviour, given, decided.id if decided else None, True, offered)
     granted = _award(member_id=member_id, fact=fact, occurred_at=occurred_at, policy=None, actor=actor, now=now)
+    if not granted.decision.screened:
+        tiers.count_behaviour(member_id=member_id, kind=kind, subject=fact.key, occurred_at=occurred_at, now=now)
     return Taken(behaviour, granted.points, granted.decision.id, False, granted.offered)
 
 
@@ -166,6 +173,7 @@ def withdraw(*, member_id: UUID, kind: str, external_id: str, actor: str, now: d
     behaviour = recording.withdraw_behaviour(behaviour=behaviour, free_key=True, now=now)
     fact = selectors.behaviour_fact(behaviour)
     about = f"{fact.key}/withdrawn"
+    tiers.uncount_behaviour(member_id=member_id, kind=kind, subject=fact.key, now=now)
     return decide_again(member_id=member_id, fact=fact, void=True, about=about, key=about, occurred_at=now, actor=actor, now=now).points
 
 
@@ -348,8 +356,10 @@ def _earn(
 def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about: str, key: str, occurred_at: datetime, actor: str, now: datetime) -> TakenBack:
     """Decide a fact again, on what is left of it, by the versions and within the room of then; `void`: nothing of it is left.
 
-    What it gives less is taken back; limits, budgets and cards get back what it charged less. The caller holds the member's lock.
+    What it gives less is taken back; limits, budgets and cards get back what it charged less. A purchase grows only by what is left of it.
+    The caller holds the member's lock.
     """
+    grow_again(member_id=member_id, fact=fact, void=void, now=now)
     row = selectors.decision(member_id=member_id, subject=fact.key)
     if row is None:
         return TakenBack()
@@ -374,6 +384,13 @@ def decide_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, about
     row.save(update_fields=["taken_back", "given"])
     _publish_decided(row, now=now)
     return back
+
+
+def grow_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, now: datetime) -> None:
+    """What is left of a purchase is what it grows by; other facts grow as they did. The caller holds the member's lock."""
+    if fact.kind == PURCHASE:
+        left = 0 if void else fact.amount_cents
+        tiers.recount_purchase(member_id=member_id, purchase=fact.key.removeprefix(f"{PURCHASE}/"), net_cents=left, now=now)
 
 
 def _less(grants: Sequence[Grant], decision: rules.Decision, *, now: datetime) -> list[tuple[Grant, int]]:

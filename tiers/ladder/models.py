@@ -36,6 +36,21 @@ class Tier(models.Model):
             "or the lowest one where there is none below, and are back in this one as soon as it is active again."
         ),
     )
+    threshold = models.BigIntegerField(
+        _("threshold"),
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "From this figure on members reach the tier: growth points, cents or a score, as the evaluation says. "
+            "0: the lowest tier; of a tier above it, that no figure leads into it."
+        ),
+    )
+    invited_only = models.BooleanField(
+        _("by invitation only"), default=False, help_text=_("Nobody reaches this tier by figures: operators put members into it.")
+    )
+    card_url = models.URLField(
+        _("picture of the card"), max_length=300, blank=True, help_text=_("An address that the storefront shows, like https://…/gold.png.")
+    )
     history = HistoricalRecords(app="tiers")
 
     class Meta:
@@ -45,6 +60,7 @@ class Tier(models.Model):
         constraints = [
             models.CheckConstraint(name="tier_multiplier_in_range", condition=models.Q(multiplier_bps__gte=LEAST, multiplier_bps__lte=MOST)),
             models.CheckConstraint(name="tier_has_a_code", condition=~models.Q(code="")),
+            models.CheckConstraint(name="tier_threshold_not_below_zero", condition=models.Q(threshold__gte=0)),
         ]
 
     def __str__(self) -> str:
@@ -52,7 +68,18 @@ class Tier(models.Model):
 
     @property
     def step(self) -> Step:
-        return Step(self.code, self.rank, self.multiplier_bps, self.name_zh, self.name_en, self.colour, self.active)
+        return Step(
+            self.code,
+            self.rank,
+            self.multiplier_bps,
+            self.name_zh,
+            self.name_en,
+            self.colour,
+            self.active,
+            self.threshold,
+            self.invited_only,
+            self.card_url,
+        )
 
 
 class TierBenefit(models.Model):

@@ -21,6 +21,9 @@ class Step:
     name_en: str = ""
     colour: str = ""
     active: bool = True
+    threshold: int = 0
+    invited_only: bool = False
+    card_url: str = ""
 
     def name(self, language: str) -> str:
         return self.name_zh if language.startswith("zh") else self.name_en
@@ -46,6 +49,30 @@ def next_above(ladder: Ladder, step: Step | None) -> Step | None:
     """The next active step; None at the top."""
     above = [other for other in ladder if other.active and step is not None and other.rank > step.rank]
     return min(above, key=lambda other: other.rank, default=None)
+
+
+def reachable(ladder: Ladder) -> list[Step]:
+    """The active steps that figures lead into, the lowest first; the step where everybody begins is not among them."""
+    return sorted((step for step in ladder if step.active and step.threshold and not step.invited_only), key=lambda step: step.rank)
+
+
+def reached(ladder: Ladder, figure: int) -> Step | None:
+    """The highest step whose threshold the figure reaches, else the lowest active one; None only where no tier is active."""
+    found = [step for step in reachable(ladder) if step.threshold <= figure]
+    return found[-1] if found else place(ladder, None)
+
+
+def one_below(ladder: Ladder, code: str | None) -> Step | None:
+    """The step below that one that figures lead into, else the lowest active one."""
+    put = next((step for step in ladder if step.code == code), None)
+    below = [step for step in reachable(ladder) if put is not None and step.rank < put.rank]
+    return below[-1] if below else place(ladder, None)
+
+
+def disordered(ladder: Ladder) -> Step | None:
+    """The first step whose threshold is not above that of the step below it, among those that figures lead into."""
+    steps = reachable(ladder)
+    return next((upper for lower, upper in pairwise(steps) if upper.threshold <= lower.threshold), None)
 
 
 def times(multiplier_bps: int) -> str:

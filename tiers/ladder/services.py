@@ -31,13 +31,26 @@ class BenefitInvalid(BusinessError):
 
 @transaction.atomic(savepoint=False)
 def keep(
-    *, code: str, name_zh: str, name_en: str, rank: int, multiplier_bps: int, colour: str = "#8a8f98", active: bool = True, actor: str, now: datetime
+    *,
+    code: str,
+    name_zh: str,
+    name_en: str,
+    rank: int,
+    multiplier_bps: int,
+    colour: str = "#8a8f98",
+    active: bool = True,
+    threshold: int = 0,
+    invited_only: bool = False,
+    card_url: str = "",
+    actor: str,
+    now: datetime,
 ) -> Tier:
     """Make the tier of that code, or change it to this. The same again changes nothing. Refuses: TierInvalid, with a sentence for each field."""
     tier = Tier.objects.select_for_update().filter(code=code).first()
     before = _figures(tier) if tier else {}
     tier = tier or Tier(code=code)
     tier.name_zh, tier.name_en, tier.rank, tier.multiplier_bps, tier.colour, tier.active = name_zh, name_en, rank, multiplier_bps, colour, active
+    tier.threshold, tier.invited_only, tier.card_url = threshold, invited_only, card_url
     try:
         tier.full_clean()
     except ValidationError as error:
@@ -64,7 +77,10 @@ def remove(*, code: str, actor: str, now: datetime) -> None:
 
 
 def _figures(tier: Tier) -> dict[str, Any]:
-    return {name: getattr(tier, name) for name in ("name_zh", "name_en", "rank", "multiplier_bps", "colour", "active")}
+    return {name: getattr(tier, name) for name in _FIGURES}
+
+
+_FIGURES = ("name_zh", "name_en", "rank", "multiplier_bps", "colour", "active", "threshold", "invited_only", "card_url")
 
 
 @transaction.atomic(savepoint=False)

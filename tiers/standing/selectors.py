@@ -1,6 +1,6 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -35,24 +35,38 @@ def standing(*, member_id: UUID, now: datetime) -> Place:
         return place(cursor.fetchone()[0])
 
 
-def place(told: Mapping[str, str | None] | None) -> Place:
-    """What `tiers_standing_of` says in the database (migration 0002), as JSON, for whoever asks it within a statement of their own."""
+def place(told: Mapping[str, Any] | None) -> Place:
+    """What `tiers_standing_of` says in the database (migration 0005), as JSON, for whoever asks it within a statement of their own."""
     since, until = (datetime.fromisoformat(told[name]) if told and told[name] else None for name in ("since", "until"))
-    return _place(told["tier"] if told else None, since, until)
+    return _place(told["tier"] if told else None, since, until, bool(told and told["sprint"]))
 
 
-def _place(code: str | None, since: datetime | None, until: datetime | None) -> Place:
+def _place(code: str | None, since: datetime | None, until: datetime | None, sprint: bool = False) -> Place:
     step = rules.place(ladders.ladder(), code)
     if step is None:
         return Place("", "", 0, rules.ONCE)
-    return Place(step.code, step.name(get_language() or ""), step.rank, step.multiplier_bps, since, until)
+    return Place(step.code, step.name(get_language() or ""), step.rank, step.multiplier_bps, since, until, sprint)
 
 
 def standings(*, member_ids: Collection[UUID], now: datetime) -> dict[UUID, Place]:
     """The same for many members at once."""
-    rows = Standing.objects.filter(member_id__in=member_ids).exclude(until__lte=now).values_list("member_id", "tier_id", "since", "until")
-    told = {member: (code, since, until) for member, code, since, until in rows}
+    rows = Standing.objects.filter(member_id__in=member_ids)
+    told = {row.member_id: (row.tier_id, row.since, row.until, sprinting(row, now=now)) for row in rows if not over(row, now=now)}
     return {member: _place(*told.get(member, (None, None, None))) for member in member_ids}
+
+
+def row(*, member_id: UUID) -> Standing | None:
+    """The member's standing as it is written; None for who was put nowhere."""
+    return Standing.objects.filter(member_id=member_id).select_related("tier", "floor").first()
+
+
+def over(standing: Standing, *, now: datetime) -> bool:
+    """Whether it does not count any more. Only what was set by hand ends by itself; a term is decided on."""
+    return standing.by_hand and standing.until is not None and standing.until <= now
+
+
+def sprinting(standing: Standing, *, now: datetime) -> bool:
+    return standing.sprint_from is not None and standing.until is not None and standing.sprint_from <= now < standing.until
 
 
 def changes(*, member_id: UUID) -> QuerySet[StandingChange]:
@@ -60,6 +74,11 @@ def changes(*, member_id: UUID) -> QuerySet[StandingChange]:
     return StandingChange.objects.filter(member_id=member_id).select_related("before", "tier").order_by("-id")
 
 
-def lapsed(*, now: datetime) -> QuerySet[Standing]:
-    """The standings whose time is over and which nobody has closed yet."""
-    return Standing.objects.filter(until__lte=now)
+def due(*, now: datetime) -> QuerySet[Standing]:
+    """The standings to be decided on: whose term, or time, is over."""
+    return Standing.objects.filter(due_at__lte=now).order_by("due_at")
+
+
+def sprints_to_tell(*, now: datetime) -> QuerySet[Standing]:
+    """Who is in the last days of a term and was not told yet."""
+    return Standing.objects.filter(sprint_from__isnull=False, sprint_told=False, sprint_from__lte=now, until__gt=now).order_by("sprint_from")
