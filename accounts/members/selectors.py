@@ -77,3 +77,14 @@ def joined_at(*, member_id: UUID) -> datetime:
     """When the member registered; where that has not happened, was first seen."""
     registered_at, created_at = Member.objects.values_list("registered_at", "created_at").get(id=member_id)
     return registered_at or created_at
+
+
+def page(*, after: UUID | None, limit: int) -> list[Member]:
+    """Members in the order of their ids, after that one: what they are called is not read."""
+    rows = Member.objects.filter(id__gt=after) if after else Member.objects.all()
+    return list(rows.order_by("id").only("id", "status", "created_at", "registered_at")[:limit])
+
+
+def active_of(member_ids: Collection[UUID]) -> set[UUID]:
+    """Those of them who take part."""
+    return set(Member.objects.filter(id__in=member_ids, status=Member.Status.ACTIVE).values_list("id", flat=True))

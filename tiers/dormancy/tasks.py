@@ -1,0 +1,16 @@
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.audit.services import Run, job
+
+from . import selectors, services
+
+
+@job("tiers.dormancy", title=_("Find members who have become dormant, or are back"), daily_at="01:10")
+def dormancy(run: Run) -> None:
+    after, more = selectors.newest_known(), True
+    while more and run.has_time:
+        watched, after = services.begin(after=after, limit=1000, now=run.now)
+        run.add(watched=watched)
+        more = after is not None
+    while run.has_time and run.add(services.look(limit=500, now=run.now)):
+        pass
