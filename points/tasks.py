@@ -4,9 +4,10 @@ from .boards import tasks as boards
 from .cards import tasks as cards
 from .earning import tasks as earning
 from .ledger import tasks as ledger
+from .merging import tasks as merging
 from .missions import tasks as missions
 from .reminders import tasks as reminders
 from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["batches", "benefits", "boards", "cards", "earning", "ledger", "missions", "reminders", "simulation", "totals"]
+__all__ = ["batches", "benefits", "boards", "cards", "earning", "ledger", "merging", "missions", "reminders", "simulation", "totals"]

@@ -125,6 +125,13 @@ class PurchaseNumber(models.Model):
     purchase_id = models.UUIDField(null=True)
     delivered_at = models.DateTimeField(null=True, help_text=_("Where the delivery was told before the purchase was anybody's."))
 
+    # Of a purchase of somebody who was erased only this is left: told again, it is gone, and nobody knows whose it was.
+    GONE = "gone/"
+
+    @property
+    def gone(self) -> bool:
+        return self.external_id.startswith(self.GONE) and self.purchase_id is None
+
     class Meta:
         verbose_name = _("purchase number")
         verbose_name_plural = _("purchase numbers")

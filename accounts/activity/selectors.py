@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.configuration import held
@@ -22,6 +23,10 @@ from .models import Behaviour, FactKind, GuestPurchase, Purchase, PurchaseLine, 
 
 class PurchaseUnknown(BusinessError):
     code, status, title = "purchase_unknown", 404, _("There is no such purchase.")
+
+
+class PurchaseGone(BusinessError):
+    code, status, title = "purchase_gone", 410, _("This purchase was erased with its member. Nothing of it can be changed any more.")
 
 
 class FactTooOld(BusinessError):
@@ -136,12 +141,25 @@ def count_behaviours(*, member_id: UUID, kind: str, since: datetime, until: date
 
 
 def number(*, external_id: str) -> PurchaseNumber | None:
-    """What is known of a purchase of the storefront's: whose it is, if anybody's."""
+    """What is known of a purchase of the storefront's: whose it is, if anybody's, or that it is gone with a member who was erased."""
     # Asked for every purchase that is paid: the ORM would take several times as long as the database.
     with connection.cursor() as cursor:
-        cursor.execute("SELECT member_id, purchase_id FROM accounts_purchasenumber WHERE external_id = %s", [external_id])
+        cursor.execute(
+            "SELECT external_id, member_id, purchase_id FROM accounts_purchasenumber WHERE external_id IN (%s, %s)", [external_id, gone_ref(external_id)]
+        )
         row = cursor.fetchone()
-    return PurchaseNumber(external_id=external_id, member_id=row[0], purchase_id=row[1]) if row else None
+    return PurchaseNumber(external_id=row[0], member_id=row[1], purchase_id=row[2]) if row else None
+
+
+def gone_ref(external_id: str) -> str:
+    """What stands in the place of a purchase's id once its member was erased: a hash that only this installation can make again."""
+    return PurchaseNumber.GONE + salted_hmac("accounts.gone", external_id, algorithm="sha256").hexdigest()[:48]
+
+
+def refuse_gone(number: PurchaseNumber | None) -> None:
+    """Refuses: PurchaseGone."""
+    if number is not None and number.gone:
+        raise PurchaseGone
 
 
 def recorded(*, external_ids: Collection[str]) -> dict[str, tuple[str, str]]:
@@ -580,3 +598,11 @@ def first_active(*, member_id: UUID, since: datetime) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(_FIRST_ACTIVE, {"member": member_id, "kinds": kinds, "since": since})
         return cursor.fetchone()[0]
+
+
+def done_by_both(*, member_ids: Collection[UUID]) -> list[FactKind]:
+    """What counts once only, and each of these members did."""
+    once = [kind.code for kind in fact_kinds().values() if kind.once == FactKind.Once.EVER]
+    done = Behaviour.objects.filter(member_id__in=member_ids, kind_id__in=once, withdrawn_at=None).order_by()
+    counted = done.values_list("kind_id").annotate(members=Count("member_id", distinct=True))
+    return [fact_kinds()[code] for code, members in counted if members == len(set(member_ids))]

@@ -355,6 +355,7 @@ def close(*, refund: UnmatchedRefund, actor: str, reason: str, now: datetime) ->
 def keep_guest_purchase(*, facts: rules.Purchase, now: datetime) -> GuestPurchase:
     """Keep a purchase of nobody's until it is claimed. The same again changes nothing. Refuses: PurchaseConflict."""
     digest = rules.digest(facts)
+    selectors.refuse_gone(selectors.number(external_id=facts.id))
     number = hold_number(external_id=facts.id)
     if number.purchase_id is not None and not GuestPurchase.objects.filter(external_id=facts.id).exists():
         raise PurchaseConflict(purchase=facts.id)

@@ -2,6 +2,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members.models import Member
@@ -105,6 +106,22 @@ def cancel(*, referral_id: UUID, actor: str, reason: str, now: datetime) -> Refe
     figures = {"inviter": referral.inviter.external_id, "was": before, "purchase": referral.purchase_ref}
     audit.record(actor=actor, verb="referral.cancelled", subject=f"member/{referral.member.external_id}", reason=reason, figures=figures, now=now)
     return referral
+
+
+@transaction.atomic(savepoint=False)
+def move(*, from_id: UUID, into_id: UUID, actor: str, now: datetime) -> int:
+    """A member was merged into another: whom they invited counts for the survivor, as far as it is not completed; how many.
+
+    Completed ones stay, so that what they brought is taken back where it was given. The merged member's own invitation ends unless it is
+    completed: a customer who was here already is no new one. Where one of the two invited the other, that ends as well, and what it brought is
+    taken back. Codes lead to the survivor by themselves. The caller holds both accounts.
+    """
+    own = Referral.objects.filter(Q(member_id=from_id, inviter_id=into_id) | Q(member_id=into_id, inviter_id=from_id))
+    unfinished = Referral.objects.filter(member_id=from_id, status__in=[Status.OPEN, Status.REVOKED, Status.LAPSED])
+    for referral in (own | unfinished).exclude(status__in=[Status.CANCELLED, Status.NOT_NEW]).distinct():
+        cancel(referral_id=referral.id, actor=actor, reason="merged", now=now)
+    invited = Referral.objects.filter(inviter_id=from_id).exclude(status=Status.COMPLETED).exclude(member_id=into_id)
+    return invited.update(inviter_id=into_id)
 
 
 @transaction.atomic(savepoint=False)

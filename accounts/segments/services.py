@@ -45,3 +45,13 @@ NAMED = 100
 def _record(verb: str, code: str, moved: dict[str, UUID], unknown: list[str], *, actor: str, reason: str, now: datetime) -> None:
     figures = {"members": len(moved), "unknown": len(unknown), "first": sorted(moved)[:NAMED]}
     audit.record(actor=actor, verb=verb, subject=f"segment/{code}", reason=reason, figures=figures, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def move(*, from_id: UUID, into_id: UUID) -> int:
+    """Another member is in the member's segments from now on, in the place of the member; in how many."""
+    rows = list(SegmentMember.objects.filter(member_id=from_id))
+    made = [SegmentMember(segment_id=row.segment_id, member_id=into_id, added_at=row.added_at, added_by=row.added_by) for row in rows]
+    SegmentMember.objects.bulk_create(made, ignore_conflicts=True)
+    SegmentMember.objects.filter(member_id=from_id).delete()
+    return len(rows)

@@ -12,6 +12,7 @@ from accounts.activity import rules as facts_rules
 from accounts.activity import selectors as activity
 from accounts.activity import services as recording
 from accounts.activity.models import GuestPurchase, Purchase, UnmatchedRefund
+from accounts.members import selectors as members_seen
 from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.referrals import services as referrals
@@ -24,6 +25,7 @@ from points.earning import services as granting
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Entry, Hold
+from points.merging import services as merging
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
 
@@ -146,11 +148,12 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
 
     The same purchase again is a replay. `policy` takes the place of the programme's expiry. A lapsed hold does not refuse a paid
     purchase.
-    Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
+    Refuses: PurchaseConflict, PurchaseGone, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
     """
-    ledger.lock(member_id=member_id)
+    merged_into = ledger.lock(member_id=member_id)
     digest = facts_rules.digest(facts)
     number = activity.number(external_id=facts.id)
+    activity.refuse_gone(number)
     if number is not None and number.purchase_id is not None:
         return _paid_before(number.purchase_id, member_id=member_id, owner_id=number.member_id, digest=digest)
     programme.fix_currency(currency=facts.currency)
@@ -160,7 +163,7 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
     purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
-    spend, why = _spend_hold(held, subject=subject, actor=actor, now=now) if held else (None, [])
+    spend, why = _spend_hold(held, member_id=member_id, subject=subject, actor=actor, now=now) if held else (None, [])
     if worth > policy_of_hold.most_worth(total_cents=facts.paid_cents + worth):
         why.append({"code": "over_share", "percent": policy_of_hold.max_share_bps / 100})
 
@@ -186,6 +189,9 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     if heard_of:
         for waiting in activity.waiting_for(purchase_ref=facts.id):
             _apply_waiting(waiting, purchase, actor=actor, now=now)
+    if merged_into is not None:
+        # Merged between the question whose purchase it is and the lock.
+        merging.forward(member_id=member_id, actor=actor, now=now)
     return Paid(purchase, settlement, False)
 
 
@@ -198,12 +204,12 @@ def _insert(settlement: Settlement) -> None:
 
 
 def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, digest: str) -> Paid:
-    if owner_id != member_id:
+    if owner_id is None or (owner_id != member_id and members_seen.survivor_id(owner_id) != members_seen.survivor_id(member_id)):
         raise recording.PurchaseConflict
-    purchase = activity.purchase_of(member_id=member_id, purchase_id=purchase_id)
+    purchase = activity.purchase_of(member_id=owner_id, purchase_id=purchase_id)
     if purchase.digest != digest:
         raise recording.PurchaseConflict(purchase=purchase.external_id)
-    return Paid(purchase, selectors.settlement(member_id=member_id, purchase_id=purchase_id), True)
+    return Paid(purchase, selectors.settlement(member_id=owner_id, purchase_id=purchase_id), True)
 
 
 def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Policy]:
@@ -212,15 +218,18 @@ def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Po
         return None, 0, rules.Policy()
     pinned = selectors.checkout_hold(member_id=member_id, hold_id=UUID(hold_ref))
     if pinned is None:
+        # Made before the member was merged.
+        pinned = next(filter(None, (selectors.checkout_hold(member_id=one, hold_id=UUID(hold_ref)) for one in members_seen.with_merged(member_id)[1:])), None)
+    if pinned is None:
         raise HoldNotMembers(hold=hold_ref)
-    if activity.names_hold(member_id=member_id, hold_ref=hold_ref):
+    if any(activity.names_hold(member_id=one, hold_ref=hold_ref) for one in {member_id, pinned.member_id}):
         raise HoldUsed(hold=hold_ref)
     policy = selectors.policy_rules(pinned.burn_policy)
     captured = pinned.hold.status == Hold.Status.CAPTURED
     return pinned.hold, policy.worth(pinned.hold.captured) if captured else pinned.worth_cents, policy
 
 
-def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
+def _spend_hold(held: Hold, *, member_id: UUID, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
     """Capture the whole hold; where it has lapsed, spend as many points from what is available, the rest on credit.
 
     A hold that the storefront has captured by itself was spent for this purchase.
@@ -231,7 +240,7 @@ def _spend_hold(held: Hold, *, subject: str, actor: str, now: datetime) -> tuple
     if held.status == Hold.Status.OPEN and held.expires_at > now:
         entry = ledger.capture(member_id=held.member_id, hold_id=held.id, subject=subject, actor=actor, key=f"{subject}/capture", now=now)
         return entry, [{"code": "spent", "points": entry.points}]
-    entry = ledger.spend(member_id=held.member_id, points=held.points, subject=subject, overdraw=True, actor=actor, key=f"{subject}/spend", now=now)
+    entry = ledger.spend(member_id=member_id, points=held.points, subject=subject, overdraw=True, actor=actor, key=f"{subject}/spend", now=now)
     why = [{"code": "hold_lapsed", "points": entry.points}]
     return entry, [*why, {"code": "owed", "points": entry.debt_change}] if entry.debt_change else why
 
@@ -257,9 +266,11 @@ def refund(*, purchase_ref: str, facts: facts_rules.Refund, member_ref: str = ""
 
     A refund of a purchase that nobody has paid yet is kept waiting and applied with it. The same refund again is a replay, also of
     one that an operator has to decide on, or has decided on. `member_ref`: whose purchase it must be, where the message says so.
-    Refuses: RefundConflict, RefundNotMembers, RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend.
+    Of a member who was merged, what comes back or is owed goes on to who answers for them.
+    Refuses: PurchaseGone, RefundConflict, RefundNotMembers, RefundExceedsPaid, LineUnknown, LineExceeded, RestoreExceedsSpend.
     """
     number = activity.number(external_id=purchase_ref)
+    activity.refuse_gone(number)
     if number is None or number.purchase_id is None:
         number = recording.hold_number(external_id=purchase_ref)
     if number.purchase_id is None:
@@ -275,7 +286,9 @@ def refund(*, purchase_ref: str, facts: facts_rules.Refund, member_ref: str = ""
 
 
 def _refuse_others(member_ref: str, member: Member) -> None:
-    if member_ref and member_ref != member.external_id:
+    if not member_ref or member_ref == member.external_id:
+        return
+    if members_seen.id_of(external_id=member_ref) != members_seen.survivor(member).id:
         raise RefundNotMembers(member=member_ref)
 
 
@@ -302,8 +315,10 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     # One that came before its purchase is booked with it, not before it.
     occurred_at = max(facts.occurred_at, purchase.occurred_at)
     common = {"member_id": member_id, "subject": about, "occurred_at": occurred_at, "actor": actor, "now": now}
+    spender_id = settlement.spend_entry.member_id if settlement.spend_entry else member_id
     if restore:
-        ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **common)
+        # A hold that was captured before the member was merged was spent from the account of then.
+        ledger.restore(entry_id=settlement.spend_entry_id, points=restore, key=f"{about}/restore", **{**common, "member_id": spender_id})
     back = _no_longer_earned(settlement, earning.purchase_fact(bought, lines=basis), void=left.goods_gone, about=about, common=common)
     settlement.restored += restore
     # What was claimed later is no part of what the order earned at once.
@@ -311,7 +326,10 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     settlement.refunded_cents = left.refunded_cents
     settlement.save(update_fields=["restored", "clawed_back", "refunded_cents"])
     referrals.purchase_refunded(member_id=member_id, purchase_ref=purchase.external_id, net_cents_left=sum(part.cents for part in basis), now=now)
-    debt = books.balance(member_id=member_id, now=now).debt
+    answers_id = members_seen.survivor_id(member_id)
+    for one in {member_id, spender_id} - {answers_id}:
+        merging.forward(member_id=one, actor=actor, now=now)
+    debt = books.balance(member_id=answers_id, now=now).debt
     made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=back.points, waived=back.waived, debt=debt)
     return Refunded(made)
 
@@ -322,6 +340,7 @@ def _no_longer_earned(settlement: Settlement, fact: earning_rules.Fact, *, void:
     decided = earning.decision(member_id=settlement.member_id, subject=fact.key)
     if decided is not None:
         return granting.decide_again(fact=fact, void=void, about=about, key=key, **{name: value for name, value in common.items() if name != "subject"})
+    granting.grow_again(member_id=settlement.member_id, fact=fact, void=void, now=common["now"])
     keeps = 0 if void else earning.by_version(settlement.rule_version, fact)
     points = max(0, settlement.earned - settlement.clawed_back - keeps)
     if not points:
@@ -411,16 +430,19 @@ def delivered(*, purchase_ref: str, occurred_at: datetime, actor: str, now: date
     number = activity.number(external_id=purchase_ref)
     if number is None:
         raise activity.PurchaseUnknown
+    activity.refuse_gone(number)
     if number.purchase_id is None:
         number = recording.keep_delivery(external_id=purchase_ref, occurred_at=occurred_at)
     if number.purchase_id is None:
         assert number.delivered_at is not None
         return number.delivered_at
     assert number.member_id is not None
-    ledger.lock(member_id=number.member_id)
+    merged_into = ledger.lock(member_id=number.member_id)
     settlement = selectors.settlement(member_id=number.member_id, purchase_id=number.purchase_id)
     if settlement.delivered_at is None:
         _deliver(settlement, subject=f"purchase/{purchase_ref}", occurred_at=occurred_at, actor=actor, now=now)
+        if merged_into is not None:
+            merging.forward(member_id=number.member_id, actor=actor, now=now)
     return settlement.delivered_at or occurred_at
 
 

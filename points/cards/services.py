@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
@@ -139,3 +140,13 @@ def _move(card: Card, status: Status, **changes: Any) -> Card:
     for name, value in {"status": status, **changes}.items():
         setattr(card, name, value)
     return card
+
+
+@transaction.atomic(savepoint=False)
+def move(*, from_id: UUID, into_id: UUID) -> int:
+    """The cards that the member can still use are another's from now on; how many. Used ones stay where they were used.
+
+    The caller holds both accounts.
+    """
+    there = Card.objects.filter(member_id=into_id, key=OuterRef("key"), number=OuterRef("number"))
+    return Card.objects.filter(~Exists(there), member_id=from_id, status=Status.AVAILABLE).update(member_id=into_id)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import BigIntegerField, Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -44,11 +44,16 @@ class Seen(NamedTuple):
     digest: str | None
 
 
-def locked(*, member_id: UUID) -> bool:
-    """Lock the account; whether there is one."""
+class Locked(NamedTuple):
+    merged_into: UUID | None
+
+
+def locked(*, member_id: UUID) -> Locked | None:
+    """Lock the account; None where there is none."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM points_account WHERE member_id = %s FOR NO KEY UPDATE", [member_id])
-        return cursor.fetchone() is not None
+        cursor.execute("SELECT merged_into FROM points_account WHERE member_id = %s FOR NO KEY UPDATE", [member_id])
+        row = cursor.fetchone()
+        return Locked(*row) if row else None
 
 
 def locked_of(*, member_ids: Sequence[UUID]) -> set[UUID]:
@@ -134,6 +139,24 @@ def anything_due(*, now: datetime) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def would_expire(*, now: datetime) -> dict[str, int]:
+    """What the sweep at `now` would book: members, lots, points."""
+    due = Lot.objects.filter(is_open=True, is_pending=False, expires_at__lte=now)
+    return due.order_by().aggregate(members=Count("member_id", distinct=True), lots=Count("id"), points=Sum("remaining", default=0))
+
+
+def would_mature(*, now: datetime) -> dict[str, int]:
+    """What pending points would become available at `now`: members, lots, points."""
+    due = Lot.objects.filter(is_open=True, is_pending=True, matures_at__lte=now)
+    return due.order_by().aggregate(members=Count("member_id", distinct=True), lots=Count("id"), points=Sum("remaining", default=0))
+
+
+def would_release(*, now: datetime) -> dict[str, int]:
+    """What holds past their deadline would be released at `now`: members, holds, points."""
+    due = Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=now)
+    return due.order_by().aggregate(members=Count("member_id", distinct=True), holds=Count("id"), points=Sum("points", default=0))
+
+
 def unbooked_since(deadline: datetime) -> datetime | None:
     """The earliest deadline before `deadline` of a hold that is still open; None where there is none."""
     return Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=deadline).order_by("expires_at").values_list("expires_at", flat=True).first()
@@ -206,8 +229,10 @@ def frozen(*, member_id: UUID) -> bool:
 
 # One statement, one snapshot: read apart, a sweep in between would show what is due twice or not at all.
 _BALANCE = """
-SELECT a.member_id, a.available, a.held, a.pending, a.debt, due.points, lapsed.held, lapsed.good
+SELECT a.member_id, a.available, a.held, a.pending + coming.points, a.debt, due.points, lapsed.held, lapsed.good
   FROM points_account a,
+       LATERAL (SELECT coalesce(sum(o.pending), 0)::bigint AS points
+                  FROM accounts_member m JOIN points_account o ON o.member_id = m.id WHERE m.merged_into_id = a.member_id) coming,
        LATERAL (SELECT coalesce(sum(l.remaining), 0)::bigint AS points
                   FROM points_lot l WHERE l.member_id = a.member_id AND l.is_open AND NOT l.is_pending AND l.expires_at <= %(now)s) due,
        LATERAL (SELECT coalesce(sum(t.held), 0)::bigint AS held,

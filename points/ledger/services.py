@@ -276,11 +276,17 @@ def _fresh_lot(
     return rules.Lot(new_id(), points, 0, expires_at, occurred_at, points, available_at is None, available_at, row)
 
 
-def lock(*, member_id: UUID) -> None:
-    """Take the member's lock for the rest of the caller's transaction, before it looks at anything of theirs."""
-    if not selectors.locked(member_id=member_id):
+def lock(*, member_id: UUID) -> UUID | None:
+    """Take the member's lock for the rest of the caller's transaction, before it looks at anything of theirs.
+
+    Into whom the member was merged, where that has happened: what the caller books is then to be forwarded (`points/merging`).
+    """
+    found = selectors.locked(member_id=member_id)
+    if found is None:
         Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
-        assert selectors.locked(member_id=member_id)
+        found = selectors.locked(member_id=member_id)
+        assert found is not None
+    return found.merged_into
 
 
 def lock_all(*, member_ids: Iterable[UUID]) -> None:
@@ -667,6 +673,44 @@ def transfer(
     ]
     received.book.give("transfer_in", lots, occurred_at=now)
     return away.write(), received.write()
+
+
+@transaction.atomic(savepoint=False)
+def hand_over(*, member_id: UUID, to_member_id: UUID, subject: str = "", actor: str, reason: str = "", key: str, now: datetime) -> int:
+    """All that is available to the member goes to another, lot by lot with its expiry; or all that the member owes, which the other then owes.
+
+    Gives the points, below zero where they are owed. Neither a shortage nor a freeze refuses. Locks the member before the other; who needs
+    the other order has both already. Refuses: SelfTransfer.
+    """
+    if member_id == to_member_id:
+        raise SelfTransfer
+    about = {"key": key, "subject": subject, "actor": actor, "reason": reason, "now": now}
+    away = _Act(member_id, content=("hand_over", member_id, to_member_id), need=_ALL, **about)
+    debt, points = away.book.debt, away.book.available
+    if away.answer:
+        return 0
+    if not (debt or points):
+        away.write()
+        return 0
+    received = _Act(to_member_id, content=("hand_over", member_id, to_member_id), need=debt, **about)
+    giver, taker, moved = (away, received, points) if points else (received, away, debt)
+    draft = giver.book.take("transfer_out", moved, occurred_at=now, overdraw=True)
+    parts = [(take.points, giver.book.lots[take.lot].expires_at) for take in draft.takes]
+    if draft.debt:
+        # The part that the giver now owes instead: used up at once by what it settles.
+        parts.append((draft.debt, None))
+    lots = [
+        _fresh_lot(part, source=Source.TRANSFER, policy=None, available_at=now, expires_at=expires_at, occurred_at=now, now=now)
+        for part, expires_at in parts
+    ]
+    taker.book.give("transfer_in", lots, occurred_at=now)
+    away.write()
+    received.write()
+    return points or -debt
+
+
+# More than anybody has.
+_ALL = 2**62
 
 
 @transaction.atomic(savepoint=False)

@@ -309,7 +309,7 @@ class _Replay:
 
     def take(self, entry: EntryRow, allocations: Sequence[AllocationRow]) -> None:
         taken = {a.lot_id: a.points for a in allocations}
-        owed = max(0, entry.points - self.available) if entry.kind in ("spend", "adjust") else 0
+        owed = max(0, entry.points - self.available) if entry.kind in ("spend", "adjust", "transfer_out") else 0
         self.buckets(entry, available=-(entry.points - owed), debt=owed)
         self.expect(3, entry, "allocations", entry.points - owed, sum(taken.values()))
         self.order(entry, taken)
