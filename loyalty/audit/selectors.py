@@ -1,6 +1,13 @@
 from collections.abc import Collection
 
-from .models import JobRun
+from .models import AuditEntry, JobRun
+
+MOST_ABOUT = 200
+
+
+def about(*, subject: str) -> list[AuditEntry]:
+    """What was done to something, the first thing first; of very much the newest."""
+    return list(AuditEntry.objects.filter(subject=subject).order_by("-at", "-id")[:MOST_ABOUT])[::-1]
 
 
 def last_runs(*, jobs: Collection[str]) -> dict[str, JobRun]:
