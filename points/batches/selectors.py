@@ -82,6 +82,34 @@ def sentences(faults: Iterable[Sequence[Any]]) -> list[str]:
     return [str(FAULTS[code]) % figures for code, figures in faults]
 
 
+# What a kind of fault is called where it is counted.
+IN_GENERAL = {
+    "member_missing": _("no member named"),
+    "member_unknown": _("nobody has this id"),
+    "member_closed": _("member closed"),
+    "points_missing": _("points missing"),
+    "points_not_whole": _("points are not a whole number"),
+    "points_zero": _("0 points"),
+    "points_below_zero": _("points below zero"),
+    "points_too_many": _("too many points"),
+    "earned_missing": _("day of earning missing"),
+    "earned_later": _("earned on a day that lies ahead"),
+    "expired": _("expired already"),
+    "expired_by_terms": _("expired already by the programme’s terms"),
+    "expiry_of_nothing": _("expiry of points that are taken"),
+    "no_day": _("a day that cannot be read"),
+    "cells_too_many": _("more cells than columns"),
+    "text_too_long": _("text too long"),
+    "unreadable": _("line cannot be read"),
+    "not_covered": _("more points than the member has"),
+    "not_booked": _("refused by the books"),
+}
+
+
+def said_in_general(code: str) -> str:
+    return str(IN_GENERAL[code])
+
+
 def batch(batch_id: UUID) -> Batch:
     """Refuses: BatchUnknown."""
     found = Batch.objects.select_related("made_by", "decided_by", "reversal_by", "reversal_decided_by").filter(id=batch_id).first()

@@ -529,17 +529,20 @@ def _reverse(row: Batch, line: BatchLine, actor: str, now: datetime) -> Entry:
 _LINES = """
 UPDATE points_batchline l SET status = n.status, entry_id = n.entry, undone_by_id = n.undone_by, faults = n.faults::jsonb
   FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[]) AS n (id, status, entry, undone_by, faults)
- WHERE l.id = n.id AND l.batch_id = %s"""
+ WHERE l.id = n.id AND l.batch_id = %s AND l.status = %s"""
 
 
 def _write(row: Batch, lines: Sequence[BatchLine]) -> None:
     """Write down what has become of these lines, and add them to what has become of the batch.
 
-    Raises _Interrupted where it was paused or stopped meanwhile.
+    Raises _Interrupted where it was paused or stopped meanwhile, or a line was somebody else's after all.
     """
+    before = LineStatus.READY if row.status == Status.APPLYING else LineStatus.APPLIED
     values = [(line.id, line.status, line.entry_id, line.undone_by_id, json.dumps(line.faults)) for line in lines]
     with connection.cursor() as cursor:
-        cursor.execute(_LINES, [*map(list, zip(*values, strict=True)), row.id])
+        cursor.execute(_LINES, [*map(list, zip(*values, strict=True)), row.id, before])
+        if cursor.rowcount != len(lines):
+            raise _Interrupted
     of = {status: [line for line in lines if line.status == status] for status in LineStatus}
     applied, undone = of[LineStatus.APPLIED], of[LineStatus.REVERSED]
     more = {
