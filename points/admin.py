@@ -1,4 +1,5 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
+from .batches.admin import BatchAdmin, BatchLineAdmin
 from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .budgets.admin import BudgetAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
@@ -16,6 +17,8 @@ __all__ = [
     "AccountAdmin",
     "AdjustmentAdmin",
     "AdjustmentLimitAdmin",
+    "BatchAdmin",
+    "BatchLineAdmin",
     "BadgeAdmin",
     "BoardAdmin",
     "BoardPeriodAdmin",

@@ -26,6 +26,7 @@ from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
 from points.adjustments import selectors as adjustments
+from points.batches import selectors as batches
 from points.boards import selectors as boards
 from points.cards import selectors as cards
 from points.cards.models import CardKind
@@ -108,6 +109,8 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
     found = []
     if user.has_perm("points.view_adjustment"):
         found.append(("points_adjustment", "?status__exact=waiting", _("Adjustments that wait for a second person"), _bounded(adjustments.waiting()), False))
+    if user.has_perm("points.view_batch"):
+        found.append(("points_batch", "", _("Batches of points that wait for a second person"), _bounded(batches.waiting()), False))
     if user.has_perm("points.change_proof"):
         found.append(("points_proof", "", _("Proofs that wait for a decision"), _bounded(proofs.waiting()), False))
     if user.has_perm("points.change_boardperiod"):
