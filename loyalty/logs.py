@@ -56,6 +56,10 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
+            # They log addresses with all that is in them, and headers.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            "hpack": {"level": "WARNING"},
         },
     }
 

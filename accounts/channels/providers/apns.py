@@ -88,4 +88,4 @@ def meaning(answer: connections.Answer, number: str, now: datetime) -> Outcome:
     if reason and 400 <= answer.status < 500:
         return Outcome("refused", detail=detail)
     outcome = connections.not_understood(answer, now)
-    return outcome._replace(provider_id=number) if outcome.state == "unknown" else outcome
+    return outcome._replace(detail=detail if reason else outcome.detail, provider_id=number if outcome.state == "unknown" else "")
