@@ -9,6 +9,8 @@ from .explanation.admin import DecisionAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
+from .reconciliation.admin import FindingAdmin, ReconciliationRoundAdmin
+from .reminders.admin import ExpiryNoticeAdmin, ReminderTermsAdmin
 from .rulebook.admin import EarningSettingsAdmin, FestivalAdmin, RuleAdmin, RuleVersionAdmin, SharedLimitAdmin
 from .simulation.admin import SimulatedMemberAdmin, SimulationAdmin
 from .terms.admin import TermsAdmin
@@ -31,7 +33,9 @@ __all__ = [
     "DecisionAdmin",
     "EarningSettingsAdmin",
     "EntryAdmin",
+    "ExpiryNoticeAdmin",
     "FestivalAdmin",
+    "FindingAdmin",
     "HoldAdmin",
     "LotAdmin",
     "MemberBadgeAdmin",
@@ -40,6 +44,8 @@ __all__ = [
     "OfferAdmin",
     "ProofAdmin",
     "ProofTaskAdmin",
+    "ReconciliationRoundAdmin",
+    "ReminderTermsAdmin",
     "RuleAdmin",
     "RuleVersionAdmin",
     "SharedLimitAdmin",

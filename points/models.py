@@ -1,5 +1,6 @@
 from .adjustments.models import Adjustment, AdjustmentDay, AdjustmentLimit
 from .batches.models import Batch, BatchLine, BatchPart
+from .benefits.models import AllowanceRound, BenefitTerms
 from .boards.models import Board, BoardPeriod, BoardResult
 from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
@@ -9,7 +10,7 @@ from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .merging.models import Merge
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
 from .proofs.models import Proof, ProofTask
-from .reconciliation.models import Finding, ReconciliationNight
+from .reconciliation.models import Finding, ReconciliationRound
 from .reminders.models import ExpiryNotice, ReminderPass, ReminderTerms
 from .rulebook.models import EarningSettings, Festival, FestivalDays, Rule, RulebookGeneration, RuleVersion, SharedLimit
 from .simulation.models import SimulatedMember, Simulation
@@ -22,10 +23,12 @@ __all__ = [
     "AdjustmentDay",
     "AdjustmentLimit",
     "Allocation",
+    "AllowanceRound",
     "Badge",
     "Batch",
     "BatchLine",
     "BatchPart",
+    "BenefitTerms",
     "Board",
     "BoardPeriod",
     "BoardResult",
@@ -56,7 +59,7 @@ __all__ = [
     "Offer",
     "Proof",
     "ProofTask",
-    "ReconciliationNight",
+    "ReconciliationRound",
     "ReminderPass",
     "ReminderTerms",
     "Rule",

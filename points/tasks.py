@@ -6,8 +6,9 @@ from .earning import tasks as earning
 from .ledger import tasks as ledger
 from .merging import tasks as merging
 from .missions import tasks as missions
+from .reconciliation import tasks as reconciliation
 from .reminders import tasks as reminders
 from .simulation import tasks as simulation
 from .totals import tasks as totals
 
-__all__ = ["batches", "benefits", "boards", "cards", "earning", "ledger", "merging", "missions", "reminders", "simulation", "totals"]
+__all__ = ["batches", "benefits", "boards", "cards", "earning", "ledger", "merging", "missions", "reconciliation", "reminders", "simulation", "totals"]

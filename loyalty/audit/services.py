@@ -1,17 +1,19 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
 from celery import Task, shared_task
 from django.conf import settings
+from django.db import OperationalError as DatabaseError
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -19,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from kombu.exceptions import OperationalError
 
+from loyalty.lib.redaction import replace
 from loyalty.lib.refusals import BusinessError
 
 from .models import AuditEntry, JobRun
@@ -29,6 +32,10 @@ RUN_SECONDS = 60
 HEARTBEAT_SECONDS = 5
 # A run that is silent for longer is taken for dead and its job is sent again.
 SILENCE = timedelta(seconds=12)
+
+
+# What a preview may take before it is given up.
+PREVIEW_SECONDS = 5
 
 
 class JobUnknown(BusinessError):
@@ -42,6 +49,19 @@ class BrokerAway(BusinessError):
 def record(*, actor: str, verb: str, subject: str, reason: str = "", figures: dict[str, Any] | None = None, now: datetime) -> AuditEntry:
     """Write down that `actor` did `verb` to `subject`, in the transaction of the act. `figures`: plain JSON values."""
     return AuditEntry.objects.create(at=now, actor=actor, verb=verb, subject=subject, reason=reason, figures=figures or {}, request_id=_request_id())
+
+
+def forget(*, member_ids: Collection[UUID], names: Collection[str], others: Collection[str], token: str) -> int:
+    """What the trail says of members who are erased: reasons given about them go, `names` are replaced in what is about them, `others`
+    wherever they stand. Who did what, and when, stays. In how many entries.
+    """
+    about = {"subjects": [f"member/{one}" for one in (*others, *map(str, member_ids))], "members": [str(one) for one in member_ids]}
+    where = "subject = ANY(%(subjects)s) OR figures->>'member' = ANY(%(members)s)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE loyalty_auditentry SET reason = '' WHERE reason <> '' AND ({where})", about)  # noqa: S608 (our own names)
+        cleared = cursor.rowcount
+    named = replace(AuditEntry, "subject", "figures", names=names, token=token, where=where, values=about)
+    return cleared + named + replace(AuditEntry, "subject", "reason", "figures", names=others, token=token)
 
 
 class Run:
@@ -77,18 +97,28 @@ class Run:
         JobRun.objects.filter(id=self._row.id, status=JobRun.Status.RUNNING).update(heartbeat_at=self.clock, counts=dict(self.counts))
 
 
+class Preview(Protocol):
+    """What a job would do if it ran at `now`, by the names of its counts: `members`, `points` … Only reads; a few statements."""
+
+    def __call__(self, *, now: datetime) -> Mapping[str, int]: ...
+
+
 @dataclass(frozen=True)
 class Job:
     name: str
     title: Any
     schedule: Schedule
     task: Task
+    about: Any = ""
+    preview: Preview | None = None
 
 
 JOBS: dict[str, Job] = {}
 
 
-def job(name: str, *, title: Any = "", every: timedelta | None = None, daily_at: str | None = None) -> Callable[[Callable[[Run], None]], Task]:
+def job(
+    name: str, *, title: Any = "", about: Any = "", every: timedelta | None = None, daily_at: str | None = None, preview: Preview | None = None
+) -> Callable[[Callable[[Run], None]], Task]:
     """Make a function a job: a Celery task of that name that beat starts on schedule and whose runs are recorded.
 
         @job("points.expire_due", title=_("Expire due points"), daily_at="00:05")
@@ -96,7 +126,8 @@ def job(name: str, *, title: Any = "", every: timedelta | None = None, daily_at:
             while run.has_time and run.add(expired=ledger.expire_due(limit=1000, now=run.now)):
                 pass
 
-    `daily_at` is a time of day in the programme's zone. A daily job that ran out of time sends itself again.
+    `daily_at` is a time of day in the programme's zone. A daily job that ran out of time sends itself again. `title` and `about` are what
+    operators read; `preview` tells them what the job would do before they start it by hand.
     """
     schedule = Schedule(every=every, daily_at=time_of_day.fromisoformat(daily_at) if daily_at else None)
 
@@ -108,7 +139,7 @@ def job(name: str, *, title: Any = "", every: timedelta | None = None, daily_at:
             if run.cut_short and schedule.daily_at and not self.request.called_directly:
                 self.apply_async()
 
-        JOBS[name] = Job(name, title or name, schedule, task)
+        JOBS[name] = Job(name, title or name, schedule, task, about, preview)
         return task
 
     return declare
@@ -189,6 +220,24 @@ def run_now(*, job: str, actor: str, reason: str, now: datetime) -> None:
     except OperationalError as error:
         raise BrokerAway from error
     record(actor=actor, verb="job.run", subject=f"job/{job}", reason=reason, now=now)
+
+
+class NotPreviewed(Exception):
+    """It would take too long to look."""
+
+
+def asked(ask: Preview, *, now: datetime) -> dict[str, int]:
+    """What `ask` answers, unless it takes more than a few seconds: then NotPreviewed."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = %s", [PREVIEW_SECONDS * 1000])
+            found = dict(ask(now=now))
+            # Whatever was done besides looking is undone, the time limit too.
+            transaction.set_rollback(True)
+    except DatabaseError as error:
+        raise NotPreviewed from error
+    return found
 
 
 def wake(*, job: str) -> None:

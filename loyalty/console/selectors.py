@@ -37,6 +37,7 @@ from points.ledger import selectors as books
 from points.ledger.models import Account, Entry, Hold, Lot, Source
 from points.missions import selectors as missions
 from points.proofs import selectors as proofs
+from points.reconciliation import selectors as reconciliation
 from tiers.standing import selectors as standings
 
 from . import rules
@@ -121,12 +122,14 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         waiting = open_refunds.filter(status=UnmatchedRefund.Status.WAITING)
         found.append(("accounts_unmatchedrefund", "?status__exact=parked", _("Refunds parked for an operator"), _bounded(parked), False))
         found.append(("accounts_unmatchedrefund", "?status__exact=waiting", _("Refunds that wait for their purchase"), _bounded(waiting), False))
+    if user.has_perm("points.view_finding"):
+        found.append(("points_finding", "?status__exact=open", _("Members whose books do not balance"), _bounded(reconciliation.open_findings()), True))
     if user.has_perm("loyalty.view_outboxrow"):
         found.append(("loyalty_outboxrow", "?status__exact=failed", _("Events that could not be delivered"), outbox.open_rows_by_status()["failed"], True))
     if user.has_perm("loyalty.view_jobrun"):
         last = audit.last_runs(jobs=JOBS).values()
         broken = sum(run.status in (JobRun.Status.FAILED, JobRun.Status.ABANDONED) for run in last)
-        found.append(("loyalty_jobrun", "", _("Jobs whose last run failed"), broken, True))
+        found.append(("django_celery_beat_periodictask", "", _("Jobs whose last run failed"), broken, True))
     waits = [Attention(title, _count(count), _link(page, query), bad) for page, query, title, count, bad in found if count]
     if user.has_perm("loyalty.view_jobrun"):
         waits += [Attention(f"{_('Not ready')}: {finding.sentence}", "!", "", True) for finding in probes.ask_all(now=now).values() if not finding.ready]

@@ -11,27 +11,27 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ReconciliationNight',
+            name='ReconciliationRound',
             fields=[
-                ('day', models.DateField(primary_key=True, serialize=False, verbose_name='night of')),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('started_at', models.DateTimeField(verbose_name='started')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
                 ('reached', models.UUIDField(editable=False, null=True)),
                 ('accounts', models.PositiveIntegerField(default=0, verbose_name='accounts')),
                 ('entries', models.BigIntegerField(default=0, verbose_name='entries')),
-                ('found', models.PositiveIntegerField(default=0, verbose_name='members with a breach')),
+                ('found', models.PositiveIntegerField(default=0, verbose_name='members whose books do not balance')),
             ],
             options={
                 'verbose_name': 'reconciliation',
                 'verbose_name_plural': 'reconciliations',
-                'ordering': ['-day'],
+                'ordering': ['-id'],
             },
         ),
         migrations.CreateModel(
             name='Finding',
             fields=[
                 ('id', models.UUIDField(default=loyalty.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
                 ('status', models.CharField(choices=[('open', 'open'), ('closed', 'closed')], default='open', max_length=10, verbose_name='status')),
                 ('found_at', models.DateTimeField(verbose_name='found')),
                 ('seen_at', models.DateTimeField(verbose_name='last seen')),

@@ -10,6 +10,10 @@ The **auditor** reads one snapshot and shares no code with the ledger. Two ways 
 A **breach** names the invariant by its number, the member, what was expected and what was found. Nothing is ever repaired here, and
 members are never netted against each other: two wrongs in two accounts are two breaches.
 
+Each night a **round** goes over everybody, a slice of members at a time, each slice in a snapshot of its own; one that is killed goes on
+behind the last member it reached. A breach becomes a **finding**: it freezes that member's spending once, unless somebody froze it
+already, stands on the overview until an operator closes it with a reason, and unfreezing is an act of its own.
+
 What the replay takes from a lot's row on trust are its pinned columns. A lot's first expiry stands on the entry that made it; where
 one entry made several lots (a transfer received from several), their rows are all there is, and once such a lot's expiry is postponed its
 place in the order before that is no longer known: it is left out of the question of order, not out of the sums.

@@ -5,24 +5,24 @@ from django.utils.translation import gettext_lazy as _
 from loyalty.lib.ids import new_id
 
 
-class ReconciliationNight(models.Model):
+class ReconciliationRound(models.Model):
     """One round over all books. `reached` is the last member whose books were looked at: a round that stops goes on behind it."""
 
-    day = models.DateField(_("night of"), primary_key=True)
+    id = models.BigAutoField(primary_key=True)
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), null=True)
     reached = models.UUIDField(null=True, editable=False)
     accounts = models.PositiveIntegerField(_("accounts"), default=0)
     entries = models.BigIntegerField(_("entries"), default=0)
-    found = models.PositiveIntegerField(_("members with a breach"), default=0)
+    found = models.PositiveIntegerField(_("members whose books do not balance"), default=0)
 
     class Meta:
         verbose_name = _("reconciliation")
         verbose_name_plural = _("reconciliations")
-        ordering = ["-day"]
+        ordering = ["-id"]
 
     def __str__(self) -> str:
-        return str(self.day)
+        return f"{self.started_at:%Y-%m-%d %H:%M}"
 
 
 class Finding(models.Model):
@@ -35,11 +35,12 @@ class Finding(models.Model):
     ARROWS = {Status.OPEN: (Status.CLOSED,)}
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Whoever's id stands in the books, were it nobody's.
+    member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
     found_at = models.DateTimeField(_("found"))
     seen_at = models.DateTimeField(_("last seen"))
-    # Each with `invariant`, `what`, `expected`, `found`; at most BREACHES_KEPT of them, `breach_count` counts all.
+    # Each with `invariant`, `what`, `expected`, `found`; at most so many as the verb keeps, `breach_count` counts all.
     breaches = models.JSONField(default=list, editable=False)
     breach_count = models.PositiveIntegerField(_("breaches"))
     frozen = models.BooleanField(

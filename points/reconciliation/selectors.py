@@ -9,9 +9,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from . import rules
+from .models import Finding, ReconciliationRound
 from .rules import AccountRow, AllocationRow, Books, EntryRow, HoldRow, LotRow
+
+# Every member's id lies between them.
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 class Breach(NamedTuple):
@@ -22,6 +27,7 @@ class Breach(NamedTuple):
     what: str
     expected: Any
     found: Any
+    member_id: Any = None
 
     def __str__(self) -> str:
         return f"invariant {self.invariant}: member {self.member}: {self.what}: expected {_said(self.expected)}, found {_said(self.found)}"
@@ -141,18 +147,64 @@ def audit(*, member_id: UUID | None = None, batch: int = 20_000) -> Iterator[Par
     values = {"member": member_id}
     of = "WHERE member_id = %(member)s" if member_id else ""
     with connection.cursor() as cursor:
-        for invariant, sql in _SUMS:
-            cursor.execute(sql.format(of=of, and_of=of.replace("WHERE", "AND")), values)
-            rows = cursor.fetchall()
-            if rows:
-                names = _names(cursor, {row[0] for row in rows})
-                yield Part(Counter(), 0, [Breach(invariant, names[row[0]], *row[1:]) for row in rows])
+        for found in _summed(cursor, of, values):
+            yield Part(Counter(), 0, found)
         cursor.execute(f"SELECT count(*) FROM points_account {of}", values)  # noqa: S608 (our own names)
         total = cursor.fetchone()[0]
         with connection.chunked_cursor() as accounts:
             accounts.execute(_ACCOUNTS.format(of=of.replace("member_id", "a.member_id", 1)), values)
             for members in _ranges(iter(lambda: accounts.fetchmany(1000), []), batch):
                 yield _replayed(cursor, members, total)
+
+
+class Slice(NamedTuple):
+    """What an audit of the members up to and with `reached` brought to light."""
+
+    checked: Counter[str]
+    breaches: list[Breach]
+    reached: UUID
+    is_last: bool
+
+
+def audit_slice(*, after: UUID | None, accounts: int = 1000, entries: int = 20_000) -> Slice:
+    """Check the books of the next members behind `after`, in one snapshot of their own: so many at most, with about so many entries.
+
+    Rows that hang on no account belong to the slice in whose range their member's id lies.
+    """
+    with snapshot(), connection.cursor() as cursor:
+        values: dict[str, Any] = {"after": after or FIRST, "most": accounts}
+        cursor.execute(_ACCOUNTS.format(of="WHERE a.member_id > %(after)s") + " LIMIT %(most)s", values)
+        found = cursor.fetchall()
+        part = next(_ranges(iter([found]), entries), [])
+        is_last = len(part) == len(found) < accounts
+        values["last"] = reached = LAST if is_last else UUID(part[-1][0])
+        broken = [breach for some in _summed(cursor, "WHERE member_id > %(after)s AND member_id <= %(last)s", values) for breach in some]
+        checked: Counter[str] = Counter()
+        if part:
+            replayed = _replayed(cursor, part, len(part))
+            checked, broken = replayed.checked, broken + replayed.breaches
+    return Slice(checked, broken, reached, is_last)
+
+
+def _summed(cursor: Any, of: str, values: dict[str, Any]) -> Iterator[list[Breach]]:
+    for invariant, sql in _SUMS:
+        cursor.execute(sql.format(of=of, and_of=of.replace("WHERE", "AND")), values)
+        rows = cursor.fetchall()
+        if rows:
+            names = _names(cursor, {row[0] for row in rows})
+            yield [Breach(invariant, names[row[0]], *row[1:], row[0]) for row in rows]
+
+
+def open_findings() -> QuerySet[Finding]:
+    return Finding.objects.filter(status=Finding.Status.OPEN)
+
+
+def to_check(*, now: datetime) -> dict[str, int]:
+    """What a round that begins now goes over; of a round that was interrupted, what is left."""
+    unfinished = ReconciliationRound.objects.filter(finished_at=None).order_by("-id").first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM points_account WHERE member_id > %s", [(unfinished and unfinished.reached) or FIRST])
+        return {"accounts": cursor.fetchone()[0]}
 
 
 def breaches(*, member_id: UUID | None = None) -> list[Breach]:
@@ -203,7 +255,7 @@ def _replayed(cursor: Any, accounts: list[tuple[Any, ...]], total: int) -> Part:
     found = []
     for member, name, *buckets in accounts:
         books = Books(AccountRow(*buckets), entries.pop(member, []), allocations.pop(member, {}), lots.pop(member, []), holds.pop(member, []))
-        found += [Breach(breach.invariant, name, *breach[1:]) for breach in rules.replay(books)]
+        found += [Breach(breach.invariant, name, *breach[1:], member) for breach in rules.replay(books)]
     return Part(checked, total, found)
 
 

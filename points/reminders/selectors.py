@@ -150,11 +150,29 @@ def untold(asked: Round, *, member_ids: Sequence[UUID]) -> dict[UUID, list[rules
 
 
 def how_many(*, now: datetime) -> dict[str, int]:
-    """How many members today's pass, if it ran now, would tell of how many points in how many lots."""
+    """How many members have to be told today, and were not yet, of how many points in how many lots."""
     with connection.cursor() as cursor:
         cursor.execute(_HOW_MANY.format(of_lots="", of_entries=""), round_of(now=now).values)
         members, points, lots = cursor.fetchone()
     return {"members": members, "points": points, "lots": lots}
+
+
+def would_tell(*, now: datetime) -> dict[str, int]:
+    """What the job would tell at `now`: nothing before the hour that is set, nor where the day's pass is finished."""
+    zone = programme.zone(now=now)
+    over = ReminderPass.objects.filter(day=local_date(now, zone), finished_at__isnull=False).exists()
+    return {"members": 0, "points": 0, "lots": 0} if over or now.astimezone(zone).hour < terms().hour else how_many(now=now)
+
+
+def would_keep(*, now: datetime) -> dict[str, int]:
+    """What the job of the night would postpone at `now`."""
+    asked = round_of(now=now)
+    found = [row for rows in too_near(asked, tonight=True, size=10_000) for row in rows] if asked.terms.must_announce else []
+    return {"members": len({member_id for member_id, _lot in found}), "lots": len(found)}
+
+
+def last_passes(*, days: int = 7) -> list[ReminderPass]:
+    return list(ReminderPass.objects.order_by("-day")[:days])
 
 
 def too_near(asked: Round, *, tonight: bool, size: int) -> Iterator[list[tuple[UUID, UUID]]]:
