@@ -1,11 +1,15 @@
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
@@ -22,6 +26,25 @@ STATUS_COLOURS = {JobRun.Status.RUNNING: "info", JobRun.Status.DONE: "success", 
 
 def _title(job: str) -> str:
     return str(services.JOBS[job].title) if job in services.JOBS else job
+
+
+FAILED = (JobRun.Status.FAILED, JobRun.Status.ABANDONED)
+# A job that should have started so long ago waits for a worker, or for beat.
+LATE = timedelta(minutes=2)
+BARS_HIGH = 24
+# What jobs count, in words. One that is missing here is shown as the code names it.
+COUNTED = {
+    "members": _("members"), "points": _("points"), "lots": _("lots"), "holds": _("holds"), "failed": _("failed"), "deleted": _("deleted"),
+    "expired": _("expired"), "lapsed": _("lapsed"), "told": _("told"), "postponed": _("postponed"), "given_back": _("given back"),
+    "delivered": _("delivered"), "given_up": _("given up"), "days": _("days"), "moved": _("moved"), "resumed": _("resumed"), "ended": _("ended"),
+    "lifted": _("lifted"), "facts": _("facts"), "lines": _("lines"), "counted": _("counted"), "pruned": _("deleted"), "accounts": _("accounts"),
+    "entries": _("entries"), "found": _("breaches"), "frozen": _("frozen"), "granted": _("granted"), "reached": _("reached"), "kept": _("kept"),
+    "fell": _("fell"), "messages": _("messages"),
+}  # fmt: skip
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{COUNTED.get(name, name)} {count:,}" for name, count in counts.items())
 
 
 class JobFilter(admin.SimpleListFilter):
@@ -47,17 +70,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 class JobRunAdmin(ReadOnlyAdmin):
     list_display = ["title", "state", "started_at", "finished_at", "duration_shown", "runs", "counts_shown", "error_shown"]
     list_filter = [JobFilter, "status"]
-    list_before_template = "loyalty/audit/last_runs.html"
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        last = selectors.last_runs(jobs=services.JOBS)
-        rows = [[_title(name), *(self._summary(last[name]) if name in last else [gettext("has not run yet"), "", "", ""])] for name in services.JOBS]
-        headers = [gettext("job"), gettext("status"), gettext("last sign of life"), gettext("took"), gettext("counts")]
-        return super().changelist_view(request, {**(extra_context or {}), "last_runs": {"headers": headers, "rows": rows}})
-
-    def _summary(self, run: JobRun) -> list[str]:
-        moment = timezone.localtime(run.heartbeat_at)
-        return [run.get_status_display(), f"{moment:%Y-%m-%d %H:%M:%S}", self.duration_shown(run), self.counts_shown(run)]
 
     @display(description=_("job"), ordering="job")
     def title(self, run: JobRun) -> str:
@@ -69,15 +81,105 @@ class JobRunAdmin(ReadOnlyAdmin):
 
     @display(description=_("took"))
     def duration_shown(self, run: JobRun) -> str:
-        return "" if run.duration is None else f"{run.duration.total_seconds():.1f} s"
+        return _seconds(run)
 
     @display(description=_("counts"))
     def counts_shown(self, run: JobRun) -> str:
-        return ", ".join(f"{name} {count:,}" for name, count in run.counts.items()) or gettext("nothing to do")
+        return _counts(run.counts) or gettext("nothing to do")
 
     @display(description=_("error"))
     def error_shown(self, run: JobRun) -> str:
         return run.error[:120]
+
+
+class Bar(NamedTuple):
+    """A run in the little chart of a job's last ones, which is BARS_HIGH."""
+
+    x: int
+    top: int
+    height: int
+    status: str
+    said: str
+
+
+class JobRow(NamedTuple):
+    """A job as the page of jobs shows it."""
+
+    job: services.Job
+    schedule: str
+    enabled: bool
+    link: str
+    run_link: str
+    last: JobRun | None
+    colour: str
+    took: str
+    counts: str
+    failures: int
+    lines: int
+    error: str
+    next_at: datetime | None
+    overdue: str
+    bars: Sequence[Bar]
+
+
+def _bars(runs: Sequence[JobRun]) -> list[Bar]:
+    timed = [run for run in reversed(runs) if run.duration is not None]
+    longest = max((run.duration for run in timed), default=timedelta(0)) or timedelta(seconds=1)
+    heights = [max(2, round(BARS_HIGH * (run.duration or timedelta(0)) / longest)) for run in timed]
+    return [
+        Bar(7 * n, BARS_HIGH - height, height, run.status, f"{_local(run.started_at)}: {_seconds(run)}")
+        for n, (run, height) in enumerate(zip(timed, heights, strict=True))
+    ]
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
+
+
+def _seconds(run: JobRun) -> str:
+    return "" if run.duration is None else f"{run.duration.total_seconds():.1f} s"
+
+
+def job_rows(*, now: datetime) -> list[JobRow]:
+    """Every job of the code, those whose last run failed first."""
+    scheduled = {task.task: task for task in PeriodicTask.objects.filter(task__in=services.JOBS).select_related("interval", "crontab", "solar", "clocked")}
+    recent = selectors.recent_runs(jobs=services.JOBS)
+    rows = [_job_row(one, scheduled.get(one.name), recent.get(one.name, []), now=now) for one in services.JOBS.values()]
+    return sorted(rows, key=lambda row: row.last is None or row.last.status not in FAILED)
+
+
+def _job_row(one: services.Job, task: PeriodicTask | None, runs: Sequence[JobRun], *, now: datetime) -> JobRow:
+    last = runs[0] if runs else None
+    failed = [run for run in runs if run.status in FAILED]
+    next_at = _next(task, last, now=now) if task and task.enabled else None
+    return JobRow(
+        job=one,
+        schedule=_schedule(task) if task else gettext("none: run “upgrade”"),
+        enabled=bool(task and task.enabled),
+        link=reverse("admin:django_celery_beat_periodictask_change", args=[task.pk]) if task else "",
+        run_link=reverse("admin:django_celery_beat_periodictask_run_now", args=[task.pk]) if task else "",
+        last=last,
+        colour=STATUS_COLOURS[JobRun.Status(last.status)] if last else "",
+        took=_seconds(last) if last else "",
+        counts=(_counts(last.counts) or gettext("nothing to do")) if last else "",
+        failures=len(failed),
+        lines=len(runs),
+        error=failed[0].error[:300] or gettext("Its worker was killed.") if failed else "",
+        next_at=next_at,
+        overdue=timesince(next_at, now) if next_at and now - next_at > LATE else "",
+        bars=_bars(runs),
+    )
+
+
+def _next(task: PeriodicTask, last: JobRun | None, *, now: datetime) -> datetime:
+    """When beat starts it next; in the past where it should have long ago."""
+    # Beat writes down only now and then what it has started.
+    since = max((moment for moment in (task.last_run_at, last.started_at if last and last.runs == 1 else last and last.heartbeat_at) if moment), default=None)
+    return now + task.schedule.remaining_estimate(since) if since else now
+
+
+def _schedule(task: PeriodicTask) -> str:
+    return str(task.crontab.human_readable if task.crontab else task.scheduler)
 
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
@@ -89,8 +191,6 @@ class ScheduleAdmin(ModelAdmin):
     """When each job runs. Jobs themselves are declared in code: a schedule may be changed or switched off, not invented."""
 
     list_display = ["title", "enabled", "schedule_shown", "last_ran"]
-    list_filter = ["enabled"]
-    search_fields = ["name", "task"]
     readonly_fields = ["title", "code", "last_ran"]
     fieldsets = [
         (None, {"fields": ["title", "code", "enabled"]}),
@@ -104,6 +204,12 @@ class ScheduleAdmin(ModelAdmin):
     ]
     actions = None
     actions_detail = ["run_now"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": gettext("Jobs"), "may_run": self.has_change_permission(request)}
+        return TemplateResponse(request, "loyalty/audit/jobs.html", {**page, "jobs": job_rows(now=timezone.now())})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -134,9 +240,22 @@ class ScheduleAdmin(ModelAdmin):
 
         schedule = PeriodicTask.objects.get(id=object_id)
         consequence = _("The job is started once, besides its schedule. It is safe to run while another run is still going on.")
-        back = reverse("admin:django_celery_beat_periodictask_change", args=[object_id])
+        back = reverse("admin:django_celery_beat_periodictask_changelist")
         title = _("Run now: %(job)s") % {"job": _title(schedule.task)}
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
+        return confirm(
+            request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back,
+            context=self._previewed(schedule.task), template="loyalty/audit/run_now.html",
+        )  # fmt: skip
+
+    def _previewed(self, job: str) -> dict[str, Any]:
+        declared = services.JOBS.get(job)
+        if declared is None or declared.preview is None:
+            return {"about": declared.about if declared else ""}
+        try:
+            found = services.asked(declared.preview, now=timezone.now())
+        except services.NotPreviewed:
+            return {"about": declared.about, "too_long": True}
+        return {"about": declared.about, "previewed": [(COUNTED.get(name, name), f"{count:,}") for name, count in found.items()]}
 
     @display(description=_("job"), ordering="name")
     def title(self, task: PeriodicTask) -> str:
@@ -152,7 +271,7 @@ class ScheduleAdmin(ModelAdmin):
 
     @display(description=_("schedule"))
     def schedule_shown(self, task: PeriodicTask) -> str:
-        return task.crontab.human_readable if task.crontab else str(task.scheduler)
+        return _schedule(task)
 
 
 @admin.register(IntervalSchedule)

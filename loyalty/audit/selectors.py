@@ -15,3 +15,12 @@ def last_runs(*, jobs: Collection[str]) -> dict[str, JobRun]:
     # One statement, and for each job one look into the index.
     runs = JobRun.objects.none().union(*(JobRun.objects.filter(job=job).order_by("-id")[:1] for job in jobs), all=True)
     return {run.job: run for run in runs}
+
+
+def recent_runs(*, jobs: Collection[str], lines: int = 20) -> dict[str, list[JobRun]]:
+    """The newest lines of each job that has run, the newest first."""
+    runs = JobRun.objects.none().union(*(JobRun.objects.filter(job=job).order_by("-id")[:lines] for job in jobs), all=True)
+    found: dict[str, list[JobRun]] = {}
+    for run in sorted(runs, key=lambda run: -run.id):
+        found.setdefault(run.job, []).append(run)
+    return found
