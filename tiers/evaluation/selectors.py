@@ -46,6 +46,11 @@ def figures(*, asked: Sequence[growth.Asked], said: rules.Policy, zone: ZoneInfo
     ]
 
 
+def term_of(one: Standing, *, until: datetime) -> rules.Window:
+    """What counts for keeping a tier, up to then. A term that began with a rise counts what happened after it."""
+    return rules.Window(one.since + rules.INSTANT if one.reached_by is not None else one.since, until)
+
+
 def evaluations(*, member_id: UUID) -> QuerySet[Evaluation]:
     """What was decided on a member, the newest first."""
     return Evaluation.objects.filter(member_id=member_id).select_related("tier", "before", "change").order_by("-id")

@@ -212,7 +212,7 @@ def tell_sprints(*, limit: int, now: datetime) -> int:
     """Tell at most `limit` members in the last days of their terms what is missing; how many were told. Each term once."""
     said, ladder, zone = selectors.policy(now=now), ladders.ladder(), programme.zone(now=now)
     rows = list(standings_seen.sprints_to_tell(now=now).select_for_update(skip_locked=True, no_key=True)[:limit])
-    found = selectors.figures(asked=[growth.Asked(one.member_id, one.since, now + rules.INSTANT) for one in rows], said=said, zone=zone)
+    found = selectors.figures(asked=[growth.Asked(one.member_id, *selectors.term_of(one, until=now + rules.INSTANT)) for one in rows], said=said, zone=zone)
     for one, seen in zip(rows, found, strict=True):
         threshold = next((step.threshold for step in ladder if step.code == one.tier_id), 0)
         missing = max(0, threshold - rules.figure(said, seen, on=local_date(now, zone)))
@@ -323,7 +323,7 @@ class Sitting:
             )
 
     def _end(self, over: Sequence[Standing]) -> None:
-        terms = [(one, rules.Window(one.since, one.due_at)) for one in over]
+        terms = [(one, _term(one)) for one in over]
         failing = []
         for one, term, seen in self._seen(terms):
             value = self._figure(seen, term)
@@ -342,7 +342,7 @@ class Sitting:
             self._keep(one, value=value, window=window, seen=seen)
             return
         threshold = self._threshold(one.tier_id)
-        term = rules.Window(one.since, one.due_at)
+        term = _term(one)
         floor = self._rank(one.floor_id) if one.floor_id and (one.floor_until is None or one.floor_until > one.due_at) else None
         if floor is not None and (to is None or floor >= to.rank):
             after = changed(
@@ -499,6 +499,11 @@ class Sitting:
             row.change = change
         Evaluation.objects.bulk_create(self.evaluations, batch_size=1000)
         return Counter(row.outcome for row in self.evaluations)
+
+
+def _term(one: Standing) -> rules.Window:
+    """What counts for keeping a tier: what happens in its term, with the days of grace; what led into it is not counted twice."""
+    return selectors.term_of(one, until=one.due_at)
 
 
 def _floor(one: Standing | None, cause: Cause, since: datetime) -> tuple[str | None, datetime | None]:

@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from tiers.ladder import rules
 from tiers.ladder import selectors as ladders
 
-from .models import Standing, StandingChange
+from .models import Cause, Standing, StandingChange
 
 
 class Place(NamedTuple):
@@ -82,3 +82,42 @@ def due(*, now: datetime) -> QuerySet[Standing]:
 def sprints_to_tell(*, now: datetime) -> QuerySet[Standing]:
     """Who is in the last days of a term and was not told yet."""
     return Standing.objects.filter(sprint_from__isnull=False, sprint_told=False, sprint_from__lte=now, until__gt=now).order_by("sprint_from")
+
+
+_DECIDED_AT_THE_END = (Cause.KEPT, Cause.FELL, Cause.TIME)
+
+
+def stood(*, member_ids: Collection[UUID], at: datetime, now: datetime) -> dict[UUID, str]:
+    """The code of the tier that counted for each of these members at an instant that is past; empty where there is no ladder.
+
+    A term that ended then or before counts as it was decided, be it later. Who is still to be decided on is left out. Two statements.
+    """
+    ladder = ladders.ladder()
+    moves: dict[UUID, list[StandingChange]] = {}
+    for change in StandingChange.objects.filter(member_id__in=member_ids).only("member_id", "at", "tier_id", "until", "cause").order_by("id"):
+        moves.setdefault(change.member_id, []).append(change)
+    waiting = set(Standing.objects.filter(member_id__in=member_ids, due_at__lte=now).values_list("member_id", flat=True))
+    found = {}
+    for member in member_ids:
+        before = [change for change in moves.get(member, ()) if change.at <= at]
+        last = before[-1] if before else None
+        if last is not None and last.until is not None and last.until <= at:
+            decided = next((change for change in moves[member][len(before) :] if change.cause in _DECIDED_AT_THE_END), None)
+            if decided is None and member in waiting:
+                continue
+            last = decided or last
+        step = rules.place(ladder, last.tier_id if last else None)
+        found[member] = step.code if step else ""
+    return found
+
+
+def rise(*, member_id: UUID, tier: str, before: datetime) -> datetime | None:
+    """When the member last reached that tier before an instant; None: never."""
+    reached = StandingChange.objects.filter(member_id=member_id, tier_id=tier, cause=Cause.REACHED, at__lt=before)
+    return reached.order_by("-id").values_list("at", flat=True).first()
+
+
+def ever_moved(*, after: UUID | None, limit: int) -> list[UUID]:
+    """Members who were ever put anywhere, in the order of their ids, after that one."""
+    rows = StandingChange.objects.filter(member_id__gt=after) if after else StandingChange.objects.all()
+    return list(rows.order_by("member_id").values_list("member_id", flat=True).distinct()[:limit])

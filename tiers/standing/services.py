@@ -154,9 +154,9 @@ def _note(moves: Sequence[Move], *, now: datetime) -> list[StandingChange]:
         for move in moves
     ]
     StandingChange.objects.bulk_create(changes, batch_size=1000)
-    told = []
+    told, ladder = [], ladders.ladder() if moves else ()
     for move in moves:
-        before, after = (rules.place(ladders.ladder(), one.tier_id if one else None) for one in (move.before, move.after))
+        before, after = (rules.place(ladder, one.tier_id if one else None) for one in (move.before, move.after))
         codes = {"tier": after.code if after else "", "before": before.code if before else ""}
         if codes["tier"] != codes["before"]:
             until = move.after.until.isoformat() if move.after and move.after.until else None

@@ -7,6 +7,7 @@ from django.utils.translation import override
 from loyalty.audit.models import AuditEntry
 from loyalty.lib import configuration
 from loyalty.outbox import services as outbox
+from tiers.evaluation import services as evaluation
 from tiers.ladder import selectors as ladders
 from tiers.standing import selectors
 from tiers.standing import services as standings
@@ -39,7 +40,12 @@ def stands(member, now):
 def heard(monkeypatch):
     """What was published of changes."""
     told = []
-    monkeypatch.setattr(outbox, "publish", lambda **event: told.append((event["topic"], event["member_id"], event["payload"])))
+
+    def insertion(events):
+        told.extend((event.topic, event.member_id, event.payload) for event in events)
+        return "", []
+
+    monkeypatch.setattr(outbox, "insertion", insertion)
     return told
 
 
@@ -78,8 +84,8 @@ def test_every_change_is_kept_audited_and_told(tiers, member, put, heard):
     entry = AuditEntry.objects.filter(verb="standing.set").latest("id")
     assert (entry.subject, entry.reason, entry.figures) == (f"member/{member.id}", "asked to", {"tier": "silver", "before": "gold", "until": None})
     assert heard == [
-        ("tiers.standing_changed", member.id, {"tier": "gold", "before": "bronze", "reason": "invited by the founder"}),
-        ("tiers.standing_changed", member.id, {"tier": "silver", "before": "gold", "reason": "asked to"}),
+        ("tiers.standing_changed", member.id, {"tier": "gold", "before": "bronze", "reason": "invited by the founder", "cause": "by_hand", "until": None}),
+        ("tiers.standing_changed", member.id, {"tier": "silver", "before": "gold", "reason": "asked to", "cause": "by_hand", "until": None}),
     ]
 
 
@@ -142,10 +148,10 @@ def test_a_standing_counts_up_to_its_end_and_not_at_it(tiers, put, stands, now):
 def test_the_job_closes_what_is_over_once_and_tells_it(tiers, member, put, heard, now):
     end = now + timedelta(days=30)
     put("gold", until=end)
-    assert standings.end_lapsed(limit=10, now=end - timedelta(microseconds=1)) == 0
-    assert standings.end_lapsed(limit=10, now=end) == 1
-    assert standings.end_lapsed(limit=10, now=end) == 0
-    assert heard[1:] == [("tiers.standing_changed", member.id, {"tier": "bronze", "before": "gold", "reason": ""})]
+    assert not evaluation.end_due(limit=10, now=end - timedelta(microseconds=1))
+    assert evaluation.end_due(limit=10, now=end) == {"time": 1}
+    assert not evaluation.end_due(limit=10, now=end)
+    assert heard[1:] == [("tiers.standing_changed", member.id, {"tier": "bronze", "before": "gold", "reason": "", "cause": "time", "until": None})]
     move = selectors.changes(member_id=member.id).first()
     assert (move.before_id, move.tier_id, move.actor) == ("gold", None, "time")
 
@@ -156,7 +162,7 @@ def test_who_is_set_again_after_the_end_but_before_the_job_has_left_and_come_bac
     put("gold", reason="again", at=end)
     assert [(told["before"], told["tier"]) for _topic, _member, told in heard] == [("bronze", "gold"), ("gold", "bronze"), ("bronze", "gold")]
     assert Standing.objects.get().since == end
-    assert standings.end_lapsed(limit=10, now=end) == 0
+    assert not evaluation.end_due(limit=10, now=end)
 
 
 def test_another_end_of_the_same_tier_is_a_change_that_keeps_its_beginning(tiers, put, heard, now):
