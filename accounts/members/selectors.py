@@ -2,6 +2,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -56,6 +57,11 @@ def active_by_id(member_id: UUID) -> Member | None:
     return Member.objects.filter(id=member_id, status=Member.Status.ACTIVE).first()
 
 
+def active() -> QuerySet[Member]:
+    """Everybody who takes part."""
+    return Member.objects.filter(status=Member.Status.ACTIVE)
+
+
 def id_of(*, external_id: str) -> UUID | None:
     """Our id of the member whom the storefront calls so, or of who answers for them; None for an unknown one."""
     return Member.objects.filter(external_id=external_id).values_list(Coalesce("merged_into_id", "id"), flat=True).first()
@@ -85,6 +91,8 @@ def page(*, after: UUID | None, limit: int) -> list[Member]:
     return list(rows.order_by("id").only("id", "status", "created_at", "registered_at")[:limit])
 
 
-def active_of(member_ids: Collection[UUID]) -> set[UUID]:
-    """Those of them who take part."""
-    return set(Member.objects.filter(id__in=member_ids, status=Member.Status.ACTIVE).values_list("id", flat=True))
+def active_of(member_ids: Collection[UUID], *, seen_by: datetime | None = None) -> set[UUID]:
+    """Those of them who take part; `seen_by`: and were first seen by then."""
+    found = Member.objects.filter(id__in=member_ids, status=Member.Status.ACTIVE)
+    found = found.filter(created_at__lte=seen_by) if seen_by else found
+    return set(found.values_list("id", flat=True))
