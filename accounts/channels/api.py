@@ -67,9 +67,14 @@ def _by_token(request: Request, setting: str) -> None:
         raise NotTheProvider
 
 
+def _text(request: Request) -> str:
+    # Of a request without a body the framework makes an empty dictionary.
+    return request.data if isinstance(request.data, str) else ""
+
+
 def _lines(request: Request) -> Sequence[object]:
     try:
-        lines = json.loads(request.data)
+        lines = json.loads(_text(request))
     except (ValueError, RecursionError) as error:
         raise ParseError(_("This is no JSON.")) from error
     if not isinstance(lines, list):
@@ -195,7 +200,7 @@ class WeChatReceiptsView(ReceiptView):
     )
     def post(self, request: Request) -> HttpResponse:
         try:
-            told = wechat.receipts(request.data)
+            told = wechat.receipts(_text(request))
         except ValueError as error:
             raise ParseError(_("This is no event of WeChat's.")) from error
         self.take(told, timezone.now())

@@ -214,7 +214,8 @@ def phone(written: str, country_code: str) -> str | None:
     if not digits.startswith("+"):
         # A country's own long-distance prefix is not dialled from abroad; mainland mobiles have none.
         digits = "+" + (digits if country_code == "86" and re.fullmatch(r"86\d{11}", digits) else country_code + digits.removeprefix("0"))
-    return digits if re.fullmatch(r"\+[1-9][0-9]{6,14}", digits, re.ASCII) else None
+    # In mainland China only mobiles take messages.
+    return digits if re.fullmatch(r"\+(?!86)[1-9][0-9]{6,14}|\+861[0-9]{10}", digits) else None
 
 
 def masked(channel: str, to: str) -> str:

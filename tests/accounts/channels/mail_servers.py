@@ -31,7 +31,7 @@ class Inbox:
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         mail = message_from_bytes(envelope.content, policy=policy.default)
-        self.mails.append((envelope.mail_from, envelope.rcpt_tos, mail, session.ssl is not None, session.authenticated))
+        self.mails.append((envelope.mail_from, envelope.rcpt_tos, mail, server.transport.get_extra_info("sslcontext") is not None, session.authenticated))
         return "250 2.0.0 Ok: queued as 4XyZ"
 
 
