@@ -6,6 +6,7 @@ from simple_history.models import HistoricalRecords
 
 from loyalty.lib.configuration import Configuration
 from loyalty.lib.ids import new_id
+from loyalty.lib.redaction import only_redacted
 
 from .rules import ONCE
 
@@ -82,7 +83,11 @@ class GrowthEntry(models.Model):
             models.Index(fields=["member", "occurred_at"], include=["growth", "amount_cents", "orders", "kind"], name="growth_entry_figures"),
             models.Index(fields=["member", "-id"], name="growth_entry_newest"),
         ]
-        triggers = [pgtrigger.Protect(name="growth_entry_stays", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="growth_entry_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="growth_entry_is_append_only", exclude=["subject", "reason"]),
+            only_redacted("growth_entry_texts_stay", "subject", "reason"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.growth:+}"

@@ -3,6 +3,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.redaction import only_redacted
 
 
 def member() -> models.ForeignKey:
@@ -77,7 +78,11 @@ class StandingChange(models.Model):
         verbose_name_plural = _("changes of tier")
         ordering = ["-id"]
         indexes = [models.Index(fields=["member", "-id"], name="standing_change_of_member")]
-        triggers = [pgtrigger.Protect(name="standing_change_stays", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="standing_change_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="standing_change_is_append_only", exclude=["reason"]),
+            only_redacted("standing_change_reason_stays", "reason"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.before or '–'} → {self.tier or '–'}"
