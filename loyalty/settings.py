@@ -247,6 +247,8 @@ PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
 
 IDEMPOTENCY_DAYS = env.int("IDEMPOTENCY_DAYS", default=7)
 OUTBOX_DAYS = env.int("OUTBOX_DAYS", default=14)
+MESSAGE_DAYS = env.int("MESSAGE_DAYS", default=180)
+INBOX_DAYS = env.int("INBOX_DAYS", default=730)
 JOB_RUN_DAYS = env.int("JOB_RUN_DAYS", default=90)
 SIMULATION_DAYS = env.int("SIMULATION_DAYS", default=180)
 

@@ -190,16 +190,20 @@ class Delivery(models.Model):
         GAVE_UP = "gave_up", _("given up")
         SKIPPED = "skipped", _("not sent")
 
+    # From `waiting` and `unknown` also where the answer, or the provider's receipt, of an earlier attempt comes late.
     ARROWS = {
         State.STANDBY: (State.WAITING, State.SKIPPED),
-        State.WAITING: (State.SENDING, State.SKIPPED, State.HANDED_OVER, State.GAVE_UP),
+        State.WAITING: (State.SENDING, State.SKIPPED, State.GAVE_UP, State.HANDED_OVER, State.REFUSED, State.DELIVERED),
         State.SENDING: (State.WAITING, State.HANDED_OVER, State.REFUSED, State.UNKNOWN, State.GAVE_UP),
         State.UNKNOWN: (State.WAITING, State.HANDED_OVER, State.REFUSED, State.DELIVERED, State.BOUNCED),
         State.GAVE_UP: (State.WAITING,),
+        State.SKIPPED: (State.WAITING,),
         State.HANDED_OVER: (State.DELIVERED, State.BOUNCED),
     }
-    # Of these the message may have arrived, or may still: no other channel is tried instead.
+    # Of these the message may have arrived, or may still: no other channel is tried meanwhile.
     HOPEFUL = (State.WAITING, State.SENDING, State.HANDED_OVER, State.DELIVERED, State.UNKNOWN)
+    # Of these the provider has it.
+    SENT = (State.HANDED_OVER, State.DELIVERED)
     # What an operator may have sent again.
     RESENT = (State.UNKNOWN, State.GAVE_UP)
 

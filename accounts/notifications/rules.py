@@ -131,6 +131,10 @@ def values(known: Iterable[Variable], about: Mapping[str, Any], standard: Mappin
     return {**standard, **{variable.name: shown(variable.type, about.get(variable.name), language) for variable in known}}
 
 
+def is_uuid(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
+
+
 def one_line(text: str) -> str:
     """A text fit for a mail's header: no line break gets into it."""
     return " ".join(text.split())
@@ -180,11 +184,16 @@ def wanted(*, purpose: str, channel: str, said: bool | None, marketing_needs_con
     return channel == "inbox" or purpose != "marketing" or not marketing_needs_consent
 
 
-def settle(answer: Answer, *, resend_unknown: bool, unanswered: bool, failures: int, retry_after: timedelta | None, now: datetime, until: datetime) -> Next:
+def again_at(*, failures: int, retry_after: timedelta | None, now: datetime) -> datetime:
+    """When to try again after so many hand-overs that failed, at least one; what the provider asked for comes first."""
+    return now + (retry_after or BACK_OFF[min(failures, len(BACK_OFF)) - 1])
+
+
+def settle(answer: Answer, *, resend_unknown: bool, unanswered: bool, again: datetime, until: datetime) -> Next:
     """What becomes of a delivery after a hand-over.
 
-    `failures`: how many hand-overs failed, this one included. `unanswered`: whether one before it got no answer. `until`: the time after
-    which the message is of no use. What may have arrived never ends as given up.
+    `unanswered`: whether one before it got no answer. `again`: when the next one could be; `until`: after that the message is of no use.
+    What may have arrived never ends as given up.
     """
     if answer == "accepted":
         return Next("handed_over")
@@ -192,7 +201,6 @@ def settle(answer: Answer, *, resend_unknown: bool, unanswered: bool, failures: 
         return Next("refused")
     if answer == "unknown" and not resend_unknown:
         return Next("unknown")
-    again = now + (retry_after or BACK_OFF[min(failures, len(BACK_OFF)) - 1])
     if again <= until:
         return Next("waiting", again)
     return Next("unknown") if unanswered or answer == "unknown" else Next("gave_up")

@@ -13,9 +13,10 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.configuration import held
 from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
 
 from . import rules
-from .models import Address, Channel, Delivery, InboxItem, NotificationKind, NotificationSettings, Preference, Purpose, Template
+from .models import Address, Channel, ChannelPace, Delivery, InboxItem, NotificationKind, NotificationSettings, Preference, Purpose, Template
 
 OUTSIDE = [channel.value for channel in Channel if channel != Channel.INBOX]
 # To how many of a member's devices a push message goes, the newest first.
@@ -102,6 +103,41 @@ def preferences(*, member: Member) -> list[dict[str, Any]]:
         }
         for purpose in Purpose
         for channel in Channel
+    ]
+
+
+class Due(NamedTuple):
+    """A delivery that is to be handed over now, and what is asked about its member again."""
+
+    delivery: Delivery
+    kind: NotificationKind
+    member: Member
+    reach: Reach
+
+
+def due(*, limit: int, now: datetime) -> list[Due]:
+    """What is to be sent at `now`, the oldest first, by channels that may go on; nothing in quiet hours."""
+    if quiet_until(now) > now:
+        return []
+    waiting = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lte=now).exclude(channel__in=standing_still(now=now))
+    rows = list(waiting.select_related("message", "member").order_by("due_at")[:limit])
+    known, found = kinds(), reaches({row.member for row in rows})
+    return [Due(row, known[row.message.kind_id], row.member, found[row.member_id]) for row in rows]
+
+
+def quiet_until(moment: datetime) -> datetime:
+    """`moment`, or the end of the quiet hours in which it lies."""
+    hours = settings()
+    return rules.after_quiet(moment, begins=hours.quiet_from, ends=hours.quiet_until, zone=programme.zone(now=moment))
+
+
+def standing_still(*, now: datetime) -> list[str]:
+    """The channels that hand nothing over at `now`: their provider asked them to wait, or the minute has had its share."""
+    hours, minute = settings(), now.replace(second=0, microsecond=0)
+    return [
+        pace.channel
+        for pace in ChannelPace.objects.all()
+        if (pace.paused_until and pace.paused_until > now) or (pace.minute == minute and 0 < hours.per_minute(pace.channel) <= pace.used)
     ]
 
 

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from accounts.notifications import services as notifications
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
@@ -72,5 +73,9 @@ def world(api, member, other_member, now, at):
     assert api.post("purchases", purchase("P-guest", member=None)).status_code == 202
     hold = api.post("holds", {"member": "M-1", "points": 100}).json()
     offer, entry = (api.get(f"members/M-1/{what}").json()["results"][-1]["id"] for what in ("offers", "entries"))
+    notifications.notify(member_id=member.id, kind="birthday", key="birthday/2026", about={"points": 100}, now=now)
+    address = notifications.keep_address(member_id=member.id, channel="push", value="fcm:sample-device-token-0009", now=now)
+    item = api.get("members/M-1/inbox").json()["results"][0]["id"]
     named = {"purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "offer": offer, "entry": entry}
+    named |= {"item": item, "address": address.id}
     return {"member": "M-1", "other": "M-2", **named, "body": purchase}

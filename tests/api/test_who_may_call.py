@@ -8,6 +8,8 @@ pytestmark = pytest.mark.django_db
 # Route, method, scope a key needs, whether a member's own token may, and a good body (a function of the world and of now).
 LINES = [{"amount_cents": 1_000}]
 PROFILE = {"name": "Sample Member"}
+CHOICE = {"purpose": "marketing", "channel": "email", "wanted": False}
+DEVICE = {"channel": "push", "value": "fcm:sample-device-token-0001"}
 ENDPOINTS = {
     ("members/{member}", "GET"): ("members:read", 200, None),
     ("members/{member}", "PUT"): ("members:write", 200, lambda **_: PROFILE),
@@ -28,6 +30,14 @@ ENDPOINTS = {
     ("members/{member}/purchases", "GET"): ("purchases:read", 200, None),
     ("members/{member}/standing", "GET"): ("members:read", 200, None),
     ("members/{member}/referrals", "GET"): ("members:read", 200, None),
+    ("members/{member}/inbox", "GET"): ("members:read", 200, None),
+    ("members/{member}/inbox/read-all", "POST"): ("members:write", 200, None),
+    ("members/{member}/inbox/{item}/read", "POST"): ("members:write", 200, None),
+    ("members/{member}/preferences", "GET"): ("members:read", 200, None),
+    ("members/{member}/preferences", "PUT"): ("members:write", 200, lambda **_: {"preferences": [CHOICE]}),
+    ("members/{member}/addresses", "GET"): ("members:read", 200, None),
+    ("members/{member}/addresses", "PUT"): ("members:write", 200, lambda **_: DEVICE),
+    ("members/{member}/addresses/{address}", "DELETE"): ("members:write", 200, None),
     ("members/{member}/spends", "POST"): ("points:spend", 201, lambda **_: {"points": 5, "subject": "game/1"}),
     ("events", "POST"): ("events:write", 200, lambda w, at: {"events": [{"id": "E-9", "kind": "liked", "member": w["member"], "occurred_at": at}]}),
     ("programme", "GET"): (None, 200, None),
@@ -45,13 +55,16 @@ ENDPOINTS = {
 OWN = {
     "me",
     "me/account",
+    "me/addresses",
     "me/badges",
     "me/cards",
     "me/check-ins",
     "me/entries",
+    "me/inbox",
     "me/lots",
     "me/missions",
     "me/offers",
+    "me/preferences",
     "me/proofs",
     "me/purchases",
     "me/referrals",
@@ -59,15 +72,18 @@ OWN = {
 }
 # A member's own version of it says less.
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
-OWN_WRITES = {"me/check-ins", "me/missions/{mission}/claim", "me/offers/{offer}/claim"}
+OWN_WRITES = {"me/check-ins", "me/inbox/read-all", "me/inbox/{item}/read", "me/missions/{mission}/claim", "me/offers/{offer}/claim"}
+OWN_CHANGES = {("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
 # Asked by nobody but a provider, whom its signature or its token lets in.
 PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
 # Writes that need no key, because they move nothing or carry ids of their own.
-WITHOUT_KEY = ("quotes", "members/{member}/token", "events")
+WITHOUT_KEY = ("quotes", "members/{member}/token", "members/{member}/inbox/read-all", "members/{member}/inbox/{item}/read", "events")
 NAMES = {
     "<str:member>": "{member}",
     "<uuid:entry>": "{entry}",
     "<uuid:hold>": "{hold}",
+    "<uuid:item>": "{item}",
+    "<uuid:address>": "{address}",
     "<uuid:offer>": "{offer}",
     "<str:purchase>": "{purchase}",
     "<slug:mission>": "{mission}",
@@ -92,12 +108,13 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES} | PROVIDERS
+    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
 NOWHERE = "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"
 NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": NOWHERE, "offer": NOWHERE, "entry": NOWHERE}
+NAMED |= {"item": NOWHERE, "address": NOWHERE}
 
 
 def knock(asking, client, path, method):
@@ -158,7 +175,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
-    nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE}
+    nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
 
@@ -173,6 +190,12 @@ def test_a_member_sees_their_own_version_and_nobody_elses(asking, member_client,
 @pytest.mark.parametrize("path", sorted(OWN_WRITES))
 def test_a_member_does_for_themselves_what_a_member_may(asking, member_client, world, path):
     assert asking(member_client).post(path.format(**NAMED | world), {} if "check" in path or "mission" in path else None).status_code < 300
+
+
+@pytest.mark.parametrize(("path", "method"), sorted(OWN_CHANGES), ids=str)
+def test_a_member_changes_what_is_their_own_to_choose(asking, member_client, world, path, method):
+    body = ENDPOINTS[path.replace("me/", "members/{member}/"), method][2]
+    assert asking(member_client).ask(method, path.format(**NAMED | world), body and body()).status_code == 200
 
 
 def test_what_another_was_offered_cannot_be_claimed(asking, other_member_client, world):
@@ -191,4 +214,4 @@ def test_a_write_needs_an_idempotency_key_and_is_answered_once(asking, storefron
 
 @every_endpoint
 def test_another_method_is_405(api, path, method):
-    assert answer(api.ask("DELETE", path.format(**NAMED))) == (405, "method_not_allowed")
+    assert answer(api.ask("PATCH", path.format(**NAMED))) == (405, "method_not_allowed")

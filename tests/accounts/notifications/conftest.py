@@ -1,5 +1,6 @@
 """A programme that sends: members with addresses, and a provider for every channel."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,10 @@ from accounts.channels import services as channels
 from accounts.channels.rules import PROVIDERS
 from accounts.members import services as members
 from accounts.notifications import services
+from accounts.notifications.models import Delivery, NotificationKind
+from loyalty.lib.configuration import Configuration
+
+from .mail_server import MailServer
 
 # Noon in the programme's zone: nothing is quiet.
 NOW = datetime(2026, 3, 10, 4, tzinfo=UTC)
@@ -50,3 +55,37 @@ def notify():
         return services.notify(member_id=member.id, kind=kind, key=key, about=EXPIRING if about is None else about, now=now)
 
     return tell
+
+
+@pytest.fixture
+def mail_server(every_channel, settings):
+    """E-mail goes to a server on this machine."""
+    with MailServer() as server:
+        settings.CHANNELS = {**settings.CHANNELS, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(server.port), "SMTP_SECURITY": "none", "SMTP_USER": ""}
+        settings.CHANNEL_CONNECT_SECONDS = settings.CHANNEL_ANSWER_SECONDS = 2.0
+        yield server
+
+
+@pytest.fixture
+def by_mail(mail_server):
+    """Messages go to the inbox and out by e-mail, nothing else."""
+    NotificationKind.objects.update(channels=["inbox", "email"])
+    Configuration._held.clear()
+    return mail_server
+
+
+@pytest.fixture
+def send():
+    """Send what is due at that time: what became of each."""
+
+    def pass_over(now=NOW, limit=100):
+        services.recover(limit=100, now=now)
+        return Counter(services.send_due(limit=limit, clock=lambda: now))
+
+    return pass_over
+
+
+@pytest.fixture
+def mail_to():
+    """The delivery of the last message to that member by e-mail."""
+    return lambda member: Delivery.objects.filter(member_id=member.id, channel="email").latest("id")
