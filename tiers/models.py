@@ -2,6 +2,7 @@ from .dormancy.models import Dormancy, DormancyTerms
 from .evaluation.models import CutPoints, Evaluation, EvaluationPolicy, Night, Score
 from .growth.models import GrowthEntry, GrowthRate, GrowthTerms
 from .ladder.models import Tier, TierBenefit
+from .ladder_plans.models import LadderPlan, LadderPlanSettings
 from .standing.models import Standing, StandingChange
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "GrowthEntry",
     "GrowthRate",
     "GrowthTerms",
+    "LadderPlan",
+    "LadderPlanSettings",
     "Night",
     "Score",
     "Standing",

@@ -1,4 +1,5 @@
 from .dormancy import tasks as dormancy
 from .evaluation import tasks as evaluation
+from .ladder_plans import tasks as ladder_plans
 
-__all__ = ["dormancy", "evaluation"]
+__all__ = ["dormancy", "evaluation", "ladder_plans"]
