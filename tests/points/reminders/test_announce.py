@@ -256,3 +256,13 @@ def test_one_members_trouble_stops_no_other(world, monkeypatch):
 
     assert world.remind() == {"postponed": 1, "failed": 1, "members": 2, "points": 200}
     assert (world.kinds("A"), world.kinds("B")) == (["earn"], ["earn", "postpone"])
+
+
+def test_a_message_that_is_handed_over_is_noted_by_the_event_of_it(world, django_capture_on_commit_callbacks):
+    world.terms(inbox_counts=True)
+    world.earn(100, 7)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        world.remind()
+
+    assert ExpiryNotice.objects.get().handed_over_at == world.now
