@@ -67,7 +67,10 @@ class Parameter(NamedTuple):
 
 
 class Provider(NamedTuple):
-    """`needs`: names of the environment without which it cannot be used; `may`: names that it also reads. `templates`: how its templates name variables."""
+    """`needs`: names of the environment without which it cannot be used; `may`: names that it also reads. `templates`: how its templates name variables.
+
+    `receipts`: how the address to which it sends receipts goes on after its name.
+    """
 
     code: str
     channel: str
@@ -77,6 +80,7 @@ class Provider(NamedTuple):
     needs: Sequence[str]
     may: Sequence[str] = ()
     templates: Literal["", "named", "ordered"] = ""
+    receipts: str | None = None
 
 
 _FROM = (
@@ -118,6 +122,7 @@ PROVIDERS: Mapping[str, Provider] = {
             needs=("ALIYUN_SMS_ACCESS_KEY_ID", "ALIYUN_SMS_ACCESS_KEY_SECRET"),
             may=("ALIYUN_SMS_URL", "ALIYUN_SMS_RECEIPT_TOKEN"),
             templates="named",
+            receipts="?token=ALIYUN_SMS_RECEIPT_TOKEN",
         ),
         Provider(
             "tencent",
@@ -133,6 +138,7 @@ PROVIDERS: Mapping[str, Provider] = {
             needs=("TENCENT_SMS_SECRET_ID", "TENCENT_SMS_SECRET_KEY"),
             may=("TENCENT_SMS_URL", "TENCENT_SMS_RECEIPT_TOKEN"),
             templates="ordered",
+            receipts="?token=TENCENT_SMS_RECEIPT_TOKEN",
         ),
         Provider(
             "fcm",
@@ -170,10 +176,36 @@ PROVIDERS: Mapping[str, Provider] = {
             needs=("WECHAT_APP_SECRET",),
             may=("WECHAT_URL", "WECHAT_RECEIPT_TOKEN"),
             templates="named",
+            receipts="",
         ),
     )
 }
 PUSH = ("fcm", "apns")
+
+# Each name of the environment: what it is.
+ENVIRONMENT: Mapping[str, str] = {
+    "SMTP_HOST": _("The mail server's name."),
+    "SMTP_PORT": _("587, or 465 where TLS begins at once."),
+    "SMTP_SECURITY": _("starttls, or tls where TLS begins at once; none sends without encryption, and without a password."),
+    "SMTP_USER": _("Who logs in there. Empty: nobody needs to."),
+    "SMTP_PASSWORD": _("The password for it."),
+    "MAIL_DIR": _("The folder in which messages are kept as files."),
+    "ALIYUN_SMS_ACCESS_KEY_ID": _("Of a RAM user who may do nothing but send messages."),
+    "ALIYUN_SMS_ACCESS_KEY_SECRET": _("The secret of that key."),
+    "ALIYUN_SMS_RECEIPT_TOKEN": _("A long random text of your own, which makes Aliyun's receipts believed."),
+    "ALIYUN_SMS_URL": _("Where Aliyun is reached."),
+    "TENCENT_SMS_SECRET_ID": _("Of a sub-user who may do nothing but send messages."),
+    "TENCENT_SMS_SECRET_KEY": _("The secret of that key."),
+    "TENCENT_SMS_RECEIPT_TOKEN": _("A long random text of your own, which makes Tencent's receipts believed."),
+    "TENCENT_SMS_URL": _("Where Tencent Cloud is reached."),
+    "FCM_SERVICE_ACCOUNT": _("The service account's JSON, or the path of its file."),
+    "FCM_URL": _("Where FCM is reached."),
+    "APNS_KEY": _("The signing key (.p8), or the path of its file."),
+    "APNS_URL": _("Where APNs is reached; https://api.sandbox.push.apple.com for apps under test."),
+    "WECHAT_APP_SECRET": _("The AppSecret of the official account."),
+    "WECHAT_RECEIPT_TOKEN": _("The Token entered at the official account, which signs its events."),
+    "WECHAT_URL": _("Where WeChat is reached."),
+}
 
 # What a template of a provider's calls a variable, and what we call it: `thing1=tier`. Ordered ones: our name alone.
 _LINE = re.compile(r"(?:(?P<theirs>[A-Za-z][A-Za-z0-9_]*)\s*=\s*)?(?P<ours>[a-z][a-z0-9_]*)")
@@ -277,6 +309,15 @@ class Setup(NamedTuple):
         languages = (message.language, "zh-hans", "en")
         return next((self.templates[message.template, one] for one in languages if (message.template, one) in self.templates), None)
 
+
+# What became of a test, for who sent it.
+TESTED: Mapping[State, str] = {
+    "accepted": _("The provider has taken it as number %(number)s. Now see whether it arrives."),
+    "refused": _("The provider refuses it: %(detail)s"),
+    "throttled": _("The provider takes nothing right now: %(detail)s"),
+    "unreachable": _("It was not handed over: %(detail)s"),
+    "unknown": _("It was sent, and no answer came that says what became of it: %(detail)s"),
+}
 
 # Why nothing can be sent, or not to this address: code → sentence.
 WHY_NOT: Mapping[str, str] = {
