@@ -383,14 +383,15 @@ class Told(NamedTuple):
     behaviour: Behaviour | None = None
 
 
-_BOUGHT = """
+_PURCHASES = """
 SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents, p.shipping_cents, p.discounts, p.hold_ref, p.channel,
        (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents) ORDER BY l.position)
           FROM accounts_purchaseline l WHERE l.member_id = p.member_id AND l.purchase_id = p.id),
        (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts) ORDER BY r.recorded_at, r.id)
           FROM accounts_refund r WHERE r.member_id = p.member_id AND r.purchase_id = p.id)
-  FROM accounts_purchase p
- WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"""
+  FROM accounts_purchase p"""
+_BOUGHT = f"{_PURCHASES} WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"
+_BOUGHT_BY = f"{_PURCHASES} WHERE p.member_id = ANY(%s::uuid[]) ORDER BY p.occurred_at, p.id"
 
 COUNTED_AT_MOST = 100_000
 _FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -415,10 +416,16 @@ def told(*, since: datetime, until: datetime, after: Mapping[str, Any], limit: i
     return page, following, horizon is None
 
 
-def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
-    at, key = after or (since.isoformat(), _FIRST_ID)
+def all_of(*, member_ids: Collection[UUID], kinds: Collection[str]) -> list[Told]:
+    """All that these members bought, and did of these kinds, in the order of time; withdrawn behaviours apart."""
+    done = Behaviour.objects.filter(member_id__in=member_ids, kind__in=kinds, withdrawn_at=None) if kinds else ()
+    found = [Told(row.occurred_at, str(row.id), str(row.member_id), behaviour=row) for row in done]
+    return sorted([*_purchases(_BOUGHT_BY, [list(member_ids)]), *found], key=lambda one: one[:2])
+
+
+def _purchases(statement: str, values: Sequence[Any]) -> list[Told]:
     with connection.cursor() as cursor:
-        cursor.execute(_BOUGHT, [since, until, at, key, limit])
+        cursor.execute(statement, values)
         rows = cursor.fetchall()
     found = []
     for occurred_at, row_id, member, external_id, currency, paid, shipping, discounts, hold, channel, lines, refunds in rows:
@@ -427,6 +434,12 @@ def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit
         purchase = rules.Purchase(external_id, occurred_at, currency, paid, made, shipping, tuple(said), hold, channel)
         back = tuple((datetime.fromisoformat(when), refund, rules.refund_from_json(facts)) for when, refund, facts in refunds or ())
         found.append(Told(occurred_at, str(row_id), str(member), purchase, back))
+    return found
+
+
+def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
+    at, key = after or (since.isoformat(), _FIRST_ID)
+    found = _purchases(_BOUGHT, [since, until, at, key, limit])
     return found, [found[-1].at.isoformat(), found[-1].id] if found else after
 
 
@@ -448,9 +461,7 @@ class Happened(NamedTuple):
     external_id: str
 
 
-def happened(
-    *, kind: str, since: datetime, until: datetime, category: str = "", after: tuple[datetime, UUID] | None = None, limit: int
-) -> list[Happened]:
+def happened(*, kind: str, since: datetime, until: datetime, category: str = "", after: tuple[datetime, UUID] | None = None, limit: int) -> list[Happened]:
     """Facts of one kind (`purchase` or a behaviour) from `since` up to, not with, `until`, in the order of time, after the one named last.
 
     Withdrawn behaviours apart. `category`: of purchases, those with such a line.

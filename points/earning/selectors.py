@@ -259,6 +259,11 @@ def decision(*, member_id: UUID, subject: str) -> Decision | None:
     return Decision.objects.filter(member_id=member_id, subject=subject).first()
 
 
+def screened(*, member_ids: Collection[UUID]) -> set[tuple[UUID, str]]:
+    """Whose facts risk control refused."""
+    return set(Decision.objects.filter(member_id__in=member_ids).exclude(screened="").values_list("member_id", "subject"))
+
+
 def decision_of_entry(*, member_id: UUID, entry_id: UUID) -> Decision | None:
     """The decision that an earning came from."""
     grant = Grant.objects.select_related("decision").filter(member_id=member_id, entry_id=entry_id).first()

@@ -27,7 +27,9 @@ from points.terms import selectors as terms
 from points.terms.models import Terms
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
+from tiers.evaluation import selectors as tiers_seen
 from tiers.evaluation import services as tiers
+from tiers.growth import selectors as growth
 
 from . import events, rules, selectors
 from .models import Decision, Grant
@@ -393,6 +395,33 @@ def grow_again(*, member_id: UUID, fact: rules.Fact, void: bool = False, now: da
         tiers.recount_purchase(member_id=member_id, purchase=fact.key.removeprefix(f"{PURCHASE}/"), net_cents=left, now=now)
 
 
+def earlier_growth(*, after: UUID | None, limit: int, dry_run: bool, now: datetime) -> tuple[tiers.Counted, UUID | None]:
+    """Let what the next members did before growth was counted grow now, by what is left of it; what it came to, and the last of them.
+
+    None as the last: there was nobody left. What grew already is left alone, so it may be run again. Each call is a transaction of its own.
+    """
+    ids = tiers_seen.members_after(after=after, limit=limit)
+    kinds = list(growth.rates())
+    with transaction.atomic():
+        if not dry_run:
+            for member_id in ids:
+                ledger.lock(member_id=member_id)
+        refused = selectors.screened(member_ids=ids)
+        told = [_earlier(one) for one in facts.all_of(member_ids=ids, kinds=kinds)]
+        counted = tiers.count_earlier(facts=[one for one in told if (one.member_id, one.subject) not in refused], dry_run=dry_run, now=now)
+    return counted, ids[-1] if len(ids) == limit else None
+
+
+def _earlier(told: facts.Told) -> tiers.Earlier:
+    member_id = UUID(told.member)
+    if told.purchase is None:
+        assert told.behaviour is not None
+        return tiers.Earlier(member_id, told.behaviour.kind_id, f"{told.behaviour.kind_id}/{told.behaviour.external_id}", told.at)
+    left = activity.left_after(told.purchase, [refund for _when, _id, refund in told.refunds])
+    net = 0 if left.goods_gone else sum(line.cents for line in rules.still_earned(told.purchase, left))
+    return tiers.Earlier(member_id, PURCHASE, f"{PURCHASE}/{told.purchase.id}", told.at, net)
+
+
 def _less(grants: Sequence[Grant], decision: rules.Decision, *, now: datetime) -> list[tuple[Grant, int]]:
     """How much is taken from which grants: from each at most what its terms give no longer, together what all terms do.
 
@@ -564,3 +593,9 @@ def prune(*, before: datetime, limit: int) -> int:
     """
     old = Decision.objects.filter(decided_at__lt=before, trace__isnull=False).order_by("decided_at").values("id")[:limit]
     return Decision.objects.filter(id__in=old).update(trace=None)
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_offers(*, member_ids: Sequence[UUID]) -> int:
+    """What these members could still claim is theirs to claim no more; how many offers. The caller holds their locks."""
+    return Grant.objects.filter(member_id__in=member_ids, status=Status.OFFERED).update(status=Status.WITHDRAWN)

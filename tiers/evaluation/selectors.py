@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 
 from accounts.members import selectors as members
 from loyalty.lib.localtime import local_date
+from loyalty.programme import selectors as programme
 from tiers.growth import selectors as growth
+from tiers.standing import selectors as standings_seen
 from tiers.standing.models import Standing
 
 from . import rules
@@ -105,3 +107,24 @@ def members_after(*, after: UUID | None, limit: int) -> list[UUID]:
 def tiers_of(*, member_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Where these members were put, by code; who was put nowhere is not there."""
     return dict(Standing.objects.filter(member_id__in=member_ids).values_list("member_id", "tier_id"))
+
+
+# What jobs would look at, counted no further than people read.
+COUNTED_AT_MOST = 100_000
+
+
+def count_due(*, now: datetime) -> int:
+    return standings_seen.due(now=now)[:COUNTED_AT_MOST].count()
+
+
+def count_sprinting(*, now: datetime) -> int:
+    return standings_seen.sprints_to_tell(now=now)[:COUNTED_AT_MOST].count()
+
+
+def count_left(*, now: datetime) -> int:
+    """How many members tonight's evaluation has still to look at."""
+    seen = night(day=local_date(now, programme.zone(now=now)))
+    if seen is not None and seen.finished_at is not None:
+        return 0
+    left = members.active()
+    return (left.filter(id__gt=seen.after) if seen is not None and seen.after else left)[:COUNTED_AT_MOST].count()

@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -33,6 +33,7 @@ from .models import CutPoints, Evaluation, Night
 Outcome = Evaluation.Outcome
 # Who is named as having moved somebody whose figures did it.
 BY_FIGURES = "figures"
+BACKFILL = "backfill"
 NIGHT_SLICE = 10_000
 MOVED_AT_ONCE = 500
 
@@ -144,6 +145,94 @@ def adjust(*, member_id: UUID, growth_change: int, reason: str, actor: str, key:
     audit.record(actor=actor, verb="growth.adjusted", subject=f"member/{member_id}", reason=line.reason, figures={"growth": growth_change}, now=now)
     look_again(member_ids=[member_id], lessened=growth_change < 0, now=now)
     return line
+
+
+class Earlier(NamedTuple):
+    """Something that happened before growth was counted. Money of a purchase that is left of it; None: a behaviour."""
+
+    member_id: UUID
+    kind: str
+    subject: str
+    occurred_at: datetime
+    net_cents: int | None = None
+
+
+class Counted(NamedTuple):
+    """What counting earlier facts came to, or would."""
+
+    members: int = 0
+    lines: int = 0
+    growth: int = 0
+    rising: int = 0
+
+
+@transaction.atomic(savepoint=False)
+def count_earlier(*, facts: Sequence[Earlier], dry_run: bool, now: datetime) -> Counted:
+    """Let what happened earlier grow, in the order given, by the rates of now and without any sprint, and lift whom that lifts.
+
+    What grew already stays as it is: the same again changes nothing. `dry_run` writes nothing and says what would be. The caller holds
+    these members' accounts where it writes.
+    """
+    known = growth.known_subjects(member_ids={one.member_id for one in facts})
+    lines = _lines_of([one for one in facts if (one.member_id, one.subject) not in known], now=now)
+    grown: dict[UUID, list[GrowthEntry]] = {}
+    for line in lines:
+        grown.setdefault(line.member_id, []).append(line)
+    if dry_run:
+        rising = _would_rise(grown, now=now)
+    else:
+        books.write(lines=lines)
+        rising = look_again(member_ids=list(grown), now=now)[Outcome.REACHED]
+    return Counted(len(grown), len(lines), sum(line.growth for line in lines), rising)
+
+
+def _lines_of(facts: Sequence[Earlier], *, now: datetime) -> list[GrowthEntry]:
+    rates, rate, digits = growth.rates(), growing.rate(growth.terms().per_unit_bps), _minor_digits()
+    days = _days_grown({one.member_id for one in facts}, [code for code, one in rates.items() if one.most_a_day])
+    lines = []
+    for one in facts:
+        line = GrowthEntry(member_id=one.member_id, subject=one.subject, occurred_at=one.occurred_at, recorded_at=now, fact=one.kind, actor=BACKFILL)
+        if one.net_cents is not None:
+            left = max(0, one.net_cents)
+            line.kind, line.rate, line.amount_cents, line.orders = GrowthEntry.Kind.PURCHASE, rate, left, int(left > 0)
+            line.growth = growing.of_money(left, rate, minor_digits=digits)
+        elif one.kind in rates:
+            day = (one.member_id, one.kind, local_date(one.occurred_at, programme.zone(now=one.occurred_at)))
+            line.kind = GrowthEntry.Kind.BEHAVIOUR
+            line.growth = growing.within_day(rates[one.kind].growth, grown=days[day], most=rates[one.kind].most_a_day)
+            days[day] += line.growth
+        else:
+            continue
+        lines.append(line)
+    return lines
+
+
+def _days_grown(member_ids: Collection[UUID], kinds: Collection[str]) -> Counter[tuple[UUID, str, date]]:
+    """What has grown already of kinds of which no more than so much counts on a day."""
+    found: Counter[tuple[UUID, str, date]] = Counter()
+    for member, fact, at, grown in growth.lines_of_kinds(member_ids=member_ids, facts=kinds):
+        found[member, fact, local_date(at, programme.zone(now=at))] += grown
+    return found
+
+
+def _would_rise(grown: Mapping[UUID, Sequence[GrowthEntry]], *, now: datetime) -> int:
+    said, ladder, zone = selectors.policy(now=now), ladders.ladder(), programme.zone(now=now)
+    if said.mode == selectors.QUINTILES:
+        return 0
+    window = rules.climbing(said, now, zone)
+    members = list(grown)
+    put, found = selectors.tiers_of(member_ids=members), selectors.figures(asked=[growth.Asked(one, *window) for one in members], said=said, zone=zone)
+    rising = 0
+    for member, seen in zip(members, found, strict=True):
+        more = [line for line in grown[member] if window.since <= line.occurred_at < window.until]
+        seen = replace(
+            seen,
+            growth=seen.growth + sum(line.growth for line in more),
+            spend=seen.spend + sum(line.amount_cents for line in more),
+            interaction=seen.interaction + sum(line.growth for line in more if line.kind == GrowthEntry.Kind.BEHAVIOUR),
+        )
+        rising += rules.risen(ladder, put.get(member), rules.figure(said, seen, on=local_date(now, zone))) is not None
+    return rising
 
 
 def _purchase(purchase: str) -> str:

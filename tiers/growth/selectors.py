@@ -99,9 +99,11 @@ def known_subjects(*, member_ids: Collection[UUID]) -> set[tuple[UUID, str]]:
     return set(GrowthEntry.objects.filter(member_id__in=member_ids, number=0).values_list("member_id", "subject"))
 
 
-def grown_on(*, member_id: UUID, fact: str, since: datetime, until: datetime) -> int:
-    """What facts of that kind have grown between two times."""
-    return GrowthEntry.objects.filter(member_id=member_id, fact=fact, occurred_at__gte=since, occurred_at__lt=until).aggregate(n=Sum("growth", default=0))["n"]
+def lines_of_kinds(*, member_ids: Collection[UUID], facts: Collection[str]) -> list[tuple[UUID, str, datetime, int]]:
+    """Whose, of which kind of fact, when and how much: of these members and kinds."""
+    if not facts:
+        return []
+    return list(GrowthEntry.objects.filter(member_id__in=member_ids, fact__in=facts).values_list("member_id", "fact", "occurred_at", "growth"))
 
 
 def in_all(*, member_id: UUID) -> dict[str, int]:
