@@ -213,7 +213,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # How messages leave: addresses and secrets of the mail server and the providers. What is public about them is set in the admin; an address
 # that a secret is sent to is not, for whoever may change the one can read the other. Taken as written: a password may begin with a $.
 CHANNELS = {
-    name: os.environ.get(name, default)
+    name: os.environ.get(name) or default
     for name, default in {
         "SMTP_HOST": "",
         "SMTP_PORT": "587",

@@ -49,6 +49,11 @@ def fault(row: ChannelSettings) -> str:
     return rules.fault_of(row.about, row.parameters, environment(row.about))
 
 
+def untouched(*, channel: str) -> bool:
+    """Whether nobody has set up any provider of that channel yet."""
+    return not ChannelSettings.objects.filter(channel=channel).exclude(parameters={}, in_use=False).exists()
+
+
 def environment(provider: rules.Provider) -> Mapping[str, str]:
     return {name: settings.CHANNELS[name] for name in (*provider.needs, *provider.may)}
 

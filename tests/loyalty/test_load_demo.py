@@ -12,12 +12,13 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from accounts.activity.models import Behaviour, Purchase, UnmatchedRefund
+from accounts.channels import services as channels
 from accounts.keys.models import Scope, StorefrontKey
 from accounts.members import selectors as members
 from accounts.members.models import Member
 from accounts.referrals.models import Referral
 from accounts.segments import selectors as segments
-from loyalty.management.commands.load_demo import SAMPLE
+from loyalty.management.commands.load_demo import SAMPLE, Command
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from points.adjustments import selectors as adjustments
@@ -75,6 +76,17 @@ def everything():
     happened = (Behaviour, Decision, Grant, Card, MissionCompletion, MemberBadge, Proof, Referral, StandingChange)
     tables = (Entry, Purchase, UnmatchedRefund, Member, StorefrontKey, Programme, Terms, get_user_model(), *happened)
     return {table.__name__: list(table.objects.order_by("pk").values()) for table in tables}
+
+
+def test_where_a_folder_is_given_and_nobody_chose_otherwise_mails_are_files_in_it(db, settings, now, tmp_path):
+    Command()._settings(now=now)
+    assert not channels.providers()["email"].can_send
+    settings.CHANNELS = {**settings.CHANNELS, "MAIL_DIR": str(tmp_path / "mail")}
+    Command()._settings(now=now)
+    assert channels.providers()["email"].providers == ["mailbox"]
+    channels.set_up(provider="mailbox", parameters={"from_address": "own@shop.example"}, in_use=False)
+    Command()._settings(now=now)
+    assert not channels.providers()["email"].can_send
 
 
 def test_the_file_says_where_who_and_with_what(load, place):

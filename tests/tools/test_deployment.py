@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -14,7 +15,7 @@ NOT_DJANGOS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "PORT", "WEB_CONCURRENCY"
 
 
 def read_by_the_settings():
-    return set(re.findall(r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"', (ROOT / "loyalty" / "settings.py").read_text()))
+    return set(re.findall(r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"', (ROOT / "loyalty" / "settings.py").read_text())) | set(settings.CHANNELS)
 
 
 def test_the_example_names_each_setting_that_is_read_and_no_other():
@@ -23,7 +24,7 @@ def test_the_example_names_each_setting_that_is_read_and_no_other():
     assert named >= NOT_DJANGOS
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "METRICS_TOKEN"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "VALKEY_PASSWORD", "METRICS_TOKEN", "SMTP_PASSWORD", "APNS_KEY", "WECHAT_APP_SECRET"])
 def test_the_example_leaves_each_secret_to_be_filled_in(name):
     assert re.search(rf"^{name}=$", EXAMPLE, re.MULTILINE)
 

@@ -149,7 +149,7 @@ def test_a_port_that_is_taken_is_refused_with_a_way_out():
 def test_what_the_user_has_set_goes_before_the_defaults_of_this_machine(monkeypatch):
     monkeypatch.setenv("SECURE", "true")
     monkeypatch.delenv("LOG_FORMAT", raising=False)
-    chosen = session.settings("postgres:///a", "redis://b", secret_key="c", url="http://d", static=Path("e"))
+    chosen = session.settings("postgres:///a", "redis://b", secret_key="c", url="http://d", data=DataDirectory(Path("e")))
     assert chosen["SECURE"] == "true"
     assert chosen["LOG_FORMAT"] == "console"
     assert "DEBUG" not in chosen

@@ -34,6 +34,7 @@ class DataDirectory:
         self.log = path / "log"
         self.metrics = path / "metrics"
         self.static = path / "static"
+        self.mail = path / "mail"
         self.demo = path / "demo.json"
         self._lock: int | None = None
 

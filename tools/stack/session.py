@@ -75,7 +75,7 @@ class Session:
             )
             self.supervisor.start_and_wait(valkey.program)
             redis_url = valkey.url
-        self.settings = settings(database_url, redis_url, secret_key=secrets["secret_key"], url=f"http://127.0.0.1:{port}", static=self.data.static)
+        self.settings = settings(database_url, redis_url, secret_key=secrets["secret_key"], url=f"http://127.0.0.1:{port}", data=self.data)
         self.supervisor.note(settings=self.settings)
 
     def manage(self, *args: str, also: dict[str, str] | None = None, output: Path | None = None) -> int:
@@ -84,15 +84,16 @@ class Session:
         return self.signals.call(argv, env={**self.env, **(also or {})}, cwd=ROOT, output=output)
 
 
-def settings(database_url: str, redis_url: str, *, secret_key: str, url: str, static: Path) -> dict[str, str]:
+def settings(database_url: str, redis_url: str, *, secret_key: str, url: str, data: DataDirectory) -> dict[str, str]:
     """What `loyalty/settings.py` reads, for this machine: no https, logs for people. What the user has set goes first."""
     defaults = {
         "SECRET_KEY": secret_key,
         "SECURE": "false",
         "SERVE_STATIC_FROM_SOURCE": "true",
-        "STATIC_ROOT": str(static),  # stays empty
+        "STATIC_ROOT": str(data.static),  # stays empty
         "LOG_FORMAT": "console",
         "PUBLIC_URL": url,
+        "MAIL_DIR": str(data.mail),
     }
     chosen = {name: os.environ.get(name) or value for name, value in defaults.items()}
     return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1", **chosen}
