@@ -282,7 +282,7 @@ class LadderPlanAdmin(ReadOnlyAdmin):
 
         row, total = self._row(object_id), selectors.members_in_all()
         said = ngettext(
-            "It looks at one member, which takes about %(takes)s. Nobody moves, and nobody is told anything.",
+            "It looks at %(members)s member, which takes about %(takes)s. Nobody moves, and nobody is told anything.",
             "It looks at %(members)s members, which takes about %(takes)s. Nobody moves, and nobody is told anything.",
             total,
         )
@@ -300,9 +300,9 @@ class LadderPlanAdmin(ReadOnlyAdmin):
         if row.counted_at:
             tally = rules.tally_from_json(row.counted)
             up, down = tally.count("up"), tally.count("down")
-            told.append(ngettext("One member rises now.", "%(n)s members rise now.", up) % {"n": f"{up:,}"})
+            told.append(ngettext("%(n)s member rises now.", "%(n)s members rise now.", up) % {"n": f"{up:,}"})
             falls = ngettext(
-                "One member falls when their term ends, unless they do more until then.",
+                "%(n)s member falls when their term ends, unless they do more until then.",
                 "%(n)s members fall when their terms end, unless they do more until then.",
                 down,
             )

@@ -102,7 +102,7 @@ def test_applying_asks_first_and_says_how_many_rise_and_fall(client, operator, g
     row = counted()
     asked = client.get(page("apply", row))
     assert LadderPlan.objects.get().status == Status.COUNTED
-    assert "0 members rise now. One member falls when their term ends" in asked.context["consequence"]
+    assert "0 members rise now. 1 member falls when their term ends" in asked.context["consequence"]
     assert [what for what, _before, _after in asked.context["effect"]] == ["Threshold of Silver", "Threshold of Gold"]
     client.post(page("apply", row))
     assert LadderPlan.objects.get().applied_by == "sample"
