@@ -64,7 +64,7 @@ STEPS = {
 }  # fmt: skip
 BUTTONS = {
     "submit": _("Submit to a second person"), "approve": _("Approve"), "refuse": _("Refuse"), "withdraw": _("Withdraw"), "resume": _("Resume"),
-    "pause": _("Pause"), "stop": _("Stop for good"), "reverse": _("Reverse"), "approve_reversal": _("Approve the reversal"),
+    "pause": _("Pause"), "stop": _("Stop for good"), "reverse": _("Ask to have it reversed"), "approve_reversal": _("Approve the reversal"),
     "drop_reversal": _("Drop the reversal"),
 }  # fmt: skip
 FILE_HELP = _(
@@ -138,7 +138,7 @@ class VictimsForm(forms.Form):
         label=_("Points by it"),
         choices=[("any", _("whether or not")), ("some", _("points were granted")), ("none", _("nothing was granted"))],
         widget=UnfoldAdminSelectWidget,
-        help_text=_("By a version, nothing: it stood in the book for that kind of fact and gave nothing."),
+        help_text=_("Of a version, nothing: facts that it was there to answer, and that it gave nothing for."),
     )
     category = forms.CharField(label=_("Category"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget, help_text=_("Of goods bought."))
     tier = forms.ChoiceField(label=_("Tier today"), required=False, widget=UnfoldAdminSelectWidget)
