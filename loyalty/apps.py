@@ -9,10 +9,10 @@ class LoyaltyConfig(AppConfig):
     verbose_name = _("Programme")
 
     def ready(self) -> None:
-        # Who sends a task needs the Celery app, who publishes an event its subscribers, who shows the schedules the jobs.
+        # Who sends a task needs the Celery app, who publishes an event its subscribers, who shows the schedules the jobs, who erases what is kept.
         from . import celery  # noqa: F401
 
-        autodiscover_modules("subscribers", "tasks")
+        autodiscover_modules("subscribers", "tasks", "personal")
 
 
 class ConsoleConfig(AdminConfig):

@@ -617,3 +617,11 @@ def done_by_both(*, member_ids: Collection[UUID]) -> list[FactKind]:
     done = Behaviour.objects.filter(member_id__in=member_ids, kind_id__in=once, withdrawn_at=None).order_by()
     counted = done.values_list("kind_id").annotate(members=Count("member_id", distinct=True))
     return [fact_kinds()[code] for code, members in counted if members == len(set(member_ids))]
+
+
+def told_ids(*, member_ids: Collection[UUID], names: Collection[str]) -> list[str]:
+    """The storefront's ids of these members' purchases and refunds; also of refunds that named one of `names` and no purchase."""
+    whose = {"member_id__in": member_ids}
+    ids = [*Purchase.objects.filter(**whose).values_list("external_id", flat=True), *Refund.objects.filter(**whose).values_list("external_id", flat=True)]
+    guests = GuestPurchase.objects.filter(claimed_by_id__in=member_ids).values_list("external_id", flat=True)
+    return [*ids, *guests, *UnmatchedRefund.objects.filter(member_ref__in=names).values_list("external_id", flat=True)]

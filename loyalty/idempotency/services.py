@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from psycopg2.errors import LockNotAvailable
 
 from loyalty.lib.ids import first_id_at, new_id
+from loyalty.lib.redaction import json_pattern
 from loyalty.lib.refusals import BusinessError
 
 from .models import AnsweredRequest
@@ -59,6 +61,21 @@ def keep(*, claim_id: UUID, status: int, body: str, member_id: UUID | None = Non
     """Keep the answer beside its key, and whom it is about where that is known."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE loyalty_answeredrequest SET status = %s, body = %s, member_id = %s WHERE id = %s", [status, body, member_id, claim_id])
+
+
+_FORGET = """
+DELETE FROM loyalty_answeredrequest WHERE member_id = ANY(%(members)s::uuid[]) OR caller = ANY(%(callers)s) OR body ~ %(named)s
+    OR substring(body from '^{"id":"([^"]+)"') = ANY(%(ids)s)"""
+
+
+def forget(*, member_ids: Collection[UUID], names: Collection[str], ids: Collection[str]) -> int:
+    """Delete what was answered about these members: where the request was about them or theirs, where the answer names one of `names`, and
+    where it is about the purchase or refund of one of `ids`. How many it was.
+    """
+    about = {"members": list(member_ids), "callers": [f"member:{one}" for one in member_ids], "named": json_pattern(names), "ids": list(ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, about)
+        return cursor.rowcount
 
 
 def prune(*, before: datetime, limit: int) -> int:

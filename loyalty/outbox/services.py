@@ -1,7 +1,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
+from loyalty.lib.redaction import replace
 from loyalty.lib.refusals import BusinessError
 
 from . import selectors
@@ -186,6 +187,19 @@ def _decide(row_id: int, status: Status, *, verb: str, actor: str, reason: str, 
 
 
 @transaction.atomic(savepoint=False)
+def forget(*, member_ids: Collection[UUID], names: Collection[str], token: str, now: datetime) -> int:
+    """Empty the events of members who are erased, those not yet delivered are dropped; elsewhere `token` takes the place of their names. How many rows."""
+    own = OutboxRow.objects.filter(member_id__in=member_ids)
+    own.filter(status__in=OutboxRow.OPEN).update(status=Status.DROPPED, settled_at=now)
+    emptied = own.update(payload={}, last_error="")
+    return emptied + replace(OutboxRow, "payload", "last_error", names=names, token=token)
+
+
+def forget_names(*, member_ids: Collection[UUID], names: Collection[str], token: str) -> int:
+    """Put `token` in the place of these names in the events of other members; in how many rows."""
+    return replace(OutboxRow, "payload", names=names, token=token, where="member_id = ANY(%(members)s::uuid[])", values={"members": list(member_ids)})
+
+
 def prune(*, before: datetime, limit: int) -> int:
     """Delete at most `limit` rows that were settled before that time; how many it was."""
     # Oldest first by primary key, where the settled ones are: no index of its own is needed.

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -145,3 +146,9 @@ def _record(what: str, adjustment: Adjustment, *, by: int, reason: str, now: dat
 
 def _name(operator_id: int) -> str:
     return get_user_model().objects.values_list("username", flat=True).get(id=operator_id)[:100]
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_all(*, member_ids: Sequence[UUID], now: datetime) -> int:
+    """What waits for a second person about these members is withdrawn: they are erased. How many. The caller holds their locks."""
+    return Adjustment.objects.filter(member_id__in=member_ids, status=Status.WAITING).update(status=Status.WITHDRAWN, decided_at=now)

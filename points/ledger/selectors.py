@@ -44,11 +44,16 @@ class Seen(NamedTuple):
     digest: str | None
 
 
-def locked(*, member_id: UUID) -> bool:
-    """Lock the account; whether there is one."""
+class Locked(NamedTuple):
+    merged_into: UUID | None
+
+
+def locked(*, member_id: UUID) -> Locked | None:
+    """Lock the account; None where there is none."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM points_account WHERE member_id = %s FOR NO KEY UPDATE", [member_id])
-        return cursor.fetchone() is not None
+        cursor.execute("SELECT merged_into FROM points_account WHERE member_id = %s FOR NO KEY UPDATE", [member_id])
+        row = cursor.fetchone()
+        return Locked(*row) if row else None
 
 
 def locked_of(*, member_ids: Sequence[UUID]) -> set[UUID]:
@@ -224,8 +229,10 @@ def frozen(*, member_id: UUID) -> bool:
 
 # One statement, one snapshot: read apart, a sweep in between would show what is due twice or not at all.
 _BALANCE = """
-SELECT a.member_id, a.available, a.held, a.pending, a.debt, due.points, lapsed.held, lapsed.good
+SELECT a.member_id, a.available, a.held, a.pending + coming.points, a.debt, due.points, lapsed.held, lapsed.good
   FROM points_account a,
+       LATERAL (SELECT coalesce(sum(o.pending), 0)::bigint AS points
+                  FROM accounts_member m JOIN points_account o ON o.member_id = m.id WHERE m.merged_into_id = a.member_id) coming,
        LATERAL (SELECT coalesce(sum(l.remaining), 0)::bigint AS points
                   FROM points_lot l WHERE l.member_id = a.member_id AND l.is_open AND NOT l.is_pending AND l.expires_at <= %(now)s) due,
        LATERAL (SELECT coalesce(sum(t.held), 0)::bigint AS held,

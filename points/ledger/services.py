@@ -714,6 +714,25 @@ _ALL = 2**62
 
 
 @transaction.atomic(savepoint=False)
+def void_all(*, member_id: UUID, actor: str, reason: str, key: str, now: datetime) -> int:
+    """Leave nothing to spend: open holds are released, pending points taken back, all that is then available is forfeited. What is owed stays.
+
+    How many points it was. Again: nothing more, unless more has come.
+    """
+    expire(member_id=member_id, actor=actor, now=now)
+    about = {"member_id": member_id, "actor": actor, "reason": reason, "now": now}
+    for hold_id in Hold.objects.filter(member_id=member_id, status=Hold.Status.OPEN).order_by("id").values_list("id", flat=True):
+        release(**about, hold_id=hold_id, key=f"{key}/release/{hold_id}")
+    pending = list(Lot.objects.filter(member_id=member_id, is_open=True, is_pending=True).order_by("id").values_list("id", "entry_id", "remaining"))
+    for lot_id, entry_id, points in pending:
+        clawback(**about, entry_id=entry_id, points=points, key=f"{key}/pending/{lot_id}")
+    available, seq = Account.objects.filter(member_id=member_id).values_list("available", "last_seq").first() or (0, 0)
+    if available:
+        forfeit(**about, points=available, key=f"{key}/points/{seq}")
+    return available + sum(points for _lot, _entry, points in pending)
+
+
+@transaction.atomic(savepoint=False)
 def freeze(*, member_id: UUID, actor: str, reason: str, key: str, now: datetime) -> Entry:
     """Stop what the member does with points (hold, spend, transfer, redeem). Refuses: AccountFrozen, KeyConflict."""
     act = _Act(member_id, key=key, content=("freeze",), actor=actor, reason=reason, now=now)

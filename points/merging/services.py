@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import services as members
@@ -134,6 +136,13 @@ def withdraw(*, merge_id: UUID, operator_id: int, now: datetime) -> Merge:
     _decide(merge, Status.WITHDRAWN, decided_by=None, now=now)
     _record("withdrawn", merge, by=operator_id, now=now)
     return merge
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_all(*, member_ids: Sequence[UUID], now: datetime) -> int:
+    """What waits about these members is withdrawn: they are erased. How many. The caller holds their locks."""
+    either = Q(merged_id__in=member_ids) | Q(survivor_id__in=member_ids)
+    return Merge.objects.filter(either, status=Status.WAITING).update(status=Status.WITHDRAWN, decided_at=now)
 
 
 def _waiting(merge_id: UUID) -> Merge:

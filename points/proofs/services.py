@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -159,3 +160,10 @@ def _turn(proof: Proof, status: Status, *, by: str, now: datetime) -> None:
 def _record(what: str, proof: Proof, *, actor: str, reason: str = "", figures: dict[str, object], now: datetime) -> None:
     figures = {"member": str(proof.member_id), "task": proof.task_code, **figures}
     audit.record(actor=actor[:100], verb=f"proof.{what}", subject=f"proof/{proof.id}", reason=reason, figures=figures, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def refuse_all(*, member_ids: Sequence[UUID], actor: str, now: datetime) -> int:
+    """Nobody decides on what these members handed in: they are erased. How many. The caller holds their locks."""
+    told = {"status": Proof.Status.REFUSED, "refusal": Proof.Refusal.OTHER, "decided_by": actor, "decided_at": now}
+    return Proof.objects.filter(member_id__in=member_ids, status=Proof.Status.WAITING).update(**told)
