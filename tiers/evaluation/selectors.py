@@ -5,9 +5,12 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import ngettext
 
 from accounts.members import selectors as members
 from loyalty.lib.localtime import local_date
+from loyalty.lib.money import show
 from loyalty.programme import selectors as programme
 from tiers.growth import selectors as growth
 from tiers.standing import selectors as standings_seen
@@ -107,6 +110,27 @@ def members_after(*, after: UUID | None, limit: int) -> list[UUID]:
 def tiers_of(*, member_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Where these members were put, by code; who was put nowhere is not there."""
     return dict(Standing.objects.filter(member_id__in=member_ids).values_list("member_id", "tier_id"))
+
+
+# What people read
+
+
+def amount(value: int, said: rules.Policy, *, language: str) -> str:
+    """A figure with its unit, as people write it: 800 growth points, ¥12.30, a score of 80."""
+    match rules.unit(said):
+        case "growth":
+            return ngettext("%(n)s growth point", "%(n)s growth points", value) % {"n": f"{value:,}"}
+        case "cents":
+            return show(value, programme.programme().currency or "CNY", language)
+    return ngettext("%(n)s point of the score", "%(n)s points of the score", value) % {"n": f"{value:,}"}
+
+
+def amount_in_both(value: int, said: rules.Policy) -> dict[str, str]:
+    found = {}
+    for name, language in (("zh", "zh-hans"), ("en", "en")):
+        with translation.override(language):
+            found[name] = amount(value, said, language=language)
+    return found
 
 
 # What jobs would look at, counted no further than people read.

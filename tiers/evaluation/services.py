@@ -4,11 +4,14 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from accounts.notifications import services as notifications
+from accounts.notifications.services import Notice
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
@@ -21,7 +24,7 @@ from tiers.growth import selectors as growth
 from tiers.growth import services as books
 from tiers.growth.models import GrowthEntry
 from tiers.ladder import selectors as ladders
-from tiers.ladder.rules import Step, place
+from tiers.ladder.rules import Ladder, Step, place
 from tiers.standing import selectors as standings_seen
 from tiers.standing import services as standings
 from tiers.standing.models import Cause, Standing
@@ -302,12 +305,17 @@ def tell_sprints(*, limit: int, now: datetime) -> int:
     said, ladder, zone = selectors.policy(now=now), ladders.ladder(), programme.zone(now=now)
     rows = list(standings_seen.sprints_to_tell(now=now).select_for_update(skip_locked=True, no_key=True)[:limit])
     found = selectors.figures(asked=[growth.Asked(one.member_id, *selectors.term_of(one, until=now + rules.INSTANT)) for one in rows], said=said, zone=zone)
+    notices = []
     for one, seen in zip(rows, found, strict=True):
         threshold = next((step.threshold for step in ladder if step.code == one.tier_id), 0)
         missing = max(0, threshold - rules.figure(said, seen, on=local_date(now, zone)))
         assert one.until is not None
         about = {"tier": one.tier_id, "until": one.until.isoformat(), "missing": missing, "keeps_with": threshold, "unit": rules.unit(said)}
         outbox.publish(topic=events.TERM_ENDING, member_id=one.member_id, payload=about, now=now)
+        if missing:
+            told = {"tier": _names(ladder, one.tier_id), "until": _last_day(one.until, zone), "missing": selectors.amount_in_both(missing, said)}
+            notices.append(Notice(one.member_id, "term_ending", f"term/{one.until.isoformat()}", told))
+    notifications.notify_all(notices=notices, now=now)
     standings.mark_told(ids=[one.id for one in rows])
     return len(rows)
 
@@ -580,6 +588,23 @@ class Sitting:
         self.stands[member] = after
         self.touched.add(member)
 
+    def _tell(self) -> None:
+        """Tell each member where they have come to. A rise that is undone is no news by itself."""
+        notices = []
+        for row in {row.member_id: row for row in self.evaluations}.values():
+            kind = _MESSAGES.get(Outcome(row.outcome))
+            if kind is None:
+                continue
+            about: dict[str, Any] = {"tier": _names(self.ladder, row.tier_id)}
+            if kind == "tier_fell":
+                about["before"] = _names(self.ladder, row.before_id)
+            stands = self.stands[row.member_id]
+            if stands is not None and stands.until is not None:
+                about["until"] = _last_day(stands.until, self.zone)
+            notices.append(Notice(row.member_id, kind, f"evaluation/{row.id}", about))
+        if notices:
+            notifications.notify_all(notices=notices, now=self.now)
+
     def close(self) -> Counter[str]:
         """Write it all down; how many of what."""
         after = [self.stands[member] for member in self.touched]
@@ -587,7 +612,20 @@ class Sitting:
         for row, change in zip(self.evaluations, changes, strict=True):
             row.change = change
         Evaluation.objects.bulk_create(self.evaluations, batch_size=1000)
+        self._tell()
         return Counter(row.outcome for row in self.evaluations)
+
+
+_MESSAGES = {Outcome.REACHED: "tier_reached", Outcome.KEPT: "tier_kept", Outcome.FELL: "tier_fell", Outcome.TIME: "tier_fell"}
+
+
+def _names(ladder: Ladder, code: str | None) -> dict[str, str]:
+    step = place(ladder, code)
+    return {"zh": step.name_zh, "en": step.name_en} if step else {"zh": "", "en": ""}
+
+
+def _last_day(until: datetime, zone: ZoneInfo) -> str:
+    return local_date(until - rules.INSTANT, zone).isoformat()
 
 
 def _term(one: Standing) -> rules.Window:
