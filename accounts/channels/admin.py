@@ -34,6 +34,9 @@ ADDRESSES = {
 }
 
 
+NO_ADDRESS = rules.WHY_NOT["address_invalid"]
+
+
 class ChannelForm(forms.ModelForm):
     """Asks for what this very provider needs to be told; kept together in `parameters`."""
 
@@ -82,7 +85,7 @@ class TestForm(forms.Form):
     """`key` is made with the form: sent twice, it is the same message to whoever can tell."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    to = forms.CharField(label=_("To"), max_length=4200, widget=UnfoldAdminTextInputWidget)
+    to = forms.CharField(label=_("Send to"), max_length=4200, widget=UnfoldAdminTextInputWidget)
     template = forms.ModelChoiceField(label=_("Template"), queryset=ProviderTemplate.objects.none(), widget=UnfoldAdminSelectWidget)
     values = forms.CharField(
         label=_("Values"),
@@ -103,7 +106,7 @@ class TestForm(forms.Form):
     def clean_to(self) -> str:
         to = str(self.cleaned_data["to"]).strip()
         if not rules.well_formed(self.row.channel, to) or not rules.serves(self.row.about, self.row.channel, to):
-            raise forms.ValidationError(gettext(rules.WHY_NOT["address_invalid"]))
+            raise forms.ValidationError(_(NO_ADDRESS))
         return to
 
     def message(self, actor: str) -> rules.Rendered:

@@ -89,7 +89,7 @@ class Receipt(models.Model):
     """What a provider has told of one message, once."""
 
     class State(models.TextChoices):
-        DELIVERED = "delivered", _("delivered")
+        DELIVERED = "delivered", _("arrived")
         BOUNCED = "bounced", _("bounced")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

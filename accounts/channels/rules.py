@@ -83,10 +83,11 @@ class Provider(NamedTuple):
     receipts: str | None = None
 
 
+_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"
 _FROM = (
-    Parameter("from_address", _("from"), _("The address that members see and answer to: points@shop.example."), pattern=r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"),
+    Parameter("from_address", _("sender's address"), _("The address that members see and answer to: points@shop.example."), pattern=_ADDRESS),
     Parameter("from_name", _("name of the sender"), _("Shown instead of the address: the shop's name."), required=False),
-    Parameter("reply_to", _("answers go to"), _("Empty: to the address above."), required=False, pattern=r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"),
+    Parameter("reply_to", _("answers go to"), _("Empty: to the address above."), required=False, pattern=_ADDRESS),
 )
 _COUNTRY = Parameter(
     "country_code", _("country of numbers without one"), _("86: 13800138000 is taken for +8613800138000."), pattern=r"[1-9][0-9]{0,2}", default="86"

@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 ('provider', models.CharField(choices=[('smtp', 'Mail server (SMTP)'), ('mailbox', 'Files in a folder'), ('aliyun', 'SMS by Aliyun'), ('tencent', 'SMS by Tencent Cloud'), ('fcm', 'Push to Android (FCM)'), ('apns', 'Push to iOS (APNs)'), ('wechat', 'WeChat official account')], max_length=20, verbose_name='provider')),
                 ('provider_id', models.CharField(max_length=200, verbose_name='number at the provider')),
                 ('key', models.CharField(blank=True, help_text='Under which the message was handed over, where the provider tells it.', max_length=200, verbose_name='key')),
-                ('state', models.CharField(choices=[('delivered', 'delivered'), ('bounced', 'bounced')], max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('delivered', 'arrived'), ('bounced', 'bounced')], max_length=10, verbose_name='state')),
                 ('detail', models.CharField(blank=True, max_length=300, verbose_name='what the provider said')),
                 ('address_gone', models.BooleanField(default=False, verbose_name='nobody is there any more')),
                 ('received_at', models.DateTimeField(verbose_name='received')),

@@ -79,6 +79,7 @@ def everything():
 
 
 def test_where_a_folder_is_given_and_nobody_chose_otherwise_mails_are_files_in_it(db, settings, now, tmp_path):
+    settings.CHANNELS = {**settings.CHANNELS, "MAIL_DIR": ""}
     Command()._settings(now=now)
     assert not channels.providers()["email"].can_send
     settings.CHANNELS = {**settings.CHANNELS, "MAIL_DIR": str(tmp_path / "mail")}
