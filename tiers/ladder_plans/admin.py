@@ -157,7 +157,7 @@ class LadderPlanAdmin(ReadOnlyAdmin):
         tally = rules.tally_from_json(row.counted)
         return f"↑ {tally.count('up'):,}  ↓ {tally.count('down'):,}"
 
-    @display(description=_("made by"))
+    @display(description=_("authors"))
     def who(self, row: LadderPlan) -> str:
         return ", ".join(row.authors)
 

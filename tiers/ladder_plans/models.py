@@ -10,7 +10,7 @@ class LadderPlan(models.Model):
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
         COUNTING = "counting", _("being counted")
-        COUNTED = "counted", _("counted")
+        COUNTED = "counted", _("counted, to be applied")
         APPLIED = "applied", _("applied")
         DISCARDED = "discarded", _("discarded")
 
@@ -30,7 +30,7 @@ class LadderPlan(models.Model):
     policy = models.JSONField(_("evaluation"), default=dict)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT)
     # Everybody who had a hand in it, in their order.
-    authors = models.JSONField(_("made by"), default=list)
+    authors = models.JSONField(_("authors"), default=list)
     made_at = models.DateTimeField(_("made"))
     # What it was counted against, and how far that has come: after which member, how many of how many.
     basis = models.CharField(max_length=32, blank=True, editable=False)
@@ -38,18 +38,18 @@ class LadderPlan(models.Model):
     total = models.BigIntegerField(_("members in all"), default=0)
     done = models.BigIntegerField(_("members counted"), default=0)
     counted = models.JSONField(_("who would move"), default=dict)
-    counted_at = models.DateTimeField(_("counted"), null=True, blank=True)
+    counted_at = models.DateTimeField(_("counted at"), null=True, blank=True)
     error = models.CharField(_("what went wrong"), max_length=500, blank=True)
     # What was in force before it: as `thresholds` and `policy`.
     before = models.JSONField(null=True, editable=False)
     applied_by = models.CharField(_("applied by"), max_length=150, blank=True)
-    applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
+    applied_at = models.DateTimeField(_("applied at"), null=True, blank=True)
     # Of those whom it lifts: after which member it goes on, how many were lifted, when all were.
     lift_after = models.UUIDField(null=True, editable=False)
     lifted = models.BigIntegerField(_("members lifted"), default=0)
     lifted_at = models.DateTimeField(_("all lifted"), null=True, blank=True)
     discarded_by = models.CharField(_("discarded by"), max_length=150, blank=True)
-    discarded_at = models.DateTimeField(_("discarded"), null=True, blank=True)
+    discarded_at = models.DateTimeField(_("discarded at"), null=True, blank=True)
     discard_reason = models.CharField(_("why discarded"), max_length=300, blank=True)
 
     class Meta:
