@@ -141,11 +141,11 @@ def _seconds(run: JobRun) -> str:
 
 
 def job_rows(*, now: datetime) -> list[JobRow]:
-    """Every job of the code, those whose last run failed first."""
+    """Every job of the code: those whose last run failed, then those that do something to members, then the housekeeping."""
     scheduled = {task.task: task for task in PeriodicTask.objects.filter(task__in=services.JOBS).select_related("interval", "crontab", "solar", "clocked")}
     recent = selectors.recent_runs(jobs=services.JOBS)
     rows = [_job_row(one, scheduled.get(one.name), recent.get(one.name, []), now=now) for one in services.JOBS.values()]
-    return sorted(rows, key=lambda row: row.last is None or row.last.status not in FAILED)
+    return sorted(rows, key=lambda row: (row.last is None or row.last.status not in FAILED, row.job.preview is None))
 
 
 def _job_row(one: services.Job, task: PeriodicTask | None, runs: Sequence[JobRun], *, now: datetime) -> JobRow:
@@ -208,7 +208,7 @@ class ScheduleAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": gettext("Jobs"), "may_run": self.has_change_permission(request)}
+        page = {**self.admin_site.each_context(request), "title": gettext("Jobs"), "may_run": self.has_change_permission(request)}
         return TemplateResponse(request, "loyalty/audit/jobs.html", {**page, "jobs": job_rows(now=timezone.now())})
 
     def has_add_permission(self, request: HttpRequest) -> bool:

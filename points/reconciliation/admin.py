@@ -71,7 +71,7 @@ class FindingAdmin(BooksAdmin):
     def has_close_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("points.close_finding")
 
-    @action(description=_("Close"), permissions=["close"], icon="task_alt")
+    @action(description=_("Close the finding"), permissions=["close"], icon="task_alt")
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             services.close(finding_id=finding.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
@@ -82,7 +82,7 @@ class FindingAdmin(BooksAdmin):
         consequence = _(
             "Say what was the matter and what was done about it. If the books still do not balance tonight, a new finding is opened and freezes again."
         )
-        title = _("Close this finding")
+        title = _("Close the finding")
         return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
 
 
