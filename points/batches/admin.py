@@ -147,7 +147,7 @@ class VictimsForm(forms.Form):
         label=_("What they get"),
         choices=[("each", _("so many points each")), ("times", _("so many points each time")), ("percent", _("a percentage of the points they got"))],
         widget=UnfoldAdminSelectWidget,
-        help_text=_("100 % gives the same again, −100 % takes it back."),
+        help_text=_("As a percentage, 100 gives the same again and −100 takes it back."),
     )
     number = forms.IntegerField(
         label=_("Points, or percent"), min_value=-rules.MOST_POINTS, max_value=rules.MOST_POINTS, widget=UnfoldAdminIntegerFieldWidget, initial=100,
@@ -287,13 +287,13 @@ class BatchAdmin(ReadOnlyAdmin):
             else:
                 return HttpResponseRedirect(_page_of(row))
         page = {"form": form, "kind": form["kind"].value(), "back": reverse("admin:points_batch_changelist"), "kinds": Kind.choices}
-        page["columns"] = [(kind, _called(kind), [_called_column(one) for one in rules.NEEDED[kind]]) for kind in Kind.values]
+        page["columns"] = [(kind, *([selectors.called(one) for one in named[kind]] for named in (rules.COLUMNS, rules.NEEDED))) for kind in Kind.values]
         return TemplateResponse(request, "admin/points/batch/upload.html", self._page(request, title=_("Upload a file"), **page))
 
     def empty_table(self, request: HttpRequest, kind: str) -> HttpResponse:
         if not self.has_add_permission(request) or kind not in rules.COLUMNS:
             raise PermissionDenied
-        return _csv(f"{kind}.csv", _called(kind), ())
+        return _csv(f"{kind}.csv", [selectors.called(one) for one in rules.COLUMNS[kind]], ())
 
     def victims(self, request: HttpRequest) -> HttpResponse:
         """Look for whom something happened to, download them, or make a batch of them."""
@@ -522,16 +522,6 @@ def _stand(row: Batch) -> str:
 
 def _lines(count: int) -> str:
     return ngettext("%(count)s line", "%(count)s lines", count) % {"count": f"{count:,}"}
-
-
-def _called_column(column: str) -> str:
-    """What a column is called in the reader's language."""
-    names = rules.NAMES[column]
-    return next((name for name in names if not name.isascii()), column) if (get_language() or "").startswith("zh") else column
-
-
-def _called(kind: str) -> list[str]:
-    return [_called_column(column) for column in rules.COLUMNS[kind]]
 
 
 def _reversal(row: Batch) -> list[tuple[Any, str]]:

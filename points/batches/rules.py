@@ -25,8 +25,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "reason": ("reason", "why", "原因", "说明", "备注"),
     "cost_centre": ("cost centre", "cost center", "成本中心"),
     # What our own downloads say besides, so that a corrected file can be uploaded as it is.
-    "": ("line", "fault", "行", "行号", "问题"),
+    "": ("line", "fault", "行号", "问题"),
 }
+BESIDES: Mapping[str, tuple[str, str]] = {"en": ("line", "fault"), "zh": ("行号", "问题")}
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "grant": ("member", "points", "expires_on", "reason", "cost_centre"),
     "correction": ("member", "points", "expires_on", "reason", "cost_centre"),
@@ -94,17 +95,16 @@ def separator(first_line: str) -> str:
 def columns(header: Sequence[str], kind: str) -> list[str]:
     """Which column each cell of a line is; empty for one that is not read. Raises FileFault."""
     taken, found = COLUMNS[kind], [_CALLED.get(_name(cell), None if _name(cell) else "") for cell in header]
-    named = ", ".join(taken)
     if not any(found):
-        raise FileFault("no_header", columns=named)
+        raise FileFault("no_header")
     for cell, column in zip(header, found, strict=True):
         if column is None or (column and column not in taken):
-            raise FileFault("column_unknown", column=plain(cell)[:60], columns=named)
+            raise FileFault("column_unknown", column=plain(cell)[:60])
         if column and found.count(column) > 1:
             raise FileFault("column_twice", column=plain(cell)[:60])
     for column in NEEDED[kind]:
         if column not in found:
-            raise FileFault("column_missing", column=column, columns=named)
+            raise FileFault("column_missing", column=column)
     return [column or "" for column in found]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Q, QuerySet, Sum
-from django.utils.translation import gettext as now_translated
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as facts
@@ -75,6 +75,20 @@ FILE_FAULTS = {
     "column_twice": _("The column “%(column)s” stands there twice."),
     "column_missing": _("The column “%(column)s” is missing. The file has these: %(columns)s."),
 }
+
+
+def called(column: str) -> str:
+    """What a column is called in the reader's language."""
+    chinese = (get_language() or "").startswith("zh")
+    return next((name for name in rules.NAMES[column] if not name.isascii()), column) if chinese else column
+
+
+def why_unread(fault: rules.FileFault, *, kind: str) -> str:
+    """Why a file cannot be read, in the reader's language."""
+    said = {**fault.figures, "columns": ", ".join(called(column) for column in rules.COLUMNS[kind])}
+    if fault.code == "column_missing":
+        said["column"] = called(said["column"])
+    return str(FILE_FAULTS[fault.code]) % said
 
 
 def sentences(faults: Iterable[Sequence[Any]]) -> list[str]:
@@ -421,9 +435,8 @@ def downloaded(row: Batch, *, faulty: bool) -> Iterator[Sequence[Any]]:
 
 def header(row: Batch, *, faulty: bool) -> list[str]:
     if faulty:
-        return [*rules.COLUMNS[row.kind], "line", "fault"]
-    named = (_("line"), _("member"), _("points"), _("before"), _("afterwards"), _("status"), _("faults"))
-    return [now_translated(str(name)) for name in named]
+        return [*(called(column) for column in rules.COLUMNS[row.kind]), *rules.BESIDES["zh" if (get_language() or "").startswith("zh") else "en"]]
+    return [str(name) for name in (_("line"), _("member"), _("points"), _("before"), _("afterwards"), _("status"), _("faults"))]
 
 
 def _cells(row: Batch, line: BatchLine) -> list[Any]:

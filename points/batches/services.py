@@ -122,7 +122,7 @@ def upload(
     try:
         rules.columns(next(csv.reader([first_line], delimiter=row.separator), []), row.kind)
     except rules.FileFault as fault:
-        raise FileUnread(str(selectors.FILE_FAULTS[fault.code]) % fault.figures) from fault
+        raise FileUnread(selectors.why_unread(fault, kind=row.kind)) from fault
     except csv.Error as error:
         raise FileUnread from error
     if row.lines < 1:
