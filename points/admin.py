@@ -6,6 +6,7 @@ from .cards.admin import CardAdmin, CardKindAdmin
 from .checkin.admin import CheckInAdmin, CheckInTermsAdmin
 from .earning.admin import OfferAdmin, TryIt
 from .explanation.admin import DecisionAdmin
+from .inactivity.admin import InactivityCaseAdmin, InactivityTermsAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
@@ -19,9 +20,9 @@ __all__ = [
     "AccountAdmin",
     "AdjustmentAdmin",
     "AdjustmentLimitAdmin",
+    "BadgeAdmin",
     "BatchAdmin",
     "BatchLineAdmin",
-    "BadgeAdmin",
     "BoardAdmin",
     "BoardPeriodAdmin",
     "BoardResultAdmin",
@@ -37,6 +38,8 @@ __all__ = [
     "FestivalAdmin",
     "FindingAdmin",
     "HoldAdmin",
+    "InactivityCaseAdmin",
+    "InactivityTermsAdmin",
     "LotAdmin",
     "MemberBadgeAdmin",
     "MissionAdmin",

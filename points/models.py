@@ -6,6 +6,7 @@ from .budgets.models import Budget, BudgetAlarm, SharedUse
 from .cards.models import Card, CardKind
 from .checkin.models import CheckIn, CheckInTerms
 from .earning.models import Decision, Grant, MemberUse, Offer
+from .inactivity.models import InactivityCase, InactivityTerms
 from .ledger.models import Account, Allocation, Entry, Hold, Lot
 from .merging.models import Merge
 from .missions.models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
@@ -48,6 +49,8 @@ __all__ = [
     "Finding",
     "Grant",
     "Hold",
+    "InactivityCase",
+    "InactivityTerms",
     "Lot",
     "MemberBadge",
     "MemberUse",

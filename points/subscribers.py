@@ -4,8 +4,11 @@ from datetime import datetime
 from accounts.activity import selectors as activity
 from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
+from points.benefits import services as benefits
 from points.cards import services as cards
 from points.earning import services as earning
+from points.inactivity import selectors as inactivity_seen
+from points.inactivity import services as inactivity
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.missions import selectors as missions_seen
@@ -87,6 +90,23 @@ def reward_friend(event: Event) -> None:
 @subscribe("points.fact_decided", wants=lambda event: missions_seen.matters(kind=event.payload["kind"]))
 def complete_missions(event: Event) -> None:
     missions.hear(member_id=event.member_id, kind=event.payload["kind"], fact=event.payload["fact"], now=event.now)
+
+
+@subscribe("accounts.notice_handed_over", wants=lambda event: inactivity_seen.announces(kind=event.payload["kind"], channel=event.payload["channel"]))
+def hear_announcements(event: Event) -> None:
+    """What is voided for inactivity was announced to the member."""
+    at = datetime.fromisoformat(event.payload["at"])
+    inactivity.mark_handed_over(member_id=event.member_id, key=event.payload["key"], at=at, now=event.now)
+
+
+@subscribe("tiers.standing_changed", wants=lambda event: event.payload["cause"] in ("reached", "undone"))
+def give_for_reaching(event: Event) -> None:
+    """What a tier promises to who reaches it. One subscriber for both causes, so that no undoing overtakes its rise."""
+    about = {"member_id": event.member_id, "at": event.now, "actor": "benefits", "now": event.now}
+    if event.payload["cause"] == "reached":
+        benefits.reach(tier=event.payload["tier"], **about)
+    else:
+        benefits.unreach(tier=event.payload["before"], **about)
 
 
 def _about_a_badge(event: Event) -> bool:

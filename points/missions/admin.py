@@ -223,7 +223,7 @@ class MissionAdmin(HistoryAdmin):
     inlines = [StepInline, PrizeInline]
     actions = None
     actions_detail = ["publish", "preview", "duplicate", "retire"]
-    conditional_fields = {"days": "kind == 'newcomer'", "counts_from": "kind == 'achievement'", "claim_days": "!automatic"}
+    conditional_fields = {"days": "['newcomer', 'wake_up'].includes(kind)", "counts_from": "kind == 'achievement'", "claim_days": "!automatic"}
 
     def get_fieldsets(self, request: HttpRequest, obj: Mission | None = None) -> list[Any]:
         named = ["code", ("name_zh", "name_en"), "description_zh", "description_en", ("icon", "priority")]

@@ -64,6 +64,7 @@ class Mission(Named):
         DAILY = "daily", _("daily mission")
         WEEKLY = "weekly", _("weekly mission")
         ACHIEVEMENT = "achievement", _("achievement")
+        WAKE_UP = "wake_up", _("wake-up mission")
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
@@ -85,14 +86,18 @@ class Mission(Named):
         choices=Kind,
         default=Kind.ACHIEVEMENT,
         help_text=_(
-            "Newcomer packs are done once, in a member's first days; daily and weekly missions begin anew each day, each Monday; achievements are done once."
+            "Newcomer packs are done once, in a member's first days; daily and weekly missions begin anew each day, each Monday; achievements are done once. "
+            "Wake-up missions are for members who have become dormant, until some days after they are back."
         ),
     )
     days = models.PositiveSmallIntegerField(
-        _("newcomer's days"),
+        _("days"),
         default=7,
         validators=[MaxValueValidator(3650)],
-        help_text=_("Only for newcomer packs: so many days after the day of registration. 7: through the seventh day after it."),
+        help_text=_(
+            "For newcomer packs, so many days after the day of registration: with 7 through the seventh day after it. For wake-up missions, after the day "
+            "on which the member is back; 0 is that day alone."
+        ),
     )
     counts_from = models.DateField(
         _("counts from"),

@@ -12,12 +12,12 @@ from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 
 EVER = "ever"
 
-Kind = Literal["newcomer", "daily", "weekly", "achievement"]
+Kind = Literal["newcomer", "daily", "weekly", "achievement", "wake_up"]
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a mission is on, and which facts count for it. `days` after the day of registration are a newcomer's."""
+    """When a mission is on, and which facts count for it. `days` after the day of registration are a newcomer's, those after a return a sleeper's."""
 
     kind: Kind
     days: int = 0
@@ -38,12 +38,21 @@ class Period:
         return self.until is not None and self.until <= now
 
 
-def period(schedule: Schedule, *, at: datetime, registered_at: datetime | None, zone: ZoneInfo) -> Period | None:
+class Sleep(NamedTuple):
+    """A member was found dormant, and is back since `returned_at`; None: not yet."""
+
+    slept_at: datetime
+    returned_at: datetime | None
+
+
+def period(schedule: Schedule, *, at: datetime, registered_at: datetime | None, zone: ZoneInfo, sleep: Sleep | None = None) -> Period | None:
     """The period of a mission that `at` belongs to; None where the mission is not for that member, or not on yet or any more.
 
-    A newcomer's period is the same at any time; it may be over.
+    A newcomer's period is the same at any time, and so is that of a sleep; both may be over.
     """
     today = local_date(at, zone)
+    if schedule.kind == "wake_up":
+        return _of_sleep(schedule, sleep, today, zone)
     match schedule.kind:
         case "newcomer":
             if registered_at is None:
@@ -66,6 +75,19 @@ def period(schedule: Schedule, *, at: datetime, registered_at: datetime | None, 
     if last < first or today < first:
         return None
     return Period(name, start_of_day(first, zone), end_of_day(last, zone))
+
+
+def _of_sleep(schedule: Schedule, sleep: Sleep | None, today: date, zone: ZoneInfo) -> Period | None:
+    """From when the member was found dormant, and the mission was on, until so many days after the return. Named by when they were found."""
+    if sleep is None or (schedule.starts_on and today < schedule.starts_on):
+        return None
+    since = max(sleep.slept_at, start_of_day(schedule.starts_on, zone)) if schedule.starts_on else sleep.slept_at
+    ends = [end_of_day(local_date(sleep.returned_at, zone) + timedelta(days=schedule.days), zone)] if sleep.returned_at else []
+    ends += [end_of_day(schedule.ends_on, zone)] if schedule.ends_on else []
+    until = min(ends, default=None)
+    if until is not None and until <= since:
+        return None
+    return Period(local_date(sleep.slept_at, zone).isoformat(), since, until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 from points.cards import selectors as cards
 from points.rulebook import selectors as rulebook
+from tiers.dormancy import selectors as dormancy
 
 from . import rules
 from .models import Badge, MemberBadge, Mission, MissionCompletion, MissionEffect, MissionStep
@@ -178,10 +179,11 @@ def for_member(missions: Sequence[Mission], *, member_id: UUID) -> list[Mission]
 def progress(missions: Sequence[Mission], *, member: Member, at: datetime) -> list[Progress]:
     """How far the member is in the period of each mission that `at` belongs to; missions not on for them then are left out.
 
-    At most three statements, however many missions.
+    At most three statements, however many missions; two more where any is for members who were dormant.
     """
     zone = programme.zone(now=at)
-    on = [(mission, rules.period(mission.schedule, at=at, registered_at=member.registered_at, zone=zone)) for mission in missions]
+    sleep = _sleep(member.id) if any(mission.kind == Mission.Kind.WAKE_UP for mission in missions) else None
+    on = [(mission, rules.period(mission.schedule, at=at, registered_at=member.registered_at, zone=zone, sleep=sleep)) for mission in missions]
     rows = [(mission, period) for mission, period in on if period is not None]
     names = {period.name for _mission, period in rows}
     kept = MissionCompletion.objects.filter(member_id=member.id, mission__in=[mission.id for mission, _period in rows], period__in=names)
@@ -198,6 +200,11 @@ def progress(missions: Sequence[Mission], *, member: Member, at: datetime) -> li
         done = [rules.Done(step.needed, step.needed) for step in mine] if completion else rules.done(mine, tallies)
         found.append(Progress(mission, period, done, tallies, completion))
     return found
+
+
+def _sleep(member_id: UUID) -> rules.Sleep | None:
+    found = dormancy.episode(member_id=member_id)
+    return rules.Sleep(*found) if found else None
 
 
 def waiting(missions: Iterable[Mission], *, member_id: UUID, now: datetime) -> dict[UUID, list[MissionCompletion]]:
@@ -325,6 +332,12 @@ def _when(mission: Mission) -> str:
             return ngettext("Once, by the end of the day after registration", "Once, within %(days)s days after registration", mission.days) % {
                 "days": mission.days
             }
+        case Mission.Kind.WAKE_UP:
+            return ngettext(
+                "For members who were dormant, through the day after their return",
+                "For members who were dormant, through %(days)s days after their return",
+                mission.days,
+            ) % {"days": mission.days}
         case Mission.Kind.DAILY:
             return gettext("Each day")
         case Mission.Kind.WEEKLY:

@@ -52,11 +52,11 @@ def due(*, now: datetime, limit: int) -> list[Dormancy]:
     return list(Dormancy.objects.filter(due_on__lte=today).order_by("due_on", "id")[:limit])
 
 
-def not_seen_since(*, moment: datetime, after: UUID | None, limit: int) -> list[UUID]:
-    """Members, in the order of their ids and after that one, whom the job has last seen before `moment`. Ask the facts about each."""
+def not_seen_since(*, moment: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, datetime]]:
+    """Members, in the order of their ids and after that one, whom the job has last seen before `moment`, with when. Ask the facts about each."""
     rows = Dormancy.objects.filter(active_at__lt=moment)
     rows = rows.filter(member_id__gt=after) if after else rows
-    return list(rows.order_by("member_id").values_list("member_id", flat=True)[:limit])
+    return list(rows.order_by("member_id").values_list("member_id", "active_at")[:limit])
 
 
 def count_due(*, now: datetime) -> int:
