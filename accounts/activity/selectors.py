@@ -383,15 +383,15 @@ class Told(NamedTuple):
     behaviour: Behaviour | None = None
 
 
-_PURCHASES = """
+_WHOLE_PURCHASES = """
 SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents, p.shipping_cents, p.discounts, p.hold_ref, p.channel,
        (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents) ORDER BY l.position)
           FROM accounts_purchaseline l WHERE l.member_id = p.member_id AND l.purchase_id = p.id),
        (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts) ORDER BY r.recorded_at, r.id)
           FROM accounts_refund r WHERE r.member_id = p.member_id AND r.purchase_id = p.id)
   FROM accounts_purchase p"""
-_BOUGHT = f"{_PURCHASES} WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"
-_BOUGHT_BY = f"{_PURCHASES} WHERE p.member_id = ANY(%s::uuid[]) ORDER BY p.occurred_at, p.id"
+_BOUGHT = f"{_WHOLE_PURCHASES} WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"
+_BOUGHT_BY = f"{_WHOLE_PURCHASES} WHERE p.member_id = ANY(%s::uuid[]) ORDER BY p.occurred_at, p.id"
 
 COUNTED_AT_MOST = 100_000
 _FIRST_ID = "00000000-0000-0000-0000-000000000000"
