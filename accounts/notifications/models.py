@@ -11,22 +11,22 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from loyalty.lib.configuration import Configuration
+from loyalty.lib.configuration import Configuration, forget
 from loyalty.lib.ids import new_id
 
 from . import rules
 
 
 class Channel(models.TextChoices):
-    INBOX = "inbox", _("inbox")
-    EMAIL = "email", _("e-mail")
+    INBOX = "inbox", _("Inbox")
+    EMAIL = "email", _("E-mail")
     SMS = "sms", _("SMS")
-    PUSH = "push", _("push")
+    PUSH = "push", _("App push")
     WECHAT = "wechat", _("WeChat")
 
 
 class Purpose(models.TextChoices):
-    SERVICE = "service", _("service")
+    SERVICE = "service", _("news of the account")
     EXPIRY = "expiry", _("expiry of points")
     MARKETING = "marketing", _("marketing")
 
@@ -135,6 +135,10 @@ class NotificationKind(models.Model):
         """The names that may stand in its texts."""
         return [*(variable.name for variable in self.known), *rules.STANDARD]
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        forget(NotificationKind)
+
     def clean(self) -> None:
         if self.purpose == Purpose.MARKETING and self.resend_unknown:
             raise ValidationError({"resend_unknown": _("Marketing is never sent again without an answer: nobody should get it twice.")})
@@ -146,9 +150,9 @@ class Template(models.Model):
     kind = models.ForeignKey(NotificationKind, verbose_name=_("kind of message"), on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
     language = models.CharField(_("language"), max_length=10, choices=Language)
-    subject = models.CharField(_("subject"), max_length=120, blank=True)
-    text = models.TextField(_("text"), max_length=4000)
-    html = models.TextField(_("HTML"), max_length=60_000, blank=True)
+    subject = models.CharField(_("Subject"), max_length=120, blank=True)
+    text = models.TextField(_("text"))
+    html = models.TextField(_("HTML"), blank=True)
     history = HistoricalRecords(app="accounts")
 
     class Meta:
@@ -158,6 +162,15 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind_id}, {self.get_channel_display()}, {self.get_language_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        forget(Template)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        gone = super().delete(*args, **kwargs)
+        forget(Template)
+        return gone
 
 
 class Message(models.Model):
@@ -222,8 +235,8 @@ class Delivery(models.Model):
     settled_at = models.DateTimeField(_("settled"), null=True)
     provider_id = models.CharField(_("provider's number"), max_length=200, blank=True)
     detail = models.CharField(_("detail"), max_length=300, blank=True)
-    language = models.CharField(_("language"), max_length=10, blank=True)
-    subject = models.CharField(_("subject"), max_length=300, blank=True)
+    language = models.CharField(_("language"), max_length=10, choices=Language, blank=True)
+    subject = models.CharField(_("Subject"), max_length=300, blank=True)
     text = models.TextField(_("text"), blank=True)
 
     class Meta:
@@ -236,7 +249,7 @@ class Delivery(models.Model):
             models.Index(fields=["channel", "provider_id"], name="delivery_by_provider_id", condition=~Q(provider_id="")),
             models.Index(fields=["member", "-id"], name="delivery_of_member"),
             models.Index(fields=["to"], name="delivery_by_address", condition=~Q(to="")),
-            models.Index(fields=["settled_at"], name="delivery_failed", condition=Q(state__in=("unknown", "gave_up", "refused"))),
+            models.Index(fields=["settled_at"], name="delivery_failed", condition=Q(state__in=("unknown", "gave_up", "refused", "bounced"))),
         ]
 
     def __str__(self) -> str:

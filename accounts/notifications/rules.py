@@ -38,6 +38,21 @@ GSM_TWICE = "^{}\\[~]|€\f"
 # How long after a failure of a hand-over the next one comes.
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
 
+# Channels whose messages have a subject of their own.
+WITH_SUBJECT = ("inbox", "email", "push", "wechat")
+# Why nothing was sent: code → sentence. Marked for translation; translated where it is shown.
+_ = str
+WHY_NOT = {
+    "no_address": _("The member has no address for this channel."),
+    "not_wanted": _("The member does not want such messages by this channel."),
+    "no_text": _("There is no text for this channel."),
+    "closed": _("The member is closed."),
+    "too_many_today": _("The member had the day's marketing already."),
+    "not_needed": _("Another channel worked."),
+    "too_late": _("It could not be sent in time."),
+    "worker_gone": _("The program that sent it was ended before an answer came."),
+}
+
 Answer = Literal["accepted", "refused", "throttled", "unreachable", "unknown"]
 
 
@@ -76,6 +91,12 @@ def not_understood(text: str, known: Collection[str]) -> list[str]:
         if found is None or found[1] not in known:
             wrong.append(written if len(written) <= 40 else f"{written[:40]}…")
     return list(dict.fromkeys(wrong))
+
+
+def is_balanced(text: str) -> bool:
+    """Whether each `[[` has its `]]`, and none stands within another."""
+    marks = re.findall(r"\[\[|\]\]", text)
+    return marks == ["[[", "]]"] * (len(marks) // 2)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

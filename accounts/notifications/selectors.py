@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.channels import services as channels
@@ -56,6 +57,22 @@ def text_for(*, kind: str, channel: str, language: str) -> Template | None:
     """What a kind says on that channel: in the member's language, else in Chinese, else in English."""
     known = texts()
     return next((known[kind, channel, one] for one in rules.in_language(language) if (kind, channel, one) in known), None)
+
+
+def faults(*, kind: NotificationKind, channel: str, subject: str, text: str, html: str) -> list[tuple[str, str]]:
+    """What is wrong with a text, as (field, sentence)."""
+    found = []
+    for field, said in (("subject", subject), ("text", text), ("html", html)):
+        if wrong := rules.not_understood(said, kind.speaks_of):
+            names = ", ".join(f"{{{{ {name} }}}}" for name in kind.speaks_of)
+            found.append((field, gettext("%(wrong)s is not known here. Known are: %(names)s.") % {"wrong": ", ".join(wrong), "names": names}))
+        elif not rules.is_balanced(said):
+            found.append((field, gettext("Each [[ needs a ]] after it, and none can stand within another.")))
+    if channel in rules.WITH_SUBJECT and not subject:
+        found.append(("subject", gettext("A message of this channel needs a subject.")))
+    if not text:
+        found.append(("text", gettext("Write what it says.")))
+    return found
 
 
 def channels_in_use() -> set[str]:

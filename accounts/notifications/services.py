@@ -56,6 +56,10 @@ class NotToBeSentAgain(BusinessError):
     code, status, title = "delivery_not_open", 409, _("Only what was given up, or got no answer, can be sent again.")
 
 
+class TextRefused(BusinessError):
+    code, status, title = "text_refused", 422, _("This text cannot be sent.")
+
+
 class LinkUnknown(BusinessError):
     code, status, title = "link_unknown", 404, _("This link does not work.")
 
@@ -490,3 +494,47 @@ def prune_messages(*, before: datetime, limit: int) -> int:
     Delivery.objects.filter(message_id__in=ids).delete()
     InboxItem.objects.filter(message_id__in=ids).delete()
     return Message.objects.filter(id__in=ids).delete()[0] if ids else 0
+
+
+@transaction.atomic(savepoint=False)
+def write_text(*, kind: str, channel: str, language: str, subject: str, text: str, html: str, actor: str, now: datetime) -> None:
+    """Put a text in the place of the one before, which stays in the history; all empty: there is none any more. Refuses: TextRefused.
+
+    What was planned and not yet sent goes out with the new one.
+    """
+    named = {"kind_id": kind, "channel": channel, "language": language}
+    there = Template.objects.select_for_update().filter(**named).first()
+    said = {"subject": subject.strip(), "text": text.replace("\r\n", "\n").strip(), "html": html.strip()}
+    if not any(said.values()):
+        if there:
+            there.delete()
+    else:
+        if faults := selectors.faults(kind=selectors.kinds()[kind], channel=channel, **said):
+            raise TextRefused(faults[0][1], field=faults[0][0])
+        row = there or Template(**named)
+        if there and all(getattr(there, name) == value for name, value in said.items()):
+            return
+        for name, value in said.items():
+            setattr(row, name, value)
+        row.save()
+    audit.record(actor=actor, verb="message_text.write", subject=f"message/{kind}", figures={"channel": channel, "language": language}, now=now)
+
+
+def example(*, kind: NotificationKind, channel: str, language: str, subject: str, text: str, html: str) -> Rendered:
+    """What a text makes of the kind's sample values, for whoever writes it."""
+    written = Template(kind=kind, channel=channel, language=language, subject=subject, text=text, html=html)
+    with translation.override(language):
+        somebody = Member(name=gettext("Sample Member"), language=language)
+    return rendered(kind=kind, text=written, member=somebody, about={variable.name: variable.sample for variable in kind.known})
+
+
+def send_example(*, to: str, message: Rendered, channel: str, key: str, actor: str, now: datetime) -> Outcome:
+    """Hand such a message to the channel's provider, for the operator who wrote it. Outside any transaction. Refuses: NotSetUp, AddressRefused."""
+    fault = channels.why_not(channel=channel, to=to)
+    if fault == "address_invalid":
+        raise AddressRefused(channel=channel)
+    able = channels.providers()[channel].providers
+    serving = [code for code in able if channel != Channel.PUSH or to.startswith(f"{code}:")]
+    if fault or not serving:
+        raise channels.NotSetUp(gettext("No provider is ready to send by this channel."))
+    return channels.send_test(provider=serving[0], to=to, message=message, key=key, actor=actor, now=now)

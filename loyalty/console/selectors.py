@@ -16,6 +16,7 @@ from django_otp import user_has_device
 from accounts.activity import selectors as activity
 from accounts.activity.models import UnmatchedRefund
 from accounts.members.models import Member
+from accounts.notifications import selectors as notifications
 from loyalty import probes
 from loyalty.audit import selectors as audit
 from loyalty.audit.models import JobRun
@@ -124,6 +125,9 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         found.append(("accounts_unmatchedrefund", "?status__exact=waiting", _("Refunds that wait for their purchase"), _bounded(waiting), False))
     if user.has_perm("points.view_finding"):
         found.append(("points_finding", "?status__exact=open", _("Members whose books do not balance"), _bounded(reconciliation.open_findings()), True))
+    if user.has_perm("accounts.view_delivery"):
+        unsent = _("Messages given up, or without an answer, since yesterday")
+        found.append(("accounts_delivery", "?trouble=1", unsent, _bounded(notifications.failed(now=now)), True))
     if user.has_perm("loyalty.view_outboxrow"):
         found.append(("loyalty_outboxrow", "?status__exact=failed", _("Events that could not be delivered"), outbox.open_rows_by_status()["failed"], True))
     if user.has_perm("loyalty.view_jobrun"):

@@ -46,6 +46,7 @@ ADDED_BY = {
     "tiers.tier": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
     "accounts.referralterms": {"marketer", "administrator"},
+    "accounts.notificationsettings": {"marketer", "administrator"},
     "accounts.factkind": {"marketer", "administrator"},
     "accounts.segment": {"marketer", "administrator"},
     "points.adjustmentlimit": ONLY_ADMINISTRATORS,
