@@ -1,10 +1,11 @@
 """What the protocols share: connections kept for a batch, tokens kept until they end, and one HTTP request whose ends are told apart."""
 
 import json
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -45,9 +46,41 @@ def connection(name: tuple[Any, ...], make: Callable[[], AbstractContextManager[
     yield kept[name]
 
 
+@contextmanager
+def ended_after(seconds: float, sockets: Callable[[], Iterable[socket.socket | None]]) -> Iterator[None]:
+    """Ends those connections when the time is over: whoever sends a byte now and then does not hold us for ever."""
+
+    def end() -> None:
+        for each in sockets():
+            if each is not None:
+                with suppress(OSError):
+                    # Not as TLS would say good-bye, which waits for an answer: as the system does it, whoever is reading.
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def tls() -> ssl.SSLContext:
     """Certificates are checked, and whom they name. SSL_CERT_FILE names authorities of one's own."""
     return httpx.create_ssl_context(trust_env=True)
+
+
+class Client(httpx.Client):
+    """Knows the sockets that it has opened."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.sockets: list[socket.socket] = []
+
+    def note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self.sockets = [one for one in self.sockets if one.fileno() >= 0] + [info["return_value"].get_extra_info("socket")]
 
 
 class Answer(NamedTuple):
@@ -62,14 +95,17 @@ def ask(setup: Setup, url: str, *, headers: Mapping[str, str], content: bytes, h
     """POST once: the answer; or `unreachable` when nothing was surely sent, or `unknown` when it was and nothing whole came back."""
     timeout = httpx.Timeout(setup.answer_seconds, connect=setup.connect_seconds, pool=setup.connect_seconds)
 
-    def make() -> httpx.Client:
+    def make() -> Client:
         # Redirects are not followed: signatures and secrets go where they were addressed to.
-        return httpx.Client(verify=tls(), http1=not http2, http2=http2, timeout=timeout, limits=httpx.Limits(max_connections=4, keepalive_expiry=5))
+        return Client(verify=tls(), http1=not http2, http2=http2, timeout=timeout, limits=httpx.Limits(max_connections=4, keepalive_expiry=5))
 
     try:
         with (
             connection((http2, timeout.read, timeout.connect), make) as client,
-            client.stream("POST", url, headers={"accept-encoding": "identity", **headers}, content=content) as response,
+            ended_after(setup.connect_seconds + 2 * setup.answer_seconds, lambda: client.sockets),
+            client.stream(
+                "POST", url, headers={"accept-encoding": "identity", **headers}, content=content, extensions={"trace": client.note_socket}
+            ) as response,
         ):
             read = bytearray()
             for piece in response.iter_raw():

@@ -91,6 +91,10 @@ class Line:
             except (OSError, smtplib.SMTPException):
                 self.hang_up()
 
+    @property
+    def socket(self) -> Any:
+        return self._smtp.sock if self._smtp is not None else None
+
     def hang_up(self) -> None:
         if self._smtp is not None:
             self._smtp.close()
@@ -105,8 +109,7 @@ class Line:
             except (OSError, smtplib.SMTPException):
                 pass
             self.hang_up()
-        self._smtp = self._open()
-        return self._smtp
+        return self._open()
 
     def _open(self) -> smtplib.SMTP:
         env = self._setup.environment
@@ -121,6 +124,7 @@ class Line:
             smtp = _Secure(local_hostname=name, timeout=self._setup.connect_seconds, context=connections.tls())
         else:
             smtp = _Plain(local_hostname=name, timeout=self._setup.connect_seconds)
+        self._smtp = smtp
         try:
             # What SMTP_SSL and starttls check the certificate against; only the constructor would set it.
             smtp._host = env["SMTP_HOST"]  # type: ignore[attr-defined]
@@ -137,7 +141,7 @@ class Line:
             if user:
                 smtp.login(user, password)
         except BaseException:
-            smtp.close()
+            self.hang_up()
             raise
         return smtp
 
@@ -151,7 +155,11 @@ def send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> O
     except (ValueError, MessageError, UnicodeError) as error:
         return Outcome("refused", detail=rules.short(f"the message cannot be written: {error}"))
     env = setup.environment
-    with connections.connection(("smtp", env["SMTP_HOST"], env["SMTP_PORT"]), lambda: Line(setup)) as line:
+    with (
+        connections.connection(("smtp", env["SMTP_HOST"], env["SMTP_PORT"]), lambda: Line(setup)) as line,
+        # The talk is a dozen answers, each within its time.
+        connections.ended_after(setup.connect_seconds + 4 * setup.answer_seconds, lambda: [line.socket]),
+    ):
         try:
             smtp = line.ready()
         except (_NotReadyError, OSError, ValueError, smtplib.SMTPException) as error:

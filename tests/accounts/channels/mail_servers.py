@@ -68,7 +68,8 @@ def real(certificate, security):
 class Scripted:
     """Says to each command what `answers` holds for its first word (`CONNECT` is the greeting, `BODY` the end of the message); else what is usual.
 
-    An answer is text; "hang" says nothing any more, "close" ends the connection, a number of bytes that many of a reply without end.
+    An answer is text; "hang" says nothing any more, "close" ends the connection, "drip" says a letter now and then, a number of
+    bytes says that many of a reply without end.
     """
 
     USUAL = {"CONNECT": "220 mail.example", "EHLO": "250-mail.example\r\n250 SIZE 1000000", "DATA": "354 go on", "QUIT": "221 bye"}
@@ -138,6 +139,12 @@ class Scripted:
             return False
         if said == "close":
             sock.shutdown(socket.SHUT_RDWR)
+            return False
+        if said == "drip":
+            for letter in b"250-" + b"x" * 1000:
+                sock.sendall(bytes([letter]))
+                if self._over.wait(0.1):
+                    break
             return False
         if isinstance(said, int):
             for _piece in range(said // 1000):

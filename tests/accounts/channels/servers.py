@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass
 class Said:
-    """An answer. `how`: "hang" never answers, "close" ends the connection instead, "handshake" never ends the TLS handshake."""
+    """An answer. `how`: "hang" never answers, "close" ends the connection instead, "drip" sends a byte now and then."""
 
     status: int = 200
     body: bytes = b""
@@ -60,7 +60,7 @@ def say(body, status=200, **headers):
     return Said(status, json.dumps(body).encode(), {"content-type": "application/json", **headers})
 
 
-HANG, CLOSE, HANDSHAKE = Said(how="hang"), Said(how="close"), Said(how="handshake")
+HANG, CLOSE, DRIP = Said(how="hang"), Said(how="close"), Said(how="drip")
 
 
 class Server:
@@ -134,6 +134,12 @@ class Server:
                 self._over.wait(10)
                 return
             if said.how == "close":
+                return
+            if said.how == "drip":
+                for letter in b"HTTP/1.1 200 said\r\nx-sample: " + b"x" * 1000:
+                    sock.sendall(bytes([letter]))
+                    if self._over.wait(0.1):
+                        return
                 return
             head = "".join(f"{name}: {value}\r\n" for name, value in {"content-length": str(len(said.body)), **said.headers}.items())
             sock.sendall(f"HTTP/1.1 {said.status} said\r\n{head}\r\n".encode())
@@ -374,9 +380,10 @@ class Apns(Server):
                 elif isinstance(event, h2.events.StreamEnded):
                     headers, body = streams.pop(event.stream_id)
                     said = self._said(Asked(headers[":method"], headers[":path"], headers, bytes(body)))
+                    if said.how == "drip":
+                        self._drip(sock, talk, event.stream_id)
                     if said.how:
-                        if said.how == "hang":
-                            self._over.wait(10)
+                        self._over.wait(10 if said.how == "hang" else 0)
                         return
                     talk.send_headers(event.stream_id, [(":status", str(said.status)), *said.headers.items()])
                     sock.sendall(talk.data_to_send())
@@ -389,6 +396,14 @@ class Apns(Server):
                     if len(part) == len(said.body):
                         talk.end_stream(event.stream_id)
             sock.sendall(talk.data_to_send())
+
+    def _drip(self, sock, talk, stream):
+        talk.send_headers(stream, [(":status", "200")])
+        for _letter in range(1000):
+            talk.send_data(stream, b"x")
+            sock.sendall(talk.data_to_send())
+            if self._over.wait(0.1):
+                return
 
     def answer(self, asked):
         if fault := self.fault(asked):

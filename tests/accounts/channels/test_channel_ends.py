@@ -9,7 +9,7 @@ from accounts.channels import rules
 from accounts.channels import services as channels
 from accounts.channels.providers.connections import keeping_connections
 from tests.accounts.channels.conftest import ADDRESS
-from tests.accounts.channels.servers import CLOSE, HANG, Said
+from tests.accounts.channels.servers import CLOSE, DRIP, HANG, Said
 
 pytestmark = pytest.mark.django_db
 every_provider = pytest.mark.parametrize("code", ADDRESS)
@@ -79,6 +79,15 @@ def test_of_an_answer_without_end_only_so_much_is_read(provider, hand_over, code
     server.next.append(Said(206 if code == "apns" else 200, b"x" * 40_000_000))
     assert hand_over(code).state == "unknown"
     assert server.sent < 20_000_000
+
+
+@every_provider
+def test_who_sends_a_byte_now_and_then_does_not_hold_us(provider, hand_over, code):
+    server = provider(code)
+    server.next.append(DRIP)
+    began = time.monotonic()
+    assert hand_over(code).state == "unknown"
+    assert time.monotonic() - began < 6
 
 
 @every_provider

@@ -190,6 +190,15 @@ def test_of_an_answer_without_end_only_so_much_is_read(use, send, step):
         assert server.sent < 10_000_000
 
 
+@pytest.mark.parametrize("step", ["CONNECT", "RCPT", "BODY"])
+def test_who_says_a_letter_now_and_then_does_not_hold_us(use, send, step):
+    with Scripted(**{step: "drip"}) as server:
+        use(server.port)
+        began = time.monotonic()
+        assert send().state == ("unknown" if step == "BODY" else "unreachable")
+        assert time.monotonic() - began < 8
+
+
 @pytest.mark.parametrize("lost", ["421 too many messages on this connection", "close"])
 def test_a_connection_lost_between_two_mails_is_replaced(use, send, lost):
     with Scripted(RSET=[lost]) as server:
