@@ -57,7 +57,7 @@ LINE_COLOURS = {
     LineStatus.KEPT: "danger",
 }  # fmt: skip
 STEPS = {
-    "uploaded": _("uploaded"), "checked": _("checked"), "submitted": _("submitted"), "withdrawn": _("withdrawn"), "approved": _("approved"),
+    "uploaded": _("file taken in"), "checked": _("checked"), "submitted": _("submitted"), "withdrawn": _("withdrawn"), "approved": _("approved"),
     "refused": _("refused"), "paused": _("paused"), "resumed": _("resumed"), "stopped": _("stopped"), "applied": _("applied"),
     "reversal_asked": _("reversal asked for"), "reversal_approved": _("reversal approved"), "reversal_dropped": _("reversal dropped"),
     "reversed": _("reversed"),
@@ -131,9 +131,9 @@ class VictimsForm(forms.Form):
     version = forms.TypedChoiceField(label=_("Version"), required=False, coerce=int, empty_value=None, widget=UnfoldAdminSelectWidget)
     entry = forms.ChoiceField(label=_("Kind of entry"), required=False, choices=Entry.Kind.choices, widget=UnfoldAdminSelectWidget)
     since = forms.SplitDateTimeField(
-        label=_("From"), widget=UnfoldAdminSplitDateTimeWidget, help_text=_("Facts by when they happened, all else by when it was booked.")
+        label=_("From this moment"), widget=UnfoldAdminSplitDateTimeWidget, help_text=_("Facts by when they happened, all else by when it was booked.")
     )
-    until = forms.SplitDateTimeField(label=_("Before"), widget=UnfoldAdminSplitDateTimeWidget)
+    until = forms.SplitDateTimeField(label=_("To before this moment"), widget=UnfoldAdminSplitDateTimeWidget)
     granted = forms.ChoiceField(
         label=_("Points by it"),
         choices=[("any", _("whether or not")), ("some", _("points were granted")), ("none", _("nothing was granted"))],

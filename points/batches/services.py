@@ -459,8 +459,15 @@ def book(*, batch_id: UUID, now: datetime) -> int:
 def _book(row: Batch, chunk: QuerySet[BatchLine], act: Act, actor: str, *, now: datetime) -> int:
     with transaction.atomic():
         lines = list(chunk.select_for_update(skip_locked=True))
-        ledger.lock_all(member_ids=[line.member_id for line in lines])
+        ids = [line.member_id for line in lines if line.member_id]
+        ledger.lock_all(member_ids=ids)
+        # Who has left since it was checked gets nothing; what they got is taken back as from anybody.
+        left = members.not_active(ids) if row.status == Status.APPLYING else set()
         for line in lines:
+            if line.member_id in left:
+                _line_turns(line, LineStatus.REFUSED)
+                line.faults = [["member_closed", {}]]
+                continue
             entry = act(row, line, actor, now)
             if row.status == Status.APPLYING:
                 _line_turns(line, LineStatus.APPLIED)

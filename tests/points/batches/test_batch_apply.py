@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.members.models import Member
 from loyalty.lib.refusals import BusinessError
 from points.batches import services
 from points.batches.models import Batch
@@ -86,6 +87,16 @@ def test_who_has_too_few_points_meanwhile_is_left_out_and_the_others_are_not(app
     assert (batch.status, batch.applied_lines, batch.refused_lines, batch.taken) == ("applied", 8, 2, 320)
     assert [shop.stands(f"M-{number}") for number in (0, 3, 9)] == [10, 30, 39]
     assert_books_balance()
+
+
+def test_who_has_left_since_it_was_checked_gets_nothing(approved, shop):
+    shop.member("A")
+    shop.member("B")
+    batch = approved("member,points\nA,5\nB,7\n")
+    Member.objects.filter(external_id="A").update(status="closed")
+    batch = worked(batch)
+    assert [(line.status, line.faults) for line in lines(batch)] == [("refused", [["member_closed", {}]]), ("applied", [])]
+    assert (shop.stands("A"), shop.stands("B"), batch.applied_lines, batch.refused_lines) == (0, 7, 1, 1)
 
 
 def test_where_the_batch_says_so_what_is_missing_is_owed(applied, shop, assert_books_balance):
