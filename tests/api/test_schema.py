@@ -65,6 +65,11 @@ OPERATIONS = [
     ("purchases/{purchase}/delivered", "POST", 200, {"occurred_at": "AT"}),
     ("purchases/{purchase}/claim", "POST", 200, {"member": "M-2"}),
     ("refunds", "POST", 202, {"id": "R-9", "occurred_at": "AT", "amount_cents": 500}),
+    # Whoever is not the provider is turned away.
+    ("receipts/aliyun", "POST", 403, None),
+    ("receipts/tencent", "POST", 403, None),
+    ("receipts/wechat", "GET", 403, None),
+    ("receipts/wechat", "POST", 403, None),
     ("me", "GET", 200, None),
     ("me/account", "GET", 200, None),
     ("me/entries", "GET", 200, None),
