@@ -200,6 +200,7 @@ def forget_names(*, member_ids: Collection[UUID], names: Collection[str], token:
     return replace(OutboxRow, "payload", names=names, token=token, where="member_id = ANY(%(members)s::uuid[])", values={"members": list(member_ids)})
 
 
+@transaction.atomic
 def prune(*, before: datetime, limit: int) -> int:
     """Delete at most `limit` rows that were settled before that time; how many it was."""
     # Oldest first by primary key, where the settled ones are: no index of its own is needed.
