@@ -42,6 +42,7 @@ ADDED_BY = {
     "points.badge": {"marketer", "administrator"},
     "points.prooftask": {"marketer", "administrator"},
     "points.board": {"marketer", "administrator"},
+    "tiers.ladderplan": {"marketer", "administrator"},
     "tiers.standing": {"service", "marketer", "administrator"},
     "tiers.tier": {"marketer", "administrator"},
     "riskcontrol.blocklistentry": {"risk", "administrator"},
