@@ -235,6 +235,7 @@ CHANNELS = {
         "APNS_URL": "https://api.push.apple.com",
         "WECHAT_APP_SECRET": "",
         "WECHAT_RECEIPT_TOKEN": "",
+        "WECHAT_AES_KEY": "",
         "WECHAT_URL": "https://api.weixin.qq.com",
     }.items()
 }

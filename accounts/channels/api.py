@@ -23,7 +23,7 @@ from loyalty.lib.problems import MEDIA_TYPE
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.schema import Problem
 
-from . import services
+from . import selectors, services
 from .providers import aliyun, tencent, wechat
 from .rules import Told
 
@@ -170,10 +170,24 @@ class WeChatReceiptsView(ReceiptView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        token = settings.CHANNELS["WECHAT_RECEIPT_TOKEN"]
-        said = {name: request.query_params.get(name, "") for name in ("signature", "timestamp", "nonce")}
-        if not token or not wechat.signed(token, **said, now=timezone.now()):
+        self._check(request, "signature")
+
+    def _check(self, request: Request, name: str, content: str = "") -> None:
+        token, asked = settings.CHANNELS["WECHAT_RECEIPT_TOKEN"], request.query_params
+        said = {"signature": asked.get(name, ""), "timestamp": asked.get("timestamp", ""), "nonce": asked.get("nonce", "")}
+        if not token or not wechat.signed(token, **said, content=content, now=timezone.now()):
             raise NotTheProvider
+
+    def _event(self, request: Request) -> str:
+        """The event as it came, or what was encrypted in it: with a key set, nothing else is believed."""
+        aes_key = settings.CHANNELS["WECHAT_AES_KEY"]
+        if not aes_key:
+            return _text(request)
+        content = wechat.sealed(_text(request))
+        if not content:
+            raise NotTheProvider
+        self._check(request, "msg_signature", content)
+        return wechat.opened(content, aes_key=aes_key, app_id=selectors.parameter("wechat", "app_id"))
 
     @extend_schema(
         summary="WeChat asks whether this is your server",
@@ -188,7 +202,8 @@ class WeChatReceiptsView(ReceiptView):
 
     @extend_schema(
         summary="Events of the WeChat official account",
-        description="In plaintext mode. TEMPLATESENDJOBFINISH tells what became of a template message; other events are taken and left alone.",
+        description="In plaintext mode, or, with WECHAT_AES_KEY set, in safe mode: then the encrypted content is what counts, signed as `msg_signature`. "
+        "TEMPLATESENDJOBFINISH tells what became of a template message; other events are taken and left alone.",
         auth=[],
         parameters=_SIGNED,
         request={"text/xml": OpenApiTypes.STR},
@@ -200,7 +215,7 @@ class WeChatReceiptsView(ReceiptView):
     )
     def post(self, request: Request) -> HttpResponse:
         try:
-            told = wechat.receipts(_text(request))
+            told = wechat.receipts(self._event(request))
         except ValueError as error:
             raise ParseError(_("This is no event of WeChat's.")) from error
         self.take(told, timezone.now())

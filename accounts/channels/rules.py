@@ -175,7 +175,7 @@ PROVIDERS: Mapping[str, Provider] = {
                 ),
             ),
             needs=("WECHAT_APP_SECRET",),
-            may=("WECHAT_URL", "WECHAT_RECEIPT_TOKEN"),
+            may=("WECHAT_URL", "WECHAT_RECEIPT_TOKEN", "WECHAT_AES_KEY"),
             templates="named",
             receipts="",
         ),
@@ -205,6 +205,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "APNS_URL": _("Where APNs is reached; https://api.sandbox.push.apple.com for apps under test."),
     "WECHAT_APP_SECRET": _("The AppSecret of the official account."),
     "WECHAT_RECEIPT_TOKEN": _("The Token entered at the official account, which signs its events."),
+    "WECHAT_AES_KEY": _("The EncodingAESKey of the official account, where it sends its events in safe mode."),
     "WECHAT_URL": _("Where WeChat is reached."),
 }
 
@@ -260,6 +261,17 @@ def masked(channel: str, to: str) -> str:
         return f"{to[:-8]}****{to[-4:]}" if len(to) > 8 else "****"
     kind, colon, rest = to.rpartition(":") if channel == "push" else ("", "", to)
     return f"{kind}{colon}{rest[:4]}…"
+
+
+def without(text: str, channel: str, to: str) -> str:
+    """The text with the address masked wherever it says it: servers like to repeat it."""
+    spelled = {to, to.rpartition(":")[2] if channel == "push" else to}
+    if channel == "sms":
+        digits = re.sub(r"[^0-9]", "", phone(to, "86") or to)
+        spelled |= {digits, f"+{digits}", digits.removeprefix("86")}
+    for one in sorted((one for one in spelled if len(one) > 4), key=len, reverse=True):
+        text = re.sub(re.escape(one), lambda _found: masked(channel, to), text, flags=re.IGNORECASE)
+    return text
 
 
 def short(text: str) -> str:

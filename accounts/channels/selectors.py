@@ -44,6 +44,12 @@ def setup(row: ChannelSettings) -> Setup:
     return Setup(row.about, parameters, environment(row.about), templates, settings.CHANNEL_CONNECT_SECONDS, settings.CHANNEL_ANSWER_SECONDS)
 
 
+def parameter(provider: str, name: str) -> str:
+    """A public parameter of a provider, in use or not; empty where nobody has said."""
+    row = ChannelSettings.objects.filter(provider=provider).first()
+    return str(row.parameters.get(name, "")) if row else ""
+
+
 def fault(row: ChannelSettings) -> str:
     """Why the provider cannot be used as it is set up, whether or not it is in use; empty when it can."""
     return rules.fault_of(row.about, row.parameters, environment(row.about))

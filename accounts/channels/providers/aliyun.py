@@ -108,7 +108,7 @@ def receipts(lines: Sequence[object]) -> list[Told]:
     told = []
     for line in lines:
         if isinstance(line, dict) and isinstance(line.get("biz_id"), str) and line["biz_id"] and isinstance(line.get("success"), bool):
-            detail = f"{line.get('err_code') or ''} {line.get('err_msg') or ''}"
+            detail = rules.without(f"{line.get('err_code') or ''} {line.get('err_msg') or ''}", "sms", str(line.get("phone_number") or ""))
             key = line["out_id"][:200] if isinstance(line.get("out_id"), str) else ""
             told.append(Told(line["biz_id"][:200], "delivered" if line["success"] else "bounced", detail, key=key))
     return told

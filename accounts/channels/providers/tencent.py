@@ -117,6 +117,6 @@ def receipts(lines: Sequence[object]) -> list[Told]:
     told = []
     for line in lines:
         if isinstance(line, dict) and isinstance(line.get("sid"), str) and line["sid"] and line.get("report_status") in ("SUCCESS", "FAIL"):
-            detail = f"{line.get('errmsg') or ''} {line.get('description') or ''}"
+            detail = rules.without(f"{line.get('errmsg') or ''} {line.get('description') or ''}", "sms", str(line.get("mobile") or ""))
             told.append(Told(line["sid"][:200], "delivered" if line["report_status"] == "SUCCESS" else "bounced", detail))
     return told

@@ -16,11 +16,14 @@ all others with each new one.
 The key goes along as client_msg_id: within ten minutes WeChat takes a second copy for the first.
 """
 
+import base64
 import hmac
 import json
 from datetime import datetime, timedelta
 from hashlib import sha1, sha256
 from xml.parsers import expat
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from accounts.channels import rules
 from accounts.channels.rules import Outcome, Rendered, Setup, Told
@@ -100,11 +103,29 @@ def meaning(answer: connections.Answer, now: datetime) -> Outcome:
     return Outcome("refused", detail=detail, address_gone=code in _GONE)
 
 
-def signed(token: str, *, signature: str, timestamp: str, nonce: str, now: datetime) -> bool:
-    """Whether WeChat, who knows the token, has signed this, a short while ago."""
-    wanted = sha1("".join(sorted((token, timestamp, nonce))).encode()).hexdigest()  # noqa: S324 (WeChat's choice)
+def signed(token: str, *, signature: str, timestamp: str, nonce: str, now: datetime, content: str = "") -> bool:
+    """Whether WeChat, who knows the token, has signed this, a short while ago. Only what is encrypted is signed with its `content`."""
+    parts = sorted((token, timestamp, nonce, *((content,) if content else ())))
+    wanted = sha1("".join(parts).encode()).hexdigest()  # noqa: S324 (WeChat's choice)
     fresh = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 and abs(now.timestamp() - int(timestamp)) <= FRESH.total_seconds()
     return fresh and hmac.compare_digest(wanted.encode(), signature.encode())
+
+
+def sealed(text: str) -> str:
+    """The encrypted content of an event in safe mode; empty where there is none. ValueError for what is no XML of WeChat's kind."""
+    return _fields(text).get("Encrypt", "")
+
+
+def opened(content: str, *, aes_key: str, app_id: str) -> str:
+    """The event in an encrypted content: sixteen random bytes, the length, the event, the AppID, padded. ValueError where it is none of ours."""
+    key = base64.b64decode(f"{aes_key}=", validate=True)
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(key[:16])).decryptor()
+    plain = decryptor.update(base64.b64decode(content, validate=True)) + decryptor.finalize()
+    plain = plain[: -plain[-1]] if plain else b""
+    end = 20 + int.from_bytes(plain[16:20], "big")
+    if len(plain) <= end or plain[end:] != app_id.encode():
+        raise ValueError("it is for another account")
+    return plain[20:end].decode()
 
 
 def receipts(text: str) -> list[Told]:

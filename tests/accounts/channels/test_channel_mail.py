@@ -176,6 +176,13 @@ def test_an_address_is_given_up_only_where_the_server_says_that_nobody_is_there(
     assert (outcome.state, outcome.address_gone) == ("refused", gone)
 
 
+def test_a_server_that_repeats_the_address_puts_it_into_no_log(use, send, caplog):
+    with Scripted(RCPT=f"550 5.1.1 <{TO}>: unknown in virtual mailbox table") as server:
+        use(server.port)
+        assert send().detail == "550 5.1.1 <m***@example.com>: unknown in virtual mailbox table"
+    assert [record.getMessage() for record in caplog.records if TO in record.getMessage()] == []
+
+
 def test_the_same_words_about_the_message_give_up_no_address(use, send):
     with Scripted(BODY="550 5.1.1 whatever") as server:
         use(server.port)

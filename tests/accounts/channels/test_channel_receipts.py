@@ -1,11 +1,14 @@
 """What providers tell later: believed only from them, kept once, told to whoever listens, counted where nobody knows the message."""
 
+import base64
 import json
+import struct
 import time
 from datetime import timedelta
 from hashlib import sha1
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from django.test import Client
 
 from accounts.channels import services as channels
@@ -107,6 +110,59 @@ def test_a_signature_that_was_overheard_is_soon_worth_nothing(told):
     assert problem(from_wechat(event(), **signature(age=16 * 60))) == (403, "receipt_not_verified")
 
 
+AES_KEY, APP_ID = base64.b64encode(bytes(range(32))).decode()[:-1], "wx0123456789abcdef"
+
+
+def encrypted(text, *, app_id=APP_ID, key=AES_KEY, sign=TOKEN):
+    """As WeChat's documentation of safe mode says: random, length, event, AppID; padded to 32, AES-256-CBC, signed with the rest."""
+    secret = base64.b64decode(f"{key}=")
+    plain = b"r" * 16 + struct.pack("!I", len(text.encode())) + text.encode() + app_id.encode()
+    plain += bytes([32 - len(plain) % 32]) * (32 - len(plain) % 32)
+    encryptor = Cipher(algorithms.AES(secret), modes.CBC(secret[:16])).encryptor()
+    content = base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
+    query = signature()
+    joined = "".join(sorted([sign, query["timestamp"], query["nonce"], content]))
+    body = f"<xml><ToUserName><![CDATA[gh]]></ToUserName><Encrypt><![CDATA[{content}]]></Encrypt></xml>"
+    return body, {**query, "encrypt_type": "aes", "msg_signature": sha1(joined.encode()).hexdigest()}  # noqa: S324
+
+
+@pytest.fixture
+def safe_mode(environment, db):
+    environment(WECHAT_AES_KEY=AES_KEY)
+    channels.set_up(provider="wechat", parameters={"app_id": APP_ID}, in_use=False)
+
+
+def test_in_safe_mode_the_encrypted_event_counts(told, safe_mode):
+    body, query = encrypted(event("failed:user block"))
+    assert from_wechat(body, **query).content == b"success"
+    assert [(one["provider_id"], one["detail"]) for one in told()] == [("200163836", "failed:user block")]
+
+
+def test_in_safe_mode_nothing_in_clear_is_believed_whoever_overheard_a_signature(told, safe_mode):
+    _body, query = encrypted(event())
+    assert problem(from_wechat(event(), **query)) == (403, "receipt_not_verified")
+    body, query = encrypted(event(), sign="another")
+    assert problem(from_wechat(body, **query)) == (403, "receipt_not_verified")
+    other, _query = encrypted(event(number="1"))
+    assert problem(from_wechat(other, **encrypted(event())[1])) == (403, "receipt_not_verified")
+    assert told() == []
+
+
+@pytest.mark.parametrize("wrong", [{"app_id": "wx0000000000000000"}, {"key": base64.b64encode(bytes(32)).decode()[:-1]}])
+def test_in_safe_mode_what_is_for_another_account_is_a_problem(told, safe_mode, wrong):
+    body, query = encrypted(event(), **wrong)
+    assert problem(from_wechat(body, **query)) == (400, "parse_error")
+    assert told() == []
+
+
+@pytest.mark.parametrize("content", ["!", "AAAA", base64.b64encode(bytes(32)).decode()])
+def test_in_safe_mode_nonsense_is_a_problem(told, safe_mode, content):
+    query = signature()
+    joined = "".join(sorted([TOKEN, query["timestamp"], query["nonce"], content]))
+    query["msg_signature"] = sha1(joined.encode()).hexdigest()  # noqa: S324
+    assert problem(from_wechat(f"<xml><Encrypt>{content}</Encrypt></xml>", **query)) == (400, "parse_error")
+
+
 @pytest.mark.parametrize("path", ["aliyun", "tencent"])
 @pytest.mark.parametrize("token", ["", "another", TOKEN + "x", TOKEN.upper(), "t\u00f6ken"])
 def test_without_our_token_nothing_is_believed(told, path, token):
@@ -168,6 +224,12 @@ def test_what_is_no_list_of_receipts_is_a_problem_and_changes_nothing(told, path
 def test_a_line_that_says_nothing_is_left_out_and_the_others_are_taken(told, line):
     assert tell("aliyun", [line, ALIYUN]).status_code == 200
     assert [one["provider_id"] for one in told()] == ["9338^0"]
+
+
+def test_what_a_provider_says_of_a_number_is_kept_without_it(told):
+    tell("aliyun", [{**ALIYUN, "err_msg": "13800138000 is off"}])
+    tell("tencent", [{**TENCENT, "description": "+8613800138000 is off"}])
+    assert [one["detail"] for one in told()] == ["DELIVERED 138****8000 is off", "UNDELIV 138****8000 is off"]
 
 
 def test_what_a_provider_says_is_kept_short_and_on_one_line(told):

@@ -50,6 +50,20 @@ def test_an_address_is_shown_so_that_it_can_be_compared_and_not_used(channel, to
 
 
 @pytest.mark.parametrize(
+    ("channel", "to", "said", "kept"),
+    [
+        ("email", "member@example.com", "550 5.1.1 <Member@Example.com>: no such user", "550 5.1.1 <m***@example.com>: no such user"),
+        ("sms", "13800138000", "number 13800138000 (+8613800138000) is illegal", "number 138****8000 (138****8000) is illegal"),
+        ("push", "fcm:abcdefghijklmnopqrstu", "token abcdefghijklmnopqrstu, fcm:abcdefghijklmnopqrstu", "token fcm:abcd…, fcm:abcd…"),
+        ("wechat", "oia2TjuEGTNo", "openid oia2TjuEGTNo rid: 1", "openid oia2… rid: 1"),
+        ("sms", "", "no number", "no number"),
+    ],
+)
+def test_what_a_provider_says_is_kept_without_the_address(channel, to, said, kept):
+    assert rules.without(said, channel, to) == kept
+
+
+@pytest.mark.parametrize(
     ("said", "wait"),
     [
         ("120", timedelta(minutes=2)),
