@@ -5,17 +5,19 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminDecimalFieldWidget
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import HistoryAdmin, operator_name
 
 from . import rules, selectors, services
-from .models import Tier
+from .models import Tier, TierBenefit
 
 
 class TierForm(forms.ModelForm):
@@ -44,11 +46,100 @@ class TierForm(forms.ModelForm):
         return self.cleaned_data["multiplier"]
 
 
+class BenefitForm(forms.ModelForm):
+    """A benefit as people write it: its value in the unit of its kind, what it grows to in one line."""
+
+    said = forms.CharField(
+        label=_("Value"), required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
+        help_text=_("Points, minutes, a factor like 2, percent like 5, or the coupon’s code; nothing where there is nothing to count."),
+    )  # fmt: skip
+    grows = forms.CharField(
+        label=_("With more orders"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget,
+        help_text=_("For gifts, allowances and loan limits: from how many orders within 12 months it is how much, like 3: 200, 6: 300."),
+    )  # fmt: skip
+
+    class Meta:
+        model = TierBenefit
+        fields = ["kind", "said", "grows", "text_zh", "text_en"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            told = self.instance.plain
+            unit = rules.BENEFITS[told.kind].unit
+            self.initial["said"] = told.item or rules.shown(unit, told.value)
+            self.initial["grows"] = rules.bands_shown(unit, told.bands)
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        kind = rules.BENEFITS.get(asked.get("kind", ""))
+        if kind is None:
+            return asked
+        value = rules.read(kind.unit, asked.get("said", "")) if kind.counted else 0
+        bands = rules.read_bands(kind.unit, asked.get("grows", ""))
+        if value is None:
+            self.add_error("said", selectors.FAULTS["value_unread"])
+        if bands is None:
+            self.add_error("grows", selectors.FAULTS["bands_unread"])
+        if value is None or bands is None:
+            return asked
+        item = asked.get("said", "").strip() if kind.unit == "code" else ""
+        self.benefit = rules.Benefit(kind.code, value, item, tuple(bands), asked.get("text_zh", ""), asked.get("text_en", ""))
+        for fault in rules.faults(self.benefit):
+            self.add_error({"kind": "kind", "value": "said", "bands": "grows"}[fault.field], selectors.fault_in_words(fault))
+        return asked
+
+
+class BenefitInline(StackedInline):
+    """What the tier brings besides its multiplier."""
+
+    model = TierBenefit
+    form = BenefitForm
+    extra = 0
+    fields = [("kind", "said", "grows"), ("text_zh", "text_en"), "members_read"]
+    readonly_fields = ["members_read"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Who may only read gets no form, and so none of its fields.
+        return self.fields if self.has_change_permission(request, obj) else ["kind", "members_read"]
+
+    def _may(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("tiers.change_tier") or (obj is None and request.user.has_perm("tiers.add_tier"))
+
+    has_add_permission = has_change_permission = has_delete_permission = _may
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("tiers.view_tier")
+
+    @display(description=_("what members read"))
+    def members_read(self, row: TierBenefit) -> str:
+        if row.pk is None:
+            return gettext("Save to see it.")
+        said = []
+        for language in ("zh-hans", "en"):
+            with translation.override(language):
+                said.append(selectors.benefit_in_words(row.plain))
+        vain = row.kind in selectors.promised_in_vain(row.tier_id, now=timezone.now())
+        note = format_html('<br><strong>{}</strong>', _unanswered(row.kind)) if vain else ""
+        return format_html("{}<br>{}{}", *said, note)
+
+
+def _unanswered(kind: str) -> str:
+    """What an operator must know where nobody would give what a tier promises."""
+    if kind == "birthday_multiplier":
+        return gettext("Mind: no earning rule in force multiplies by what tiers bring for birthdays, so it multiplies nothing. Publish such a rule.")
+    facts = {"birthday_gift": gettext("birthdays"), "monthly_allowance": gettext("monthly allowances"), "level_up_gift": gettext("reached tiers")}
+    return gettext("Mind: no earning rule about %(facts)s that gives points is in force, so these points would not be given. Publish such a rule.") % {
+        "facts": facts.get(kind, kind)
+    }
+
+
 @admin.register(Tier)
 class TierAdmin(HistoryAdmin):
     """The ladder. A tier that somebody belongs to, or once did, is not deleted but deactivated."""
 
     form = TierForm
+    inlines = [BenefitInline]
     list_display = ["swatch", "code", "name_zh", "name_en", "rank", "times", "counts"]
     list_display_links = ["code"]
     list_before_template = "admin/explanation.html"
@@ -112,6 +203,26 @@ class TierAdmin(HistoryAdmin):
             actor=operator_name(request),
             now=timezone.now(),
         )
+
+    def save_formset(self, request: HttpRequest, form: forms.ModelForm, formset: Any, change: bool) -> None:
+        """The benefits go by their verbs: what was taken out first, so that a kind may move to another row."""
+        formset.save(commit=False)
+        tier, by = form.instance.code, {"actor": operator_name(request), "now": timezone.now()}
+        for row in formset.deleted_objects:
+            services.remove_benefit(tier=tier, kind=TierBenefit.objects.get(pk=row.pk).kind, **by)
+        for one in formset.forms:
+            if one.has_changed() and not formset._should_delete_form(one):
+                told = one.benefit
+                if one.initial.get("kind") not in (None, told.kind):
+                    services.remove_benefit(tier=tier, kind=one.initial["kind"], **by)
+                said = {"value": told.value, "item": told.item, "bands": told.bands, "text_zh": told.text_zh, "text_en": told.text_en}
+                services.keep_benefit(tier=tier, kind=told.kind, **said, **by)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        tier = kwargs.get("obj")
+        for kind in selectors.promised_in_vain(tier.code, now=timezone.now()) if tier and request.method == "GET" else ():
+            messages.warning(request, f"{TierBenefit.Kind(kind).label}: {_unanswered(kind)}")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def delete_model(self, request: HttpRequest, obj: Tier) -> None:
         services.remove(code=obj.code, actor=operator_name(request), now=timezone.now())

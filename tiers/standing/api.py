@@ -1,6 +1,8 @@
 """To which tier a member belongs, for the storefront and the member."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -9,8 +11,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.activity import selectors as facts
 from accounts.members.api import MemberView
 from loyalty.lib.fields import MomentField
+from loyalty.lib.localtime import add_months, local_date, start_of_day
+from loyalty.programme import selectors as programme
 from tiers.ladder import rules
 from tiers.ladder import selectors as ladders
 
@@ -22,6 +27,13 @@ class TierShown(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="In the request's language.")
 
 
+class BenefitShown(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(list(rules.BENEFITS))
+    value = serializers.IntegerField(allow_null=True, help_text="In points or minutes; factors and percents in ten-thousandths; null where nothing is counted.")
+    item = serializers.CharField(help_text="The code of the coupon, of coupons; else empty.")
+    text = serializers.CharField(help_text="What it is, in the request's language.")
+
+
 class StandingShown(serializers.Serializer[Any]):
     tier = serializers.CharField(help_text="The tier's code; empty where the programme has no tiers.")
     name = serializers.CharField(help_text="In the request's language.")
@@ -31,11 +43,13 @@ class StandingShown(serializers.Serializer[Any]):
     since = MomentField(allow_null=True, help_text="Null for a member who has never been put into a tier and so is in the lowest.")
     until = MomentField(allow_null=True, help_text="The first instant at which the tier no longer holds; null: no end is set.")
     next = TierShown(allow_null=True, help_text="The next tier up; null at the top.")
+    benefits = BenefitShown(many=True, help_text="What the tier brings besides its multiplier.")
 
 
 _STANDING = {
     "tier": "silver", "name": "银卡会员", "rank": 20, "multiplier": "1.2", "colour": "#9aa3ad", "since": "2026-03-01T04:00:00Z", "until": None,
     "next": {"tier": "gold", "name": "金卡会员"},
+    "benefits": [{"kind": "birthday_gift", "value": 100, "item": "", "text": "生日赠送 100 积分"}],
 }  # fmt: skip
 
 
@@ -45,8 +59,9 @@ class StandingView(MemberView):
 
     @extend_schema(summary="A member's tier", responses=StandingShown, examples=[OpenApiExample("A standing", _STANDING, response_only=True)])
     def get(self, request: Request) -> Response:
-        place, ladder = selectors.standing(member_id=self.member.id, now=timezone.now()), ladders.ladder()
-        step = rules.place(ladder, place.code)
+        now = timezone.now()
+        place, ladder = selectors.standing(member_id=self.member.id, now=now), ladders.ladder()
+        step, orders = rules.place(ladder, place.code), _orders(self.member.id, place.code, now=now)
         above = rules.next_above(ladder, step)
         shown = {
             "tier": place.code,
@@ -57,5 +72,22 @@ class StandingView(MemberView):
             "since": place.since,
             "until": place.until,
             "next": {"tier": above.code, "name": above.name(get_language() or "")} if above else None,
+            "benefits": [_benefit(one, orders=orders) for one in ladders.benefits(place.code).values()],
         }
         return Response(StandingShown(shown).data)
+
+
+def _benefit(benefit: rules.Benefit, *, orders: int) -> dict[str, Any]:
+    """A benefit with what it comes to for whoever made so many orders."""
+    value = benefit.value_for(orders) if rules.BENEFITS[benefit.kind].counted else None
+    return {"kind": benefit.kind, "value": value, "item": benefit.item, "text": ladders.benefit_in_words(benefit)}
+
+
+def _orders(member_id: UUID, tier: str, *, now: datetime) -> int:
+    """How many orders the member made in the twelve months before today, where any benefit of the tier grows with them."""
+    if not any(benefit.bands for benefit in ladders.benefits(tier).values()):
+        return 0
+    zone = programme.zone(now=now)
+    today = local_date(now, zone)
+    since = start_of_day(add_months(today, -12), zone)
+    return facts.orders(member_ids=[member_id], since=since, until=start_of_day(today, zone)).get(member_id, 0)
