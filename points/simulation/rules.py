@@ -19,6 +19,8 @@ BINS: Sequence[tuple[int | None, int | None]] = (
 )  # fmt: skip
 # The shortest span, in days, whose figure counts at the gate.
 GATE_DAYS = 28
+# Counts the forms in which what is known is kept between two slices: what was begun in another one begins anew.
+KEPT_AS = 2
 
 
 class Happened(NamedTuple):

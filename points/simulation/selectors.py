@@ -111,7 +111,7 @@ def plans(row: Simulation) -> rules.Plans:
 
 def basis(row: Simulation) -> str:
     """The same as long as rules, limits, festivals, budgets and the days of the programme are."""
-    seen = (rulebook.generation(), budgets.plans(), str(programme.zone(now=row.asked_at)))
+    seen = (rules.KEPT_AS, rulebook.generation(), budgets.plans(), str(programme.zone(now=row.asked_at)))
     return hashlib.blake2b(repr(seen).encode(), digest_size=8).hexdigest()
 
 
