@@ -29,6 +29,7 @@ LISTS = {
 # Page → the roles that may add to it; nobody else, and to no other page of ours.
 ADDED_BY = {
     "points.adjustment": {"service", "finance", "administrator"},
+    "points.batch": {"service", "finance", "administrator"},
     "points.rule": {"marketer", "administrator"},
     "points.sharedlimit": {"marketer", "administrator"},
     "points.festival": {"marketer", "administrator"},
