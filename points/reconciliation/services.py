@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
@@ -23,7 +22,7 @@ from .selectors import Breach
 logger = logging.getLogger(__name__)
 
 ACTOR = "reconciliation"
-REASON = gettext_noop("The books do not balance.")
+REASON = _("The books do not balance.")
 BREACHES_KEPT = 50
 
 
@@ -78,7 +77,7 @@ def _freeze(finding: Finding, *, now: datetime) -> None:
             ledger.lock(member_id=finding.member_id)
             was_frozen = books.frozen(member_id=finding.member_id)
             if not was_frozen:
-                ledger.freeze(member_id=finding.member_id, actor=ACTOR, reason=gettext(REASON), key=f"reconciliation/{finding.id}", now=now)
+                ledger.freeze(member_id=finding.member_id, actor=ACTOR, reason=str(REASON), key=f"reconciliation/{finding.id}", now=now)
             Finding.objects.filter(id=finding.id).update(frozen=not was_frozen)
     except Exception:
         # Books so broken that no verb can be booked on them cannot be spent from either.

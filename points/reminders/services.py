@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from accounts.notifications import services as notifications
 from loyalty.lib.ids import new_id
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "reminders"
 AHEAD, GONE = "points_expiring", "points_expired"
-NOT_ANNOUNCED = gettext_noop("Not announced in time: nothing expires unannounced.")
-EXPIRED_UNANNOUNCED = gettext_noop("Expired without having been announced: given back.")
+NOT_ANNOUNCED = _("Not announced in time: nothing expires unannounced.")
+EXPIRED_UNANNOUNCED = _("Expired without having been announced: given back.")
 KEPT = timedelta(days=400)
 
 
@@ -92,7 +92,7 @@ def _postponing(asked: Round, *, tonight: bool, size: int) -> Iterator[list[Act]
 
 def _postponement(member_id: UUID, lot_ids: Sequence[UUID], until: datetime, now: datetime) -> Any:
     key = f"announce/{until.isoformat()}/{min(lot_ids)}"
-    return lambda: ledger.postpone(member_id=member_id, lot_ids=lot_ids, expires_at=until, actor=ACTOR, reason=gettext(NOT_ANNOUNCED), key=key, now=now)
+    return lambda: ledger.postpone(member_id=member_id, lot_ids=lot_ids, expires_at=until, actor=ACTOR, reason=str(NOT_ANNOUNCED), key=key, now=now)
 
 
 def _giving_back(asked: Round, *, size: int) -> Iterator[list[Act]]:
@@ -102,7 +102,7 @@ def _giving_back(asked: Round, *, size: int) -> Iterator[list[Act]]:
 
 
 def _gift(member_id: UUID, entry_id: UUID, points: int, policy: ExpiryPolicy, now: datetime) -> Any:
-    about = {"source": Source.RESTORED, "actor": ACTOR, "reason": gettext(EXPIRED_UNANNOUNCED), "key": f"unannounced/{entry_id}"}
+    about = {"source": Source.RESTORED, "actor": ACTOR, "reason": str(EXPIRED_UNANNOUNCED), "key": f"unannounced/{entry_id}"}
     return lambda: ledger.adjust(member_id=member_id, points=points, policy=policy, **about, now=now)
 
 
@@ -172,7 +172,7 @@ def mark_handed_over(*, member_id: UUID, key: str, at: datetime, now: datetime) 
 def _put_off(member_id: UUID, late: Sequence[ExpiryNotice], until: datetime, now: datetime) -> None:
     lots = {notice.lot_id for notice in late}
     key = f"announced/{until.isoformat()}/{min(lots)}"
-    ledger.postpone(member_id=member_id, lot_ids=lots, expires_at=until, actor=ACTOR, reason=gettext(NOT_ANNOUNCED), key=key, now=now)
+    ledger.postpone(member_id=member_id, lot_ids=lots, expires_at=until, actor=ACTOR, reason=str(NOT_ANNOUNCED), key=key, now=now)
     # They were told of these very lots: the expiry that is announced by it is the new one.
     moved = Lot.objects.filter(member_id=member_id, id__in=lots, expires_at=until).values("id")
     ExpiryNotice.objects.filter(member_id=member_id, id__in=[notice.id for notice in late], lot_id__in=moved).update(expires_at=until)
