@@ -117,6 +117,19 @@ def members_in_all() -> int:
     return Member.objects.filter(status=Member.Status.ACTIVE).count()
 
 
+def to_count(*, now: datetime) -> dict[str, int]:
+    """How many members are still to be looked at, in the plans that are being counted."""
+    rows = LadderPlan.objects.filter(status=LadderPlan.Status.COUNTING)
+    return {"members": sum((row.total or members_in_all()) - row.done for row in rows)}
+
+
+def to_lift(*, now: datetime) -> dict[str, int]:
+    """How many members are still to be looked at after plans were applied."""
+    rows = LadderPlan.objects.filter(status=LadderPlan.Status.APPLIED, lifted_at=None)
+    after = [row.lift_after or UUID(int=0) for row in rows]
+    return {"members": sum(Member.objects.filter(status=Member.Status.ACTIVE, id__gt=one).count() for one in after)}
+
+
 def seen(member_ids: Sequence[UUID], *, by: rules.Rules, plan: rules.Rules, now: datetime) -> list[rules.Seen]:
     """These members as they stand, with their figures by both; four statements for all of them."""
     zone = programme.zone(now=now)

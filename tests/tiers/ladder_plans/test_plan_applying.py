@@ -12,7 +12,7 @@ from tiers.evaluation import selectors as evaluations
 from tiers.evaluation import services as evaluating
 from tiers.evaluation.models import Evaluation, EvaluationPolicy
 from tiers.ladder import selectors as ladders
-from tiers.ladder_plans import services
+from tiers.ladder_plans import selectors, services
 from tiers.ladder_plans.models import LadderPlan, LadderPlanSettings
 from tiers.standing import selectors as standings
 from tiers.standing.models import Standing
@@ -208,3 +208,21 @@ def test_a_tier_that_is_made_later_keeps_its_threshold_when_an_earlier_plan_is_a
     services.work(now=now + timedelta(seconds=1))
     apply(row)
     assert thresholds() == {"bronze": 0, "silver": 2_000, "gold": 8_000, "black": 9_000}
+
+
+def test_the_jobs_say_beforehand_how_many_members_they_would_look_at(grown, propose, apply, lifted, monkeypatch, now):
+    for growth in (600, 1_500, 2_500):
+        grown(growth)
+    row = propose(silver=500, gold=5_000)
+    assert selectors.to_count(now=now) == selectors.to_lift(now=now) == {"members": 0}
+    services.count(plan_id=row.id, actor="maker", now=now)
+    assert selectors.to_count(now=now) == {"members": 3}
+    while services.work(now=now):
+        pass
+    apply(row)
+    assert (selectors.to_count(now=now), selectors.to_lift(now=now)) == ({"members": 0}, {"members": 3})
+    monkeypatch.setattr(services, "LIFTED_AT_ONCE", 2)
+    services.lift(now=now)
+    assert selectors.to_lift(now=now) == {"members": 1}
+    lifted()
+    assert selectors.to_lift(now=now) == {"members": 0}
