@@ -12,6 +12,7 @@ from points.terms.selectors import in_words
         ("calendar_year:0", "end of the calendar year"),
         ("calendar_year:2", "end of the calendar year, + 2 years"),
         ("fiscal_year:1:4", "end of the fiscal year from month 4, + 1 years"),
+        ("until:20261231", "through 2026-12-31"),
         ("never", "never expires"),
         ("as_received", "as received"),
     ],

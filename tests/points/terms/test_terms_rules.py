@@ -92,6 +92,11 @@ def test_so_many_days_after_the_day_itself(days, day, gone):
     assert gone_on(ExpiryPolicy("days", days), day) == gone
 
 
+@pytest.mark.parametrize("available", ["2024-01-01", "2026-07-01", "2027-01-01"])
+def test_a_last_day_that_was_given_is_the_last_day_whenever_the_points_came(available):
+    assert gone_on(ExpiryPolicy.until(date(2026, 7, 1)), available) == "2026-07-02"
+
+
 def test_never_is_never():
     assert NEVER.expires_at(datetime(2024, 1, 1, tzinfo=UTC), SHANGHAI) is None
 
@@ -164,6 +169,7 @@ ALL = [
     (ExpiryPolicy("calendar_year"), "calendar_year:0"),
     (ExpiryPolicy("fiscal_year", 1, 4), "fiscal_year:1:4"),
     (ExpiryPolicy("days", 90, zone="Asia/Shanghai"), "days:90@Asia/Shanghai"),
+    (ExpiryPolicy.until(date(2026, 7, 1)), "until:20260701"),
     (NEVER, "never"),
 ]
 
