@@ -11,10 +11,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget, UnfoldAdminURLInputWidget
 
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import HistoryAdmin, operator_name
+from tiers.ladder_plans import selectors as plans
 
 from . import rules, selectors, services
 from .models import Tier, TierBenefit
@@ -31,9 +32,18 @@ class TierForm(forms.ModelForm):
         help_text=_("What purchases earn is multiplied by it, where the earning rules take the tier into account: 1.2 is a fifth more, 1 changes nothing."),
     )
 
+    card_url = forms.URLField(
+        label=Tier._meta.get_field("card_url").verbose_name,
+        help_text=Tier._meta.get_field("card_url").help_text,
+        max_length=300,
+        required=False,
+        assume_scheme="https",
+        widget=UnfoldAdminURLInputWidget,
+    )
+
     class Meta:
         model = Tier
-        fields = ["code", "name_zh", "name_en", "rank", "colour", "active"]
+        fields = ["code", "name_zh", "name_en", "rank", "colour", "card_url", "active", "threshold", "invited_only"]
         widgets = {"colour": UnfoldAdminColorInputWidget}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,6 +54,16 @@ class TierForm(forms.ModelForm):
     def clean_multiplier(self) -> Decimal:
         self.instance.multiplier_bps = int(self.cleaned_data["multiplier"] * rules.ONCE)
         return self.cleaned_data["multiplier"]
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if not self.errors and "threshold" in self.fields:
+            mine = self.instance.code or said["code"]
+            step = rules.Step(mine, said["rank"], active=said["active"], threshold=said["threshold"], invited_only=said["invited_only"])
+            wrong = rules.disordered([*(other for other in selectors.ladder() if other.code != mine), step])
+            if wrong is not None:
+                self.add_error("threshold", _("Thresholds rise with the rank: that of “%(tier)s” would not be above the one below it.") % {"tier": wrong.code})
+        return said
 
 
 class BenefitForm(forms.ModelForm):
@@ -120,7 +140,7 @@ class BenefitInline(StackedInline):
             with translation.override(language):
                 said.append(selectors.benefit_in_words(row.plain))
         vain = row.kind in selectors.promised_in_vain(row.tier_id, now=timezone.now())
-        note = format_html('<br><strong>{}</strong>', _unanswered(row.kind)) if vain else ""
+        note = format_html("<br><strong>{}</strong>", _unanswered(row.kind)) if vain else ""
         return format_html("{}<br>{}{}", *said, note)
 
 
@@ -140,15 +160,21 @@ class TierAdmin(HistoryAdmin):
 
     form = TierForm
     inlines = [BenefitInline]
-    list_display = ["swatch", "code", "name_zh", "name_en", "rank", "times", "counts"]
+    list_display = ["swatch", "code", "name_zh", "name_en", "rank", "leads", "times", "counts"]
     list_display_links = ["code"]
     list_before_template = "admin/explanation.html"
     ordering = ["-rank"]
     sortable_by = ()
     actions = None
     fieldsets = [
-        (None, {"fields": ["code", "name_zh", "name_en", "colour"]}),
-        (_("Place in the ladder"), {"fields": ["rank", "active"]}),
+        (None, {"fields": ["code", "name_zh", "name_en", "colour", "card_url"]}),
+        (
+            _("Place in the ladder"),
+            {
+                "fields": ["rank", "active", "threshold", "invited_only"],
+                "description": _("As soon as members belong to tiers, a threshold changes by a ladder plan, which shows who would move before it is applied."),
+            },
+        ),
         (
             _("What it brings"),
             {
@@ -161,6 +187,10 @@ class TierAdmin(HistoryAdmin):
     @display(description="")
     def swatch(self, tier: Tier) -> str:
         return format_html('<span style="display:inline-block;width:14px;height:14px;border-radius:3px;background:{}"></span>', tier.colour)
+
+    @display(description=_("threshold"))
+    def leads(self, tier: Tier) -> str:
+        return gettext("by invitation only") if tier.invited_only else f"{tier.threshold:,}" if tier.threshold else "–"
 
     @display(description=_("multiplier"))
     def times(self, tier: Tier) -> str:
@@ -178,10 +208,11 @@ class TierAdmin(HistoryAdmin):
         return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = ["threshold"] if plans.anybody_stands() else []
         if obj is None:
-            return []
+            return fixed
         # Who may only read gets no form, and so none of its fields.
-        return ["code"] if self.has_change_permission(request, obj) else ["code", "times"]
+        return ["code", *fixed] if self.has_change_permission(request, obj) else ["code", "times"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
@@ -200,6 +231,9 @@ class TierAdmin(HistoryAdmin):
             multiplier_bps=obj.multiplier_bps,
             colour=obj.colour,
             active=obj.active,
+            threshold=obj.threshold,
+            invited_only=obj.invited_only,
+            card_url=obj.card_url,
             actor=operator_name(request),
             now=timezone.now(),
         )

@@ -20,6 +20,7 @@ from accounts.members.models import Member
 from loyalty.lib.localtime import end_of_day, local_date
 from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
+from tiers.evaluation import selectors as evaluation
 from tiers.ladder.models import Tier
 
 from . import selectors, services
@@ -35,7 +36,7 @@ class SetForm(ReasonForm):
         label=_("Last day"),
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
-        help_text=_("The tier holds through this day, then the member is in the lowest one. Empty: until it is set again."),
+        help_text=_("The tier holds through this day, then the figures say where the member belongs. Empty: until it is set again."),
     )
     field_order = ["member", "tier", "last_day", "reason"]
 
@@ -104,20 +105,30 @@ class StandingAdmin(OfMembersAdmin):
 
     list_display = ["whose", "tier", "since", "last_day", "set_by", "reason"]
     list_select_related = ["member", "tier"]
-    list_filter = ["tier"]
-    explanation = _("Members who were put into a tier. Everybody else is in the lowest active one and not listed here.")
-    fields = ["whose", "tier", "since", "last_day", "set_by", "reason", "moves"]
-    readonly_fields = ["whose", "last_day", "moves"]
+    list_filter = ["tier", "by_hand"]
+    explanation = _("Members whom their figures, or an operator, put into a tier. Everybody else is in the lowest active one and not listed here.")
+    fields = ["whose", "tier", "since", "last_day", "set_by", "reason", "figures", "why", "moves"]
+    readonly_fields = ["whose", "last_day", "figures", "why", "moves"]
     actions_detail = ["set_again"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tiers.add_standing")
 
+    @display(description=_("figures"))
+    def figures(self, standing: Standing) -> str:
+        seen = evaluation.outlook(member_id=standing.member_id, now=timezone.now())
+        return format_html_join("", "<div>{}</div>", ((line,) for line in evaluation.outlook_in_words(seen)))
+
+    @display(description=_("why this tier"))
+    def why(self, standing: Standing) -> str:
+        told = evaluation.reasons(member_id=standing.member_id, now=timezone.now())
+        return format_html_join("", "<div>{}</div>", ((line,) for line in told))
+
     @display(description=_("changes, the newest first"))
     def moves(self, standing: Standing) -> str:
         head = format_html("<tr>{}</tr>", format_html_join("", "<th>{}</th>", ((title,) for title in _titles())))
         rows = selectors.changes(member_id=standing.member_id)[:SHOWN_AT_MOST]
-        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", map(_cells, rows))
+        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", map(_cells, rows))
         return format_html('<table class="console-table">{}{}</table>', head, body)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -155,24 +166,24 @@ class StandingAdmin(OfMembersAdmin):
 
 
 def _titles() -> list[str]:
-    return [gettext("when"), gettext("before"), gettext("tier"), gettext("last day"), gettext("by"), gettext("reason")]
+    return [gettext("when"), gettext("before"), gettext("tier"), gettext("why"), gettext("last day"), gettext("by"), gettext("reason")]
 
 
 def _cells(change: StandingChange) -> tuple[Any, ...]:
     lowest = gettext("the lowest")
     when = f"{timezone.localtime(change.at):%Y-%m-%d %H:%M}"
-    return when, change.before or lowest, change.tier or lowest, _last_day(change.until), change.actor, change.reason
+    return when, change.before or lowest, change.tier or lowest, change.get_cause_display(), _last_day(change.until), change.actor, change.reason
 
 
 @admin.register(StandingChange)
 class StandingChangeAdmin(OfMembersAdmin):
     """Every move, for good."""
 
-    list_display = ["at", "whose", "was", "now_in", "last_day", "actor", "reason"]
+    list_display = ["at", "whose", "was", "now_in", "cause", "last_day", "actor", "reason"]
     list_select_related = ["member", "before", "tier"]
-    list_filter = ["tier", "at"]
+    list_filter = ["cause", "tier", "at"]
     explanation = _("Every move of a member from one tier to another, the newest first, with who did it and why. Nothing is ever removed from here.")
-    fields = ["at", "whose", "was", "now_in", "last_day", "actor", "reason"]
+    fields = ["at", "whose", "was", "now_in", "cause", "last_day", "actor", "reason"]
     readonly_fields = ["whose", "was", "now_in", "last_day"]
 
     @display(description=_("before"))

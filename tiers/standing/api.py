@@ -16,6 +16,7 @@ from accounts.members.api import MemberView
 from loyalty.lib.fields import MomentField
 from loyalty.lib.localtime import add_months, local_date, start_of_day
 from loyalty.programme import selectors as programme
+from tiers.evaluation import selectors as evaluation
 from tiers.ladder import rules
 from tiers.ladder import selectors as ladders
 
@@ -25,6 +26,21 @@ from . import selectors
 class TierShown(serializers.Serializer[Any]):
     tier = serializers.CharField(help_text="The tier's code.")
     name = serializers.CharField(help_text="In the request's language.")
+
+
+class MissingShown(serializers.Serializer[Any]):
+    threshold = serializers.IntegerField(help_text="The figure that it takes.")
+    figure = serializers.IntegerField(help_text="What the member has of it.")
+    missing = serializers.IntegerField()
+
+
+class NextShown(TierShown, MissingShown):
+    """A tier that figures lead into."""
+
+
+class KeepShown(MissingShown):
+    until = MomentField(help_text="The end of the term.")
+    decided_at = MomentField(help_text="When it is decided: at the end of the term, or after the days of grace.")
 
 
 class BenefitShown(serializers.Serializer[Any]):
@@ -44,12 +60,24 @@ class StandingShown(serializers.Serializer[Any]):
     until = MomentField(allow_null=True, help_text="The first instant at which the tier no longer holds; null: no end is set.")
     next = TierShown(allow_null=True, help_text="The next tier up; null at the top.")
     benefits = BenefitShown(many=True, help_text="What the tier brings besides its multiplier.")
+    card_url = serializers.CharField(help_text="A picture of the card; empty where there is none.")
+    unit = serializers.ChoiceField(["growth", "cents", "score"], help_text="In what figures and thresholds are counted.")
+    growth = serializers.IntegerField(help_text="The growth since `counts_since`.")
+    counts_since = MomentField(help_text="What happened since then counts for rising.")
+    to_next = NextShown(allow_null=True, help_text="What is missing to the next tier that figures lead into; null where there is none.")
+    to_keep = KeepShown(allow_null=True, help_text="What is missing to keep the tier; null without a term.")
+    sprint = serializers.BooleanField(help_text="Whether these are the last days of the term, in which growth is multiplied.")
+    why = serializers.ListField(child=serializers.CharField(), help_text="Why it is this tier, the last decision first, in the request's language.")
 
 
 _STANDING = {
     "tier": "silver", "name": "银卡会员", "rank": 20, "multiplier": "1.2", "colour": "#9aa3ad", "since": "2026-03-01T04:00:00Z", "until": None,
     "next": {"tier": "gold", "name": "金卡会员"},
     "benefits": [{"kind": "birthday_gift", "value": 100, "item": "", "text": "生日赠送 100 积分"}],
+    "card_url": "", "unit": "growth", "growth": 4200, "counts_since": "2025-06-30T16:00:00Z",
+    "to_next": {"tier": "gold", "name": "金卡会员", "threshold": 10000, "figure": 4200, "missing": 5800},
+    "to_keep": {"threshold": 2000, "figure": 1500, "missing": 500, "until": "2027-03-01T16:00:00Z", "decided_at": "2027-03-01T16:00:00Z"},
+    "sprint": False, "why": ["2026年3月1日：自2025年3月1日起2,100 成长值，达到银卡会员（2,000 成长值）。"],
 }  # fmt: skip
 
 
@@ -61,6 +89,7 @@ class StandingView(MemberView):
     def get(self, request: Request) -> Response:
         now = timezone.now()
         place, ladder = selectors.standing(member_id=self.member.id, now=now), ladders.ladder()
+        seen = evaluation.outlook(member_id=self.member.id, now=now)
         step, orders = rules.place(ladder, place.code), _orders(self.member.id, place.code, now=now)
         above = rules.next_above(ladder, step)
         shown = {
@@ -73,8 +102,30 @@ class StandingView(MemberView):
             "until": place.until,
             "next": {"tier": above.code, "name": above.name(get_language() or "")} if above else None,
             "benefits": [_benefit(one, orders=orders) for one in ladders.benefits(place.code).values()],
+            "card_url": step.card_url if step else "",
+            "unit": seen.unit,
+            "growth": seen.growth,
+            "counts_since": seen.window.since,
+            "to_next": _to_next(seen),
+            "to_keep": _to_keep(seen),
+            "sprint": place.sprint,
+            "why": evaluation.reasons(member_id=self.member.id, now=now),
         }
         return Response(StandingShown(shown).data)
+
+
+def _to_next(seen: evaluation.Outlook) -> dict[str, Any] | None:
+    if seen.next is None:
+        return None
+    name = seen.next.name(get_language() or "")
+    return {"tier": seen.next.code, "name": name, "threshold": seen.next.threshold, "figure": seen.value, "missing": seen.missing_to_next}
+
+
+def _to_keep(seen: evaluation.Outlook) -> dict[str, Any] | None:
+    if seen.keeping is None:
+        return None
+    figures = {"threshold": seen.keeps_with, "figure": seen.keeping, "missing": seen.missing_to_keep}
+    return {**figures, "until": seen.term_until, "decided_at": seen.decided_at}
 
 
 def _benefit(benefit: rules.Benefit, *, orders: int) -> dict[str, Any]:

@@ -12,7 +12,17 @@ def url(name, *args):
 
 
 def asked(**changes):
-    said = {"code": "gold", "name_zh": "金卡会员", "name_en": "Gold", "rank": "30", "multiplier": "1.5", "colour": "#c9a227", "active": "on", **changes}
+    said = {
+        "code": "gold",
+        "name_zh": "金卡会员",
+        "name_en": "Gold",
+        "rank": "30",
+        "multiplier": "1.5",
+        "colour": "#c9a227",
+        "active": "on",
+        "threshold": "0",
+        **changes,
+    }
     said = {"threshold": "0", "benefits-TOTAL_FORMS": "0", "benefits-INITIAL_FORMS": "0", **said}
     return {name: value for name, value in said.items() if value is not None}
 

@@ -42,7 +42,7 @@ def heard(monkeypatch):
     told = []
 
     def insertion(events):
-        told.extend((event.topic, event.member_id, event.payload) for event in events)
+        told.extend((event.topic, event.member_id, event.payload) for event in events if event.topic.startswith("tiers."))
         return "", []
 
     monkeypatch.setattr(outbox, "insertion", insertion)

@@ -5,6 +5,7 @@ import pytest
 from tiers.standing import services as standings
 
 ADDRESS = "/api/v1/members/M-1/standing"
+NAMED = ("tier", "name", "rank", "multiplier", "colour", "since", "until", "next")
 
 
 @pytest.fixture
@@ -19,7 +20,8 @@ def moment(at):
 
 
 def test_a_standing_says_which_tier_since_when_and_what_comes_next(storefront, gold_for_a_month, now):
-    assert storefront.get(ADDRESS).json() == {
+    shown = storefront.get(ADDRESS).json()
+    assert {name: shown[name] for name in NAMED} == {
         "tier": "silver",
         "name": "Silver",
         "rank": 20,
@@ -48,9 +50,11 @@ def test_nothing_comes_after_the_top(storefront, tiers, member, now):
 
 
 def test_without_a_ladder_there_is_an_answer_all_the_same(storefront, member):
-    assert storefront.get(ADDRESS).json() == {
+    shown = storefront.get(ADDRESS).json()
+    assert {name: shown[name] for name in NAMED} == {
         "tier": "", "name": "", "rank": 0, "multiplier": "1", "colour": "", "since": None, "until": None, "next": None,
     }  # fmt: skip
+    assert (shown["to_next"], shown["to_keep"], shown["growth"], shown["sprint"]) == (None, None, 0, False)
 
 
 def test_a_member_sees_their_own(member_client, other_member_client, gold_for_a_month):
