@@ -1,6 +1,7 @@
 from .activity.admin import BehaviourAdmin, FactKindAdmin, PurchaseAdmin
 from .channels.admin import ChannelSettingsAdmin, ReceiptAdmin
 from .keys.admin import StorefrontKeyAdmin
+from .leaving.admin import CopyAdmin, ErasureAdmin, LeavingTermsAdmin
 from .notifications.admin import DeliveryAdmin, NotificationKindAdmin, NotificationSettingsAdmin
 from .referrals.admin import ReferralAdmin, ReferralTermsAdmin
 from .segments.admin import SegmentAdmin, SegmentMemberAdmin
@@ -8,8 +9,11 @@ from .segments.admin import SegmentAdmin, SegmentMemberAdmin
 __all__ = [
     "BehaviourAdmin",
     "ChannelSettingsAdmin",
+    "CopyAdmin",
     "DeliveryAdmin",
+    "ErasureAdmin",
     "FactKindAdmin",
+    "LeavingTermsAdmin",
     "NotificationKindAdmin",
     "NotificationSettingsAdmin",
     "PurchaseAdmin",

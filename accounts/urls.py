@@ -2,12 +2,16 @@ from django.urls import path
 
 from .activity.api import PurchasesView
 from .channels.api import AliyunReceiptsView, TencentReceiptsView, WeChatReceiptsView
+from .leaving.api import CloseView, ExportFileView, ExportView
 from .members.api import TokenView, member_paths
 from .notifications.api import AddressesView, AddressView, InboxView, PreferencesView, ReadAllView, ReadItemView
 from .referrals.api import ReferralsView
 
 urlpatterns = [
     *member_paths("token", TokenView),
+    *member_paths("close", CloseView),
+    *member_paths("export", ExportView),
+    *member_paths("export/file", ExportFileView),
     *member_paths("purchases", PurchasesView),
     *member_paths("referrals", ReferralsView),
     *member_paths("inbox", InboxView),

@@ -1,5 +1,6 @@
 from .adjustments.admin import AdjustmentAdmin, AdjustmentLimitAdmin
 from .batches.admin import BatchAdmin, BatchLineAdmin
+from .benefits.admin import AllowanceRoundAdmin, BenefitTermsAdmin
 from .boards.admin import BoardAdmin, BoardPeriodAdmin, BoardResultAdmin
 from .budgets.admin import BudgetAdmin
 from .cards.admin import CardAdmin, CardKindAdmin
@@ -8,6 +9,7 @@ from .earning.admin import OfferAdmin, TryIt
 from .explanation.admin import DecisionAdmin
 from .inactivity.admin import InactivityCaseAdmin, InactivityTermsAdmin
 from .ledger.admin import AccountAdmin, EntryAdmin, HoldAdmin, LotAdmin
+from .merging.admin import MergeAdmin
 from .missions.admin import BadgeAdmin, MemberBadgeAdmin, MissionAdmin, MissionCompletionAdmin
 from .proofs.admin import ProofAdmin, ProofTaskAdmin
 from .reconciliation.admin import FindingAdmin, ReconciliationRoundAdmin
@@ -20,9 +22,11 @@ __all__ = [
     "AccountAdmin",
     "AdjustmentAdmin",
     "AdjustmentLimitAdmin",
+    "AllowanceRoundAdmin",
     "BadgeAdmin",
     "BatchAdmin",
     "BatchLineAdmin",
+    "BenefitTermsAdmin",
     "BoardAdmin",
     "BoardPeriodAdmin",
     "BoardResultAdmin",
@@ -42,6 +46,7 @@ __all__ = [
     "InactivityTermsAdmin",
     "LotAdmin",
     "MemberBadgeAdmin",
+    "MergeAdmin",
     "MissionAdmin",
     "MissionCompletionAdmin",
     "OfferAdmin",

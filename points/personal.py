@@ -23,14 +23,10 @@ erasable("points.Lot", impersonal=("terms", "cost_centre"))
 erasable("points.Decision", hashed=("subject",), cleared={"given": {}, "trace": None}, impersonal=("fact", "screened"))
 erasable("points.MemberUse", impersonal=("counter", "starts"))
 erasable("points.Adjustment", cleared={"reason": "erased", "decision_reason": ""}, impersonal=("cost_centre",))
-erasable(
-    "points.BatchLine", cleared={"reason": "", "faults": [], "cells": None}, impersonal=("earned_on", "expiry", "cost_centre")
-)
+erasable("points.BatchLine", cleared={"reason": "", "faults": [], "cells": None}, impersonal=("earned_on", "expiry", "cost_centre"))
 erasable("points.Merge", members=("merged", "survivor"), cleared={"reason": "erased", "decision_reason": ""}, impersonal=("figures",))
 erasable("points.BoardResult", hashed=("fact",), said={"reason": STILL_SAID.format("reason")}, impersonal=("withdrawn_by",))
-erasable(
-    "points.Card", hashed=("subject", "key", "used_by"), said={"withdrawn_for": STILL_SAID.format("withdrawn_for")}, impersonal=("actor",)
-)
+erasable("points.Card", hashed=("subject", "key", "used_by"), said={"withdrawn_for": STILL_SAID.format("withdrawn_for")}, impersonal=("actor",))
 erasable("points.CheckIn", impersonal=("date", "made_up_on", "milestones", "zone", "actor"))
 erasable("points.MemberBadge", hashed=("subject",))
 erasable("points.MissionCompletion", hashed=("completed_fact",), impersonal=("period", "completed_kind"))
@@ -45,6 +41,7 @@ erasable(
 )
 erasable("points.Finding", cleared={"breaches": [], "reason": ""}, impersonal=("closed_by",))
 erasable("points.ExpiryNotice", impersonal=("day",))
+erasable("points.InactivityCase", impersonal=("announced_at", "since"))
 erasable("points.SimulatedMember", deleted=True)
 
 portable("account", "points.Account", without=("last_seq",))
@@ -63,6 +60,7 @@ portable("boards", "points.BoardResult", without=("withdrawn_by",))
 portable("adjustments", "points.Adjustment", without=("requested_by", "decided_by", "cost_centre"))
 portable("batch_lines", "points.BatchLine", without=("cells", "faults", "cost_centre"))
 portable("expiry_notices", "points.ExpiryNotice")
+portable("inactivity", "points.InactivityCase")
 portable("merges", "points.Merge", members=("merged", "survivor"), without=("requested_by", "decided_by", "figures"))
 
 

@@ -60,9 +60,7 @@ class Copy(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["member"], condition=Q(status="waiting"), name="copy_one_at_a_time"),
-            models.CheckConstraint(
-                name="copy_ready_has_an_end", condition=~Q(status="ready") | Q(made_at__isnull=False, until__isnull=False, bytes__gt=0)
-            ),
+            models.CheckConstraint(name="copy_ready_has_an_end", condition=~Q(status="ready") | Q(made_at__isnull=False, until__isnull=False, bytes__gt=0)),
         ]
         indexes = [
             models.Index(fields=["asked_at"], name="copy_waiting", condition=Q(status="waiting")),
@@ -91,9 +89,7 @@ class CopyPart(models.Model):
 
 
 def operator(title: object) -> models.ForeignKey:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    return models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
 class Erasure(models.Model):

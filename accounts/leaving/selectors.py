@@ -46,6 +46,11 @@ def content(copy: Copy) -> Iterator[bytes]:
         yield bytes(part.content)
 
 
+def headers(copy: Copy) -> dict[str, str]:
+    """What a download says of itself; not whose it is."""
+    return {"Content-Disposition": f'attachment; filename="member_{copy.asked_at:%Y-%m-%d}.zip"', "Content-Length": str(copy.bytes)}
+
+
 def erasure(erasure_id: UUID) -> Erasure:
     found = Erasure.objects.select_related("member").filter(id=erasure_id).first()
     if found is None:

@@ -101,9 +101,7 @@ def register(
     if first:
         member.registered_at, member.referred_by = now, _inviter(member, referred_by)
         changed += ["registered_at", "referred_by"]
-    elif referred_by is not None and (
-        member.referred_by is None or selectors.survivor(member.referred_by).id != selectors.id_of(external_id=referred_by)
-    ):
+    elif referred_by is not None and (member.referred_by is None or selectors.survivor(member.referred_by).id != selectors.id_of(external_id=referred_by)):
         raise InviterTooLate
     if changed:
         member.save(update_fields=changed)

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 from axes.models import AccessAttempt
 from axes.utils import reset
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
@@ -25,13 +26,23 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.leaving import selectors as leaving_seen
+from accounts.leaving import services as leaving
 from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.audit import services as audit
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.ids import new_id
+from loyalty.lib.screens import NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from points.ledger import selectors as books
 from points.ledger import services as ledger
 
 from . import selectors, services
+
+
+class EraseForm(ReasonForm):
+    """`key` is made with the form, so that a form sent twice is one request."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
 
 
 @admin.register(Member)
@@ -58,12 +69,16 @@ class MemberAdmin(ReadOnlyAdmin):
     def masked_phone(self, member: Member) -> str:
         return f"{member.phone[:3]}****{member.phone[-4:]}" if len(member.phone) > 7 else member.phone
 
-    @display(description=_("status"), label={Member.Status.ACTIVE: "success", Member.Status.CLOSED: "danger"})
+    @display(
+        description=_("status"),
+        label={Member.Status.ACTIVE: "success", Member.Status.CLOSED: "danger", Member.Status.MERGED: "info", Member.Status.ERASED: "info"},
+    )
     def state(self, member: Member) -> tuple[str, str]:
         return member.status, member.get_status_display()
 
     def get_urls(self) -> list[URLPattern]:
         pages = {"freeze": self.freeze, "unfreeze": self.unfreeze, "end-tokens": self.end_tokens}
+        pages |= {"close": self.close, "reopen": self.reopen, "copy": self.copy, "erase": self.erase}
         own = [path(f"<uuid:member_id>/{name}/", self.admin_site.admin_view(view), name=f"accounts_member_{view.__name__}") for name, view in pages.items()]
         return own + super().get_urls()
 
@@ -108,6 +123,53 @@ class MemberAdmin(ReadOnlyAdmin):
         consequence = _("Every app that acts for this member now must ask the storefront for a new token. For a lost phone or a token that leaked.")
         return self._ask(request, member_id, "accounts.change_member", act, title=_("End tokens"), consequence=consequence, danger=True)
 
+    def close(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            leaving.close(member_id=member.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            return _("%(member)s is closed.") % {"member": member}
+
+        consequence = _(
+            "The member takes part no more: tokens end, the profile, events, holds and spending are refused, purchases earn nothing. "
+            "Captures, refunds and expiry go on. It can be opened again."
+        )
+        return self._ask(request, member_id, "accounts.change_member", act, title=_("Close membership"), consequence=consequence, danger=True)
+
+    def reopen(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            leaving.reopen(member_id=member.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            return _("%(member)s takes part again.") % {"member": member}
+
+        return self._ask(
+            request, member_id, "accounts.change_member", act, title=_("Open again"), consequence=_("The member takes part again, with everything as it was.")
+        )
+
+    def copy(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            leaving.ask_copy(member_id=member.id, actor=operator_name(request), now=timezone.now())
+            return _("The copy of %(member)s is being written. It is listed under copies of members' data.") % {"member": member}
+
+        consequence = _("Everything that is kept of the member, as a zip of JSON files. That you asked for it, and each download, is kept in the audit trail.")
+        page = {"title": _("Copy of the data"), "consequence": consequence, "form": NoQuestion(request.POST if request.method == "POST" else None)}
+        return self._ask(request, member_id, "accounts.export_member", act, **page)
+
+    def erase(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        def act(member: Member, asked: Mapping[str, Any]) -> Any:
+            about = {"member_id": member.id, "reason": asked["reason"], "operator_id": request.user.pk, "key": asked["key"]}
+            leaving.request_erasure(**about, now=timezone.now())
+            return _("This waits for a second person, who finds it on the overview and in the list of erasures.")
+
+        now = timezone.now()
+        has = books.balance(member_id=member_id, now=now)
+        lost = has.available + has.held + has.pending
+        consequence = gettext(
+            "Name, phone, e-mail, birthday, the storefront's ids and everything else that says who this is will be cleared for good, once a second person "
+            "has approved it and %(days)s days have passed. Open holds are released, and %(points)s points are forfeited. Figures and rows stay."
+        ) % {"days": leaving_seen.terms().erasure_days, "points": f"{lost:,}"}
+        effect = [(_("available"), f"{has.available:,}", "0"), (_("held"), f"{has.held:,}", "0"), (_("pending"), f"{has.pending:,}", "0")]
+        page = {"title": _("Erase member"), "consequence": consequence, "effect": effect, "danger": True}
+        form = EraseForm(request.POST or None, initial={"key": new_id()})
+        return self._ask(request, member_id, "accounts.erase_member", act, form=form, **page)
+
     def _ask(self, request: HttpRequest, member_id: UUID, permission: str, act: Callable[[Member, Mapping[str, Any]], Any], **page: Any) -> HttpResponse:
         member = self.get_object(request, str(member_id))
         if member is None:
@@ -116,9 +178,8 @@ class MemberAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         back = reverse("admin:accounts_member_change", args=[member.id])
         context = {"opts": self.opts, "object": member, "original": member}
-        return confirm(
-            request, site=self.admin_site, form=ReasonForm(request.POST or None), act=lambda asked: act(member, asked), back=back, context=context, **page
-        )
+        page.setdefault("form", ReasonForm(request.POST or None))
+        return confirm(request, site=self.admin_site, act=lambda asked: act(member, asked), back=back, context=context, **page)
 
 
 admin.site.unregister([User, Group, TOTPDevice, StaticDevice])

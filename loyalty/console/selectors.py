@@ -15,6 +15,7 @@ from django_otp import user_has_device
 
 from accounts.activity import selectors as activity
 from accounts.activity.models import UnmatchedRefund
+from accounts.leaving import selectors as leaving
 from accounts.members.models import Member
 from accounts.notifications import selectors as notifications
 from loyalty import probes
@@ -36,6 +37,7 @@ from points.earning import selectors as earning
 from points.earning.models import Grant
 from points.ledger import selectors as books
 from points.ledger.models import Account, Entry, Hold, Lot, Source
+from points.merging import selectors as merging
 from points.missions import selectors as missions
 from points.proofs import selectors as proofs
 from points.reconciliation import selectors as reconciliation
@@ -113,6 +115,10 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         found.append(("points_adjustment", "?status__exact=waiting", _("Adjustments that wait for a second person"), _bounded(adjustments.waiting()), False))
     if user.has_perm("points.view_batch"):
         found.append(("points_batch", "", _("Batches of points that wait for a second person"), _bounded(batches.waiting()), False))
+    if user.has_perm("points.view_merge"):
+        found.append(("points_merge", "?status__exact=waiting", _("Merges that wait for a second person"), _bounded(merging.waiting()), False))
+    if user.has_perm("accounts.view_erasure"):
+        found.append(("accounts_erasure", "?status__exact=waiting", _("Erasures that wait for a second person"), _bounded(leaving.waiting()), False))
     if user.has_perm("points.change_proof"):
         found.append(("points_proof", "", _("Proofs that wait for a decision"), _bounded(proofs.waiting()), False))
     if user.has_perm("points.change_boardperiod"):
@@ -157,12 +163,17 @@ def has_second_factor(user: Any) -> bool:
     return user_has_device(user)
 
 
+LAST_COPIES = 3
 LAST_ENTRIES, LAST_PURCHASES, OPEN_LOTS, LAST_TIER_CHANGES, OPEN_MISSIONS, OPEN_OFFERS = 20, 10, 20, 5, 5, 5
 
 
 def member_page(member: Member, *, user: Any, now: datetime) -> dict[str, Any]:
     """All sections of a member's page that this operator may see, each bounded."""
-    page: dict[str, Any] = {"unit": programme.programme().points_unit}
+    page: dict[str, Any] = {"unit": programme.programme().points_unit, "merged_here": list(leaving.merged_into(member)[:SHOWN_AT_MOST])}
+    if user.has_perm("accounts.view_erasure"):
+        page["erasure"] = leaving.open_erasure(member_id=member.id)
+    if user.has_perm("accounts.view_copy"):
+        page["copies"] = list(leaving.copies(member_id=member.id)[:LAST_COPIES])
     if user.has_perm("tiers.view_standing"):
         page["standing"] = standings.standing(member_id=member.id, now=now)
         page["tier_changes"] = list(standings.changes(member_id=member.id)[:LAST_TIER_CHANGES])

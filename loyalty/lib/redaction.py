@@ -24,7 +24,9 @@ def only_redacted(name: str, *fields: str) -> pgtrigger.Trigger:
     )
 
 
-def replace(model: type[models.Model], *fields: str, names: Collection[str], token: str, where: str = "true", values: Mapping[str, object] | None = None) -> int:
+def replace(
+    model: type[models.Model], *fields: str, names: Collection[str], token: str, where: str = "true", values: Mapping[str, object] | None = None
+) -> int:
     """Put `token` in the place of each of the names wherever they stand in these fields of the rows; in how many rows.
 
     In JSON a name is a whole string, or a whole part between slashes of one: a number that reads the same is none. In a text it stands by

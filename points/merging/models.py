@@ -11,9 +11,7 @@ def member(title: object) -> models.ForeignKey:
 
 
 def operator(title: object) -> models.ForeignKey:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    return models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
 class Merge(models.Model):

@@ -95,7 +95,9 @@ def preview(*, merged: Member, survivor: Member, now: datetime) -> Preview:
     owed = sum(side.balance.debt for side in sides)
     notes = []
     if old.open_holds:
-        notes.append(_("%(count)s open holds of the merged member are released; a purchase that names one is paid from the balance.") % {"count": old.open_holds})
+        notes.append(
+            _("%(count)s open holds of the merged member are released; a purchase that names one is paid from the balance.") % {"count": old.open_holds}
+        )
     if old.offered:
         notes.append(_("%(points)s points that wait to be claimed are claimed.") % {"points": f"{old.offered:,}"})
     if old.balance.pending:

@@ -81,9 +81,7 @@ def request(*, merged_id: UUID, survivor_id: UUID, reason: str, operator_id: int
     _refuse_unfit(merged_id, survivor_id, now)
     if Merge.objects.filter(merged_id=merged_id, status=Status.WAITING).exists():
         raise MergeAsked
-    merge = Merge.objects.create(
-        id=key, merged_id=merged_id, survivor_id=survivor_id, reason=reason.strip(), requested_by_id=operator_id, requested_at=now
-    )
+    merge = Merge.objects.create(id=key, merged_id=merged_id, survivor_id=survivor_id, reason=reason.strip(), requested_by_id=operator_id, requested_at=now)
     _record("requested", merge, by=operator_id, now=now)
     return merge
 
@@ -164,9 +162,7 @@ def _carry_out(merge: Merge, *, actor: str, now: datetime) -> dict[str, Any]:
     holds = [hold.id for hold in selectors.open_holds(member_id=merged_id).filter(expires_at__gt=now)]
     for hold_id in holds:
         ledger.release(member_id=merged_id, hold_id=hold_id, actor=actor, reason=merge.reason, key=f"{about}/release/{hold_id}", now=now)
-    points = ledger.hand_over(
-        member_id=merged_id, to_member_id=survivor_id, subject=about, actor=actor, reason=merge.reason, key=f"{about}/points", now=now
-    )
+    points = ledger.hand_over(member_id=merged_id, to_member_id=survivor_id, subject=about, actor=actor, reason=merge.reason, key=f"{about}/points", now=now)
     Account.objects.filter(member_id=merged_id).update(merged_into=survivor_id)
     lines = growth.move(from_id=merged_id, into_id=survivor_id, now=now)
     tier = _better_tier(merged_id, survivor_id, actor=actor, now=now)

@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from accounts.notifications import services as notifications
+from accounts.leaving import services as leaving
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
@@ -50,7 +51,7 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed, a copy of what is kept."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
@@ -72,6 +73,8 @@ def world(api, member, other_member, now, at):
         assert api.post("purchases", purchase(number)).status_code == 201
     assert api.post("purchases", purchase("P-guest", member=None)).status_code == 202
     hold = api.post("holds", {"member": "M-1", "points": 100}).json()
+    leaving.ask_copy(member_id=member.id, actor="tests", now=now)
+    leaving.write_copy(now=now)
     offer, entry = (api.get(f"members/M-1/{what}").json()["results"][-1]["id"] for what in ("offers", "entries"))
     notifications.notify(member_id=member.id, kind="birthday", key="birthday/2026", about={"points": 100}, now=now)
     address = notifications.keep_address(member_id=member.id, channel="push", value="fcm:sample-device-token-0009", now=now)

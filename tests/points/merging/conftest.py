@@ -26,9 +26,7 @@ def merge(operator, now) -> Callable:
     """Merge one member into another, by two operators."""
 
     def do(merged, survivor):
-        asked = services.request(
-            merged_id=merged.id, survivor_id=survivor.id, reason="one person", operator_id=operator("maker").pk, key=uuid4(), now=now
-        )
+        asked = services.request(merged_id=merged.id, survivor_id=survivor.id, reason="one person", operator_id=operator("maker").pk, key=uuid4(), now=now)
         return services.approve(merge_id=asked.id, operator_id=operator("checker").pk, now=now)
 
     return do
