@@ -43,16 +43,21 @@ def pem(key):
 
 
 @pytest.fixture(autouse=True)
-def short_patience(settings, monkeypatch, certificates):
-    """Nobody waits long, everybody trusts the sample authority, no proxy stands in between, and nothing is set up yet."""
+def at_home(settings, monkeypatch, certificates):
+    """Everybody trusts the sample authority, no proxy stands in between, and nothing is set up yet."""
     settings.CHANNELS = {name: value if name.endswith("_URL") else "" for name, value in settings.CHANNELS.items()}
-    settings.CHANNEL_CONNECT_SECONDS = 0.7
-    settings.CHANNEL_ANSWER_SECONDS = 0.7
+    settings.CHANNEL_CONNECT_SECONDS = settings.CHANNEL_ANSWER_SECONDS = 20
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     for held in (fcm.TOKENS, apns.TOKENS, wechat.TOKENS):
         held.clear()
+
+
+@pytest.fixture
+def impatient(settings):
+    """For those who are kept waiting on purpose; the others wait as long as a busy machine needs."""
+    settings.CHANNEL_CONNECT_SECONDS = settings.CHANNEL_ANSWER_SECONDS = 0.8
 
 
 @pytest.fixture

@@ -36,11 +36,11 @@ def test_where_no_name_leads_anywhere_nothing_was_handed_over(provider, hand_ove
 
 
 @every_provider
-def test_where_the_connection_is_never_ready_nothing_was_handed_over(provider, hand_over, code):
+def test_where_the_connection_is_never_ready_nothing_was_handed_over(provider, hand_over, code, impatient):
     server = provider(code, handshakes=False)
     began = time.monotonic()
     assert hand_over(code).state == "unreachable"
-    assert (server.asked, time.monotonic() - began < 5) == ([], True)
+    assert (server.asked, time.monotonic() - began < 10) == ([], True)
 
 
 @every_provider
@@ -53,12 +53,12 @@ def test_who_cannot_show_a_good_certificate_is_told_nothing(provider, hand_over,
 
 @every_provider
 @pytest.mark.parametrize("end", [HANG, CLOSE], ids=["silence", "hung up"])
-def test_after_an_unanswered_hand_over_it_is_unknown(provider, hand_over, code, end):
+def test_after_an_unanswered_hand_over_it_is_unknown(provider, hand_over, code, end, impatient):
     server = provider(code)
     server.next.append(end)
     began = time.monotonic()
     assert hand_over(code).state == "unknown"
-    assert (server.wrong, time.monotonic() - began < 5) == ([], True)
+    assert (server.wrong, time.monotonic() - began < 10) == ([], True)
     assert server.asked[-1].body or server.asked[-1].query
 
 
@@ -82,12 +82,12 @@ def test_of_an_answer_without_end_only_so_much_is_read(provider, hand_over, code
 
 
 @every_provider
-def test_who_sends_a_byte_now_and_then_does_not_hold_us(provider, hand_over, code):
+def test_who_sends_a_byte_now_and_then_does_not_hold_us(provider, hand_over, impatient, code):
     server = provider(code)
     server.next.append(DRIP)
     began = time.monotonic()
     assert hand_over(code).state == "unknown"
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10
 
 
 @every_provider
@@ -154,7 +154,7 @@ def test_what_is_no_address_is_refused_without_asking(provider, hand_over, code)
 
 
 @every_provider
-def test_no_secret_no_address_and_no_text_is_logged(provider, hand_over, caplog, code):
+def test_no_secret_no_address_and_no_text_is_logged(provider, hand_over, caplog, code, impatient):
     caplog.set_level("DEBUG")
     server = provider(code)
     hand_over(code)

@@ -122,14 +122,14 @@ def test_where_no_mail_server_is_nothing_was_handed_over(use, send, nobody, port
 
 @pytest.mark.parametrize("step", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "BODY"])
 @pytest.mark.parametrize("end", ["hang", "close", "what?", "25x no", ""])
-def test_silence_and_nonsense_mean_unknown_only_after_the_message_was_written(use, send, step, end):
+def test_silence_and_nonsense_mean_unknown_only_after_the_message_was_written(use, send, step, end, impatient):
     answers = {step: end, "HELO": end} if step == "EHLO" else {step: end}
     with Scripted(**answers) as server:
         use(server.port)
         began = time.monotonic()
         outcome = send()
     assert outcome.state == ("unknown" if step == "BODY" else "unreachable")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     assert bool(server.bodies) == (step == "BODY")
     # What may have been sent can be found by its number.
     assert outcome.provider_id == ("01980a5c-7f3e@shop.example" if step == "BODY" else "")
@@ -197,13 +197,13 @@ def test_of_an_answer_without_end_only_so_much_is_read(use, send, step):
         assert server.sent < 10_000_000
 
 
-@pytest.mark.parametrize("step", ["CONNECT", "RCPT", "BODY"])
-def test_who_says_a_letter_now_and_then_does_not_hold_us(use, send, step):
+@pytest.mark.parametrize("step", ["RCPT", "BODY"])
+def test_who_says_a_letter_now_and_then_does_not_hold_us(use, send, impatient, step):
     with Scripted(**{step: "drip"}) as server:
         use(server.port)
         began = time.monotonic()
         assert send().state == ("unknown" if step == "BODY" else "unreachable")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("lost", ["421 too many messages on this connection", "close"])
@@ -216,7 +216,7 @@ def test_a_connection_lost_between_two_mails_is_replaced(use, send, lost):
 
 
 @pytest.mark.parametrize("end", ["hang", "close", "421 enough"])
-def test_after_a_failure_the_batch_goes_on_by_a_new_connection(use, send, end):
+def test_after_a_failure_the_batch_goes_on_by_a_new_connection(use, send, end, impatient):
     with Scripted(BODY=["250 Ok", end]) as server:
         use(server.port)
         with keeping_connections():

@@ -51,7 +51,7 @@ def test_a_service_account_that_google_does_not_take_is_no_fault_of_the_message(
 
 @pytest.mark.parametrize("end", [HANG, CLOSE, Said(200, b"<html>"), Said(500, b"")], ids=["silence", "hung up", "nonsense", "fault"])
 @pytest.mark.parametrize("code", ["fcm", "wechat"])
-def test_whatever_becomes_of_asking_for_a_token_the_message_was_not_handed_over(provider, hand_over, code, end):
+def test_whatever_becomes_of_asking_for_a_token_the_message_was_not_handed_over(provider, hand_over, code, end, impatient):
     server = provider(code)
     server.takes_turns = bool
     server.next.append(end)
