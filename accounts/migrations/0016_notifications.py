@@ -15,39 +15,47 @@ POINTS = ("points", "积分数", "How many points", 1200)
 LAST_DAY = ("day", "最后可用的一天", "The last day on which they can be used", "2026-03-01")
 TIER = ("both", "等级", "The tier", {"zh": "金卡", "en": "Gold"})
 TERM_UNTIL = ("day", "等级有效到哪一天", "The last day of the tier's term", "2027-06-30")
-LOTS = ("amounts", "每个日期到期多少", "How many until which day", [{"points": 500, "day": "2026-03-01"}, {"points": 700, "day": "2026-03-04"}])
+AMOUNTS = ("amounts", "哪一天之前有多少", "How many until which day", [{"points": 500, "day": "2026-03-01"}, {"points": 700, "day": "2026-03-04"}])
+EXPIRED = {
+    "expired_points": ("points", "已到期多少", "How many have expired", 300),
+    "expired_day": ("day", "已到期部分最后可用的一天", "The last day on which those could be used", "2026-02-26"),
+    "expired_amounts": ("amounts", "已到期的，哪一天之前有多少", "How many of those until which day", [{"points": 300, "day": "2026-02-26"}]),
+}
 
 # code → purpose, Chinese name, English name, hours, variables, texts. Of a text: language → title, short, long.
 KINDS = {
     "points_expiring": (
         "expiry", "积分即将到期", "Points about to expire", 24,
-        {"points": POINTS, "day": LAST_DAY, "days": ("number", "还剩几天", "How many days are left", 3), "lots": LOTS},
+        {"points": POINTS, "day": LAST_DAY, "amounts": AMOUNTS, **EXPIRED},
         {
             "zh-hans": (
                 "{{ points }} {{ points_name }}即将到期",
                 "您有 {{ points }} {{ points_name }}可用到{{ day }}，别忘了使用。",
-                "您有 {{ points }} {{ points_name }}快到期了，最晚可以用到：\n[[{{ lots }}]]\n\n选一件喜欢的，把它们用起来吧。",
+                "您有 {{ points }} {{ points_name }}快到期了，最晚可以用到：\n{{ amounts }}\n\n选一件喜欢的，把它们用起来吧。"
+                "[[\n\n另外，{{ expired_points }} {{ points_name }}只能用到{{ expired_day }}，现已到期。]]",
             ),
             "en": (
                 "{{ points }} {{ points_name }} about to expire",
                 "{{ points }} of your {{ points_name }} can be used until {{ day }}. Don't let them go to waste.",
-                "{{ points }} of your {{ points_name }} are about to expire. You can use them until:\n[[{{ lots }}]]\n\nPick something you like and put them to good use.",
+                "{{ points }} of your {{ points_name }} are about to expire. You can use them until:\n{{ amounts }}\n\nPick something you like and put them to good use."
+                "[[\n\nAnother {{ expired_points }} were good until {{ expired_day }} and have expired.]]",
             ),
         },
     ),
     "points_expired": (
         "expiry", "积分已到期", "Points expired", 48,
-        {"points": POINTS, "day": LAST_DAY},
+        EXPIRED,
         {
             "zh-hans": (
-                "{{ points }} {{ points_name }}已到期",
-                "您的 {{ points }} {{ points_name }}在{{ day }}之后已到期。",
-                "您的 {{ points }} {{ points_name }}只能用到{{ day }}，现在已到期。其余的{{ points_name }}不受影响，随时可用。",
+                "{{ expired_points }} {{ points_name }}已到期",
+                "您的 {{ expired_points }} {{ points_name }}只能用到{{ expired_day }}，现已到期。",
+                "您的 {{ expired_points }} {{ points_name }}只能用到{{ expired_day }}，现已到期。其余的{{ points_name }}不受影响，随时可用。",
             ),
             "en": (
-                "{{ points }} {{ points_name }} have expired",
-                "{{ points }} of your {{ points_name }} were good until {{ day }} and have now expired.",
-                "{{ points }} of your {{ points_name }} were good until {{ day }} and have now expired. All your other {{ points_name }} are still yours to use.",
+                "{{ expired_points }} {{ points_name }} have expired",
+                "{{ expired_points }} of your {{ points_name }} were good until {{ expired_day }} and have now expired.",
+                "{{ expired_points }} of your {{ points_name }} were good until {{ expired_day }} and have now expired. "
+                "All your other {{ points_name }} are still yours to use.",
             ),
         },
     ),

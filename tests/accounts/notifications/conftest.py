@@ -24,7 +24,14 @@ PARAMETERS = {
 }
 OPEN_ID = "oSampleFollower000000000001"
 DEVICE = "fcm:sample-device-token-0001"
-EXPIRING = {"points": 1200, "day": "2026-03-13", "days": 3, "lots": [{"points": 500, "day": "2026-03-13"}, {"points": 700, "day": "2026-03-16"}]}
+EXPIRING = {
+    "points": 1200,
+    "day": "2026-03-13",
+    "amounts": [{"points": 500, "day": "2026-03-13"}, {"points": 700, "day": "2026-03-16"}],
+    "expired_points": 0,
+    "expired_day": None,
+    "expired_amounts": [],
+}
 
 
 @pytest.fixture

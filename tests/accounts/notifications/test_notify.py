@@ -56,6 +56,14 @@ def test_the_inbox_holds_what_was_said_in_both_languages(ann, notify):
     assert "March 13, 2026: 500\nMarch 16, 2026: 700" in texts["en"]["text"]
     assert texts["zh-hans"]["subject"] == "1,200 积分即将到期"
     assert "2026年3月13日：500" in texts["zh-hans"]["text"]
+    assert texts["en"]["text"].endswith("put them to good use.")
+
+
+def test_what_has_expired_meanwhile_stands_in_the_same_message(ann, notify):
+    notify(ann, about={**EXPIRING, "expired_points": 300, "expired_day": "2026-03-09"})
+    said = InboxItem.objects.get().texts
+    assert said["en"]["text"].endswith("Another 300 were good until March 9, 2026 and have expired.")
+    assert said["zh-hans"]["text"].endswith("另外，300 积分只能用到2026年3月9日，现已到期。")
 
 
 def test_a_closed_member_gets_nothing(ann, notify):

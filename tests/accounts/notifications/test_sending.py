@@ -8,7 +8,7 @@ from accounts.channels import services as channels
 from accounts.channels.rules import Outcome, Told
 from accounts.members import services as members
 from accounts.notifications import events, selectors, services
-from accounts.notifications.models import Address, Attempt, ChannelPace, Delivery, NotificationKind, NotificationSettings
+from accounts.notifications.models import Address, Attempt, ChannelPace, Delivery, InboxItem, Message, NotificationKind, NotificationSettings
 from accounts.notifications.services import Notice
 from loyalty.audit.models import AuditEntry
 from loyalty.lib.configuration import Configuration
@@ -452,3 +452,43 @@ def test_a_receipt_that_comes_before_our_own_note_is_not_lost(mail_server, answe
     notify(ann)
     send()
     assert Delivery.objects.get().state == State.DELIVERED
+
+
+# States.
+
+
+@pytest.mark.parametrize("origin", State)
+@pytest.mark.parametrize("end", State)
+def test_only_the_arrows_that_stand_in_the_table_are_taken(by_mail, ann, notify, mail_to, origin, end):
+    notify(ann)
+    Delivery.objects.filter(channel="email").update(state=origin)
+    taken = services._turn(mail_to(ann), end, {}, now=NOW)
+    assert taken is (end in Delivery.ARROWS.get(origin, ()))
+    assert mail_to(ann).state == (end if taken else origin)
+
+
+# Old rows.
+
+
+def test_old_deliveries_go_and_what_was_told_stays_in_the_inbox(by_mail, ann, notify, send):
+    notify(ann)
+    send()
+    notify(ann, key="k-2", now=NOW + HOUR)
+    assert services.prune_deliveries(before=NOW + MINUTE, limit=100) == 2
+    assert (Delivery.objects.count(), Attempt.objects.count(), InboxItem.objects.count()) == (2, 0, 2)
+    assert notify(ann, now=NOW + HOUR).key == "k-1"
+    assert Delivery.objects.count() == 2
+
+
+def test_old_messages_go_with_everything_of_them(by_mail, ann, notify, send):
+    notify(ann)
+    send()
+    assert services.prune_messages(before=NOW + MINUTE, limit=100) == 1
+    assert not any(model.objects.exists() for model in (Message, Delivery, Attempt, InboxItem))
+
+
+def test_no_more_goes_at_a_time_than_asked_for(by_mail, ann, notify):
+    for number in range(5):
+        notify(ann, key=f"k-{number}")
+    assert services.prune_deliveries(before=NOW + MINUTE, limit=4) == 4
+    assert services.prune_messages(before=NOW + MINUTE, limit=2) == 2
