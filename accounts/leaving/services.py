@@ -18,7 +18,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils import translation
-from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as activity
@@ -215,7 +214,7 @@ def _whose(model: type[models.Model], columns: tuple[str, ...], ids: list[UUID])
     return whose
 
 
-_ABOUT = gettext_noop("This is all that is kept of you in the loyalty programme, as of %(day)s. Each file is a list in JSON; how many entries it has:")
+_ABOUT = _("This is all that is kept of you in the loyalty programme, as of %(day)s. Each file is a list in JSON; how many entries it has:")
 
 
 def _readme(counted: dict[str, int], *, now: datetime) -> str:
@@ -223,7 +222,7 @@ def _readme(counted: dict[str, int], *, now: datetime) -> str:
     said = []
     for language in ("zh-hans", "en"):
         with translation.override(language):
-            said += [gettext(_ABOUT) % {"day": now.date().isoformat()}, ""]
+            said += [str(_ABOUT) % {"day": now.date().isoformat()}, ""]
     return "\n".join([*said, *parts, ""])
 
 
