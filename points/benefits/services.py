@@ -18,19 +18,14 @@ from loyalty.programme import selectors as programme
 from points.earning import events
 from points.earning import services as earning
 from points.ledger import services as ledger
-from tiers.ladder import rules as ladder_rules
 from tiers.ladder import selectors as ladder
 from tiers.standing import selectors as standings
 
 from . import rules, selectors
 from .models import AllowanceRound, BenefitTerms
-from .selectors import ALLOWANCE, BIRTHDAY, REACHED
+from .selectors import ALLOWANCE, BIRTHDAY, DAYS_BACK, REACHED
 
 logger = logging.getLogger(__name__)
-
-# How many nights may be missed.
-DAYS_BACK = 7
-
 
 # Birthdays
 
@@ -106,7 +101,7 @@ def give_allowances(*, limit: int, actor: str, now: datetime) -> Counter[str]:
 
 def _go_on(row: AllowanceRound, first: date, today: date, *, limit: int, actor: str, now: datetime) -> Counter[str]:
     promised = ladder.benefits_as_of(row.as_of, kind="monthly_allowance")
-    page = _page(row, promised, limit=limit) if promised else []
+    page = selectors.takers(after=row.after, promised=promised, limit=limit) if promised else []
     done: Counter[str] = Counter(looked_at=len(page))
     there = facts.told_of(member_ids=page, kind=ALLOWANCE, external_id=row.month)
     taking_part = members.active_of(page, seen_by=row.as_of) - there
@@ -125,14 +120,6 @@ def _go_on(row: AllowanceRound, first: date, today: date, *, limit: int, actor: 
     _note(row, page, done, over=len(page) < limit, today=today, now=now)
     # Something, so that the job goes on with the next round.
     return done if page else Counter(over=1)
-
-
-def _page(row: AllowanceRound, promised: Mapping[str, ladder_rules.Benefit], *, limit: int) -> list[UUID]:
-    """The next members who may have one: those who were ever put anywhere, or everybody, where the lowest tier promises it."""
-    lowest = ladder_rules.place(ladder.ladder(), None)
-    if lowest is None or lowest.code not in promised:
-        return standings.ever_moved(after=row.after, limit=limit)
-    return [one.id for one in members.page(after=row.after, limit=limit)]
 
 
 def _note(row: AllowanceRound, page: list[UUID], done: Counter[str], *, over: bool, today: date, now: datetime) -> None:

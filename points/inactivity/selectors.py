@@ -61,7 +61,7 @@ def due(*, now: datetime, limit: int) -> list[InactivityCase]:
     return list(InactivityCase.objects.filter(status=Status.ANNOUNCED, due_at__lte=now).order_by("due_at", "id")[:limit])
 
 
-def preview(now: datetime) -> dict[str, int]:
+def preview(*, now: datetime) -> dict[str, int]:
     """What the job would void now: how many members, how many points, by what was announced to them. Nothing while it is switched off."""
     if not terms().enabled:
         return {"members": 0, "points": 0}

@@ -8,7 +8,13 @@ from loyalty.audit.services import Run, job
 from . import selectors, services
 
 
-@job("points.inactivity", title=_("Announce and void the points of inactive members"), daily_at="01:40")
+@job(
+    "points.inactivity",
+    title=_("Announce and void the points of inactive members"),
+    about=_("Only where that is switched on. Nothing is voided that was not announced, nor of members who have come back."),
+    daily_at="01:40",
+    preview=selectors.preview,
+)
 def inactivity(run: Run) -> None:
     _through(run, services.look_again)
     while run.has_time and run.add(services.void_due(limit=100, now=run.now)):

@@ -52,6 +52,11 @@ def due(*, now: datetime, limit: int) -> list[Dormancy]:
     return list(Dormancy.objects.filter(due_on__lte=today).order_by("due_on", "id")[:limit])
 
 
+def would_look(*, now: datetime) -> dict[str, int]:
+    """How many members the job would look at, at `now`; it tells only those of whom it finds that they have become dormant."""
+    return {"members": Dormancy.objects.filter(due_on__lte=local_date(now, programme.zone(now=now))).count()}
+
+
 def not_seen_since(*, moment: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, datetime]]:
     """Members, in the order of their ids and after that one, whom the job has last seen before `moment`, with when. Ask the facts about each."""
     rows = Dormancy.objects.filter(active_at__lt=moment)

@@ -5,7 +5,13 @@ from loyalty.audit.services import Run, job
 from . import selectors, services
 
 
-@job("tiers.dormancy", title=_("Find members who have become dormant, or are back"), daily_at="01:10")
+@job(
+    "tiers.dormancy",
+    title=_("Find members who have become dormant, or are back"),
+    about=_("Looks at whoever may have become so by now, and tells those who have."),
+    daily_at="01:10",
+    preview=selectors.would_look,
+)
 def dormancy(run: Run) -> None:
     after, more = selectors.newest_known(), True
     while more and run.has_time:

@@ -10,7 +10,7 @@ from accounts.activity.models import Behaviour
 from accounts.members import services as members
 from accounts.notifications.models import Message
 from loyalty.programme import services as zones
-from points.benefits import services
+from points.benefits import selectors, services
 from points.benefits.models import AllowanceRound
 from tiers.evaluation import services as evaluation
 from tiers.ladder import services as ladder
@@ -180,3 +180,15 @@ def test_two_runs_at_once_tell_each_member_once(gold):
         for one in [pool.submit(run) for _ in range(2)]:
             one.result()
     assert night(2026, 3, 1) == [(one.external_id, "2026-03", 500) for one in people]
+
+
+def test_a_preview_says_whom_the_job_would_give_how_much(promise, answered, joined, put):
+    promise("gold", "monthly_allowance", 500)
+    for name in ("A", "B", "C"):
+        put(joined(name), "gold" if name != "C" else "silver", 2026, 2, 20)
+    now = at(2026, 3, 1, 0, 30)
+
+    assert selectors.would_allow(now=now) == {"members": 2, "points": 1000}
+    while services.give_allowances(limit=500, actor="tests", now=now):
+        pass
+    assert selectors.would_allow(now=now) == {"members": 0, "points": 0}

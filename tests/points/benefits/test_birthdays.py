@@ -8,7 +8,7 @@ import pytest
 from accounts.activity.models import Behaviour
 from accounts.members import services as members
 from loyalty.programme.models import Programme
-from points.benefits import services
+from points.benefits import selectors, services
 from points.ledger import selectors as books
 from points.rulebook import services as rulebook
 from points.rulebook.rules import Definition, Effect
@@ -101,3 +101,13 @@ def test_one_members_refusal_stops_no_other(born, monkeypatch):
 
     monkeypatch.setattr(services.earning, "take", refusing)
     assert services.celebrate(limit=10, actor="tests", now=night(2026, 5, 17) + timedelta(hours=1)) == {"told": 1, "failed": 1}
+
+
+def test_a_preview_says_of_how_many_members_a_birthday_would_be_told(born, gift):
+    born("today", date(1990, 5, 20))
+    born("three days ago", date(1990, 5, 17))
+    born("tomorrow", date(1990, 5, 21))
+
+    assert selectors.would_celebrate(now=night(2026, 5, 20)) == {"members": 2}
+    services.celebrate(limit=10, actor="tests", now=night(2026, 5, 20))
+    assert selectors.would_celebrate(now=night(2026, 5, 20)) == {"members": 0}

@@ -215,15 +215,15 @@ def test_all_who_are_inactive_are_found_in_slices(on, idle):
         idle(f"M{n}", 2025, 11, 1 + n)
     assert night(2026, 10, 23) == {"told": 1} or InactivityCase.objects.count() == 5
     assert InactivityCase.objects.count() == 5
-    assert selectors.preview(at(2026, 11, 22)) == {"members": 0, "points": 0}
+    assert selectors.preview(now=at(2026, 11, 22)) == {"members": 0, "points": 0}
 
 
 def test_the_preview_says_what_would_be_voided_now(on, idle):
     member = idle("A", 2025, 11, 22)
     night(2026, 10, 23)
     handed_over(member, 2026, 10, 23, 9)
-    assert selectors.preview(at(2026, 11, 21)) == {"members": 0, "points": 0}
-    assert selectors.preview(at(2026, 11, 22)) == {"members": 1, "points": 50}
+    assert selectors.preview(now=at(2026, 11, 21)) == {"members": 0, "points": 0}
+    assert selectors.preview(now=at(2026, 11, 22)) == {"members": 1, "points": 50}
 
 
 def test_the_announcement_is_heard_of_from_the_outbox(on, idle):
