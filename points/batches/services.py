@@ -107,13 +107,10 @@ def upload(
     """
     if not reason.strip():
         raise ReasonMissing
-    if (earlier := Batch.objects.filter(id=key).first()) is not None:
-        return earlier
-    row = Batch(
-        id=key, kind=kind, file_name=file_name[:200], reason=reason.strip(), cost_centre=cost_centre, shortfall=shortfall, found_by=found_by,
-        made_by_id=operator_id, made_at=now,
-    )  # fmt: skip
-    row.save(force_insert=True)
+    said = {"kind": kind, "file_name": file_name[:200], "reason": reason.strip(), "cost_centre": cost_centre, "shortfall": shortfall, "found_by": found_by}
+    row, made = Batch.objects.get_or_create(id=key, defaults={**said, "made_by_id": operator_id, "made_at": now})
+    if not made:
+        return row
     beginning = _keep(row, content)
     if not beginning.strip():
         raise FileEmpty

@@ -151,13 +151,18 @@ def test_who_had_an_opening_balance_before_is_counted(checked, applied, shop):
     assert batch.result["imported_before"] == 1
 
 
-def test_what_a_faulty_line_said_can_be_downloaded_corrected_and_uploaded_again(checked, shop):
+@pytest.mark.parametrize(
+    ("language", "header"),
+    [("en", "member,points,expires_on,reason,cost_centre,line,fault"), ("zh-hans", "会员,积分,有效期至,原因,成本中心,行号,问题")],
+)
+def test_what_a_faulty_line_said_can_be_downloaded_corrected_and_uploaded_again(checked, shop, language, header):
     shop.member("=A")
     batch = checked("member,points,reason,cost_centre\n=A,-5,late,west\n=A,7,,\n")
-    (row,) = selectors.downloaded(batch, faulty=True)
-    assert selectors.header(batch, faulty=True) == ["member", "points", "expires_on", "reason", "cost_centre", "line", "fault"]
+    with override(language):
+        (row,) = selectors.downloaded(batch, faulty=True)
+        assert selectors.header(batch, faulty=True) == header.split(",")
+        text = "".join(spreadsheets.lines(header.split(","), [row]))
     assert row[:6] == ["=A", "-5", "", "late", "west", 2]
-    text = "".join(spreadsheets.lines(selectors.header(batch, faulty=True), [row]))
     assert "'=A,'-5" in text
     again = checked(text, kind="correction", shortfall="debt")
     assert [(line.points, line.status, line.cost_centre) for line in lines(again)] == [(-5, "ready", "west")]
@@ -172,3 +177,13 @@ def test_checking_asks_the_database_as_often_for_a_thousand_lines_as_for_ten(upl
         services.check(batch_id=batch.id, now=NOON)
     batch.refresh_from_db()
     assert batch.result["ready"] == count
+
+
+def test_what_was_refused_can_be_downloaded_like_what_was_faulty(approved, shop):
+    shop.member("A", 10)
+    batch = approved("member,points,reason\nA,-5,late\nA,3,\n", kind="correction")
+    shop.spends("A", 8)
+    batch = worked(batch)
+    with override("en"):
+        (row,) = selectors.downloaded(batch, faulty=True)
+        assert [str(cell) for cell in row] == ["A", "-5", "", "late", "", "2", "It takes 5 points, but only 2 are there."]

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.utils.translation import override
 
 from loyalty.audit.models import AuditEntry
 from points.batches import rules, services
@@ -50,11 +51,17 @@ def test_what_is_no_such_table_is_refused_at_the_door(operator, refuses, noon, c
     assert not BatchPart.objects.exists()
 
 
-def test_the_header_s_fault_is_said_in_a_sentence(uploaded, refuses):
-    with refuses(services.FileUnread) as refused:
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "“point” is not a column of such a file. It has these: member, points, expires_on, reason, cost_centre."),
+        ("zh-hans", "这种文件没有“point”列。可用的列：会员, 积分, 有效期至, 原因, 成本中心。"),
+    ],
+)
+def test_the_headers_fault_is_said_in_the_readers_language(uploaded, refuses, language, said):
+    with override(language), refuses(services.FileUnread) as refused:
         uploaded("member,point\nM-1,5\n")
-    assert "point" in refused.value.message
-    assert "cost_centre" in refused.value.message
+    assert refused.value.message == said
 
 
 def test_as_many_lines_as_allowed_are_taken(uploaded, monkeypatch):

@@ -113,6 +113,13 @@ def test_two_approve_at_once_and_one_does(approved, people):
     assert sorted(type(one).__name__ for one in outcomes) == ["BatchMovedOn", "NoneType"]
 
 
+def test_a_form_sent_twice_at_once_is_one_batch(people):
+    key = uuid4()
+    said = {"kind": "grant", "file_name": "x.csv", "reason": "sample", "operator_id": people[0].id, "key": key, "now": NOW}
+    assert at_once(*(lambda: services.upload(content=[b"member,points\nM-1,1\n"], **said) for _ in range(8))) == [None] * 8
+    assert list(Batch.objects.values_list("id", flat=True)) == [key]
+
+
 def test_control_without_claims_and_keys_lines_are_applied_twice(approved, monkeypatch):
     """Two workers that both look before either writes, each act under a key of its own."""
     barrier, real = Barrier(2), services.ledger.adjust
