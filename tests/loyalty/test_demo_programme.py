@@ -30,6 +30,8 @@ from points.missions import selectors as missions_seen
 from points.missions import services as missions
 from points.proofs import services as proofs
 from points.rulebook.models import EarningSettings
+from tiers.ladder import selectors as ladder
+from tiers.ladder.rules import BENEFITS
 from tiers.standing import services as placing
 
 pytestmark = pytest.mark.django_db
@@ -278,7 +280,7 @@ def test_a_refused_proof_is_nothing():
 
 
 @pytest.mark.parametrize(
-    ("cents", "inviter", "friend"), [(1, 50, 50), (4_999, 50, 50), (5_000, 100, 50), (9_999, 100, 50), (10_000, 200, 50), (10**6, 200, 50)]
+    ("cents", "inviter", "friend"), [(1, 50, 50), (4_999, 50, 50), (5_000, 100, 50), (9_999, 100, 50), (10_000, 200, 50), (90_000, 200, 50)]
 )
 def test_an_invitation_is_worth_what_the_friends_first_order_is(cents, inviter, friend):
     host, guest = Sample("host"), Sample("guest", since=NOON, referred_by="host")
@@ -403,6 +405,20 @@ def test_the_month_of_the_birthday_is_twice(when, points):
 @pytest.mark.parametrize(("tier", "points"), [("bronze", 100), ("silver", 120), ("gold", 150), ("diamond", 200)])
 def test_the_tier_multiplies(tier, points):
     assert Sample().stands(tier).buys(("GARDEN", 10_000)) == points
+
+
+@pytest.mark.parametrize(("tier", "points"), [("bronze", 200), ("gold", 300), ("diamond", 600)])
+def test_in_the_month_of_the_birthday_the_tier_may_multiply_more(tier, points):
+    assert Sample(birthday=date(1990, 5, 17)).stands(tier).buys(("GARDEN", 10_000), when=at(2026, 5, 20, 12)) == points
+
+
+def test_what_the_tiers_promise_is_written_in_both_languages_and_given_by_rules():
+    assert {kind for tier in ("silver", "gold", "diamond") for kind in ladder.benefits(tier)} == set(BENEFITS)
+    assert ladder.benefit_value("gold", "monthly_allowance") == 500
+    assert [ladder.benefit_value("gold", "birthday_gift", orders=n) for n in (0, 3, 6)] == [100, 200, 300]
+    for tier in ("silver", "gold", "diamond"):
+        assert ladder.promised_in_vain(tier, now=at(2026, 3, 1)) == []
+        assert all(benefit.text_zh and benefit.text_en for benefit in ladder.benefits(tier).values())
 
 
 @pytest.mark.parametrize(("tier", "cents", "points"), [("silver", 83, 0), ("silver", 84, 1), ("gold", 66, 0), ("gold", 67, 1), ("diamond", 50, 1)])
@@ -603,12 +619,15 @@ TRIED = {
     "streak_reached": {"data.days": "7", "data.start": "2026-03-01"},
     "mission_completed": {"data.mission": "share-5", "data.period": "2026-W10", "data.points": "200"},
     "profile_completed": {"data.item": "address"},
+    "birthday": {"data.year": "2026", "data.points": "300"},
+    "allowance": {"data.month": "2026-03", "data.points": "500"},
+    "tier_reached": {"data.tier": "gold", "data.points": "500"},
     "registered": {},
 }
 GIVES = {
     "purchase": 450, "festival": 450, "luxury": 75, "liked": 5, "survey_completed": 40, "product_viewed": 5, "reviewed": 50, "review_featured": 100,
     "proof_reviewed": 100, "board_placed": 200, "referral_completed": 200, "referred": 50, "checked_in": 10, "streak_reached": 50,
-    "mission_completed": 200, "profile_completed": 30, "registered": 100,
+    "mission_completed": 200, "profile_completed": 30, "registered": 100, "birthday": 300, "allowance": 500, "tier_reached": 500,
 }  # fmt: skip
 
 

@@ -35,7 +35,8 @@ from points.rulebook import rules
 from points.rulebook import services as rulebook
 from points.rulebook.models import Festival, FestivalDays, RuleVersion, SharedLimit
 from tiers.ladder import services as ladder
-from tiers.ladder.models import Tier
+from tiers.ladder.models import Tier, TierBenefit
+from tiers.ladder.rules import Band
 
 ACTOR = "load_programme"
 FILE = Path(settings.BASE_DIR) / "loyalty" / "demo" / "programme.json"
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         said, now = json.loads(file.read_text(encoding="utf-8")), timezone.now()
         by = {"actor": ACTOR, "now": now}
         self._where_none(Tier, said["tiers"], lambda one: ladder.keep(**one, **by))
+        self._where_none(TierBenefit, said["benefits"], lambda one: _benefit(one, **by))
         self._where_none(CardKind, said["card_kinds"], lambda one: CardKind(**one).save())
         self._where_none(Badge, said["badges"], lambda one: Badge(**one).save())
         self._where_none(Budget, said["budgets"], lambda one: budgets.keep(**one, **by))
@@ -89,6 +91,12 @@ class Command(BaseCommand):
                     rulebook.publish(version_id=version.id, ever=True, actor=ACTOR, now=now)
             except BusinessError as refusal:
                 self.stdout.write(f"The rule {said['code']} stays a draft: {refusal.message} {refusal.figures}")
+
+
+def _benefit(said: dict[str, Any], *, actor: str, now: datetime) -> None:
+    """For a tier that is there: an operator's own ladder may have others."""
+    if Tier.objects.filter(code=said["tier"]).exists():
+        ladder.keep_benefit(**{**said, "bands": [Band(**band) for band in said.get("bands", ())]}, actor=actor, now=now)
 
 
 def _festival(said: dict[str, Any]) -> None:
