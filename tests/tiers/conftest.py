@@ -1,7 +1,11 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection, connections
 
 from tiers.ladder import services as ladder
 from tiers.ladder.models import Tier
@@ -36,3 +40,24 @@ def operator(client, db) -> Callable[..., User]:
         return user
 
     return enter
+
+
+@pytest.fixture
+def together() -> Callable[..., list[Any]]:
+    """Do them all at the same time, each on a connection of its own; what each gave."""
+
+    def run_all(*acts: Callable[[], Any]) -> list[Any]:
+        barrier = Barrier(len(acts))
+
+        def run(act: Callable[[], Any]) -> Any:
+            try:
+                connection.ensure_connection()
+                barrier.wait(30)
+                return act()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(acts)) as pool:
+            return list(pool.map(run, acts))
+
+    return run_all
