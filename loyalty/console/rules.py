@@ -43,7 +43,6 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "points.change_cardkind",
         "points.change_checkinterms",
         "points.change_benefitterms",
-        "points.change_inactivityterms",
         "points.change_reminderterms",
         "points.*_mission",
         "points.add_badge",
