@@ -1,5 +1,7 @@
 """Putting a plan in force: what changes at once, who is lifted, who may do it."""
 
+import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -12,7 +14,7 @@ from tiers.evaluation import selectors as evaluations
 from tiers.evaluation import services as evaluating
 from tiers.evaluation.models import Evaluation, EvaluationPolicy
 from tiers.ladder import selectors as ladders
-from tiers.ladder_plans import selectors, services
+from tiers.ladder_plans import rules, selectors, services
 from tiers.ladder_plans.models import LadderPlan, LadderPlanSettings
 from tiers.standing import selectors as standings
 from tiers.standing.models import Standing
@@ -226,3 +228,24 @@ def test_the_jobs_say_beforehand_how_many_members_they_would_look_at(grown, prop
     assert selectors.to_lift(now=now) == {"members": 1}
     lifted()
     assert selectors.to_lift(now=now) == {"members": 0}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_is_lifted_is_whom_the_counting_named(grown, put, tier, counted, apply, lifted, where, now, seed):
+    chance = random.Random(f"plan {seed}")
+    tier("black", 40, invited_only=True)
+    everybody = []
+    for number in range(40):
+        everybody.append(grown(chance.choice((0, 400, 999, 1_000, 1_001, 3_000, 4_999, 5_000, 9_000)), f"R-{number}"))
+        if chance.random() < 0.3:
+            put(everybody[-1], chance.choice(("bronze", "silver", "gold", "black")), chance.choice((None, now + timedelta(days=9))))
+    silver = chance.choice((1, 400, 1_000, 2_000))
+    row = counted(silver=silver, gold=silver + chance.choice((1, 999, 4_000)), **chance.choice(({}, {"mode": "spend"}, {"at_end": "one_step"})))
+    before = Counter(where(member) for member in everybody)
+    tally = rules.tally_from_json(row.counted)
+    assert before == Counter(dict.fromkeys(before, 0)) + sum((Counter({was: cell.members}) for (_way, was, _to), cell in tally.cells.items()), Counter())
+    stood = {member.id: where(member) for member in everybody}
+    apply(row)
+    lifted()
+    moved = Counter((stood[member.id], where(member)) for member in everybody if where(member) != stood[member.id])
+    assert moved == {(was, to): cell.members for (way, was, to), cell in tally.cells.items() if way == "up"}
