@@ -28,6 +28,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.leaving import selectors as leaving_seen
 from accounts.leaving import services as leaving
+from accounts.leaving.models import Erasure
 from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.audit import services as audit
@@ -43,6 +44,10 @@ class EraseForm(ReasonForm):
     """`key` is made with the form, so that a form sent twice is one request."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = Erasure._meta.get_field("reason").help_text
 
 
 @admin.register(Member)

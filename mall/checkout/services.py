@@ -28,6 +28,7 @@ from points.ledger.models import Entry, Hold
 from points.merging import services as merging
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
+from tiers.evaluation import services as tiers
 
 from . import rules, selectors
 from .models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
@@ -192,6 +193,8 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     if merged_into is not None:
         # Merged between the question whose purchase it is and the lock.
         merging.forward(member_id=member_id, actor=actor, now=now)
+        survivor_id = members_seen.survivor_id(member_id)
+        tiers.count_purchase(member_id=survivor_id, purchase=facts.id, net_cents=basis_cents, occurred_at=facts.occurred_at, now=now)
     return Paid(purchase, settlement, False)
 
 
@@ -329,6 +332,9 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
     answers_id = members_seen.survivor_id(member_id)
     for one in {member_id, spender_id} - {answers_id}:
         merging.forward(member_id=one, actor=actor, now=now)
+    if answers_id != member_id:
+        # The growth that came with the merge lessens as well.
+        tiers.recount_purchase(member_id=answers_id, purchase=purchase.external_id, net_cents=sum(part.cents for part in basis), now=now)
     debt = books.balance(member_id=answers_id, now=now).debt
     made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=back.points, waived=back.waived, debt=debt)
     return Refunded(made)

@@ -60,4 +60,4 @@ class Merge(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.merged_id} → {self.survivor_id}"
+        return f"{self.merged.external_id} → {self.survivor.external_id}"

@@ -22,6 +22,7 @@ from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Account
 from riskcontrol.screening import selectors as screening
+from tiers.evaluation import services as evaluation
 from tiers.growth import services as growth
 from tiers.standing import selectors as standings_seen
 from tiers.standing import services as standings
@@ -165,6 +166,7 @@ def _carry_out(merge: Merge, *, actor: str, now: datetime) -> dict[str, Any]:
     points = ledger.hand_over(member_id=merged_id, to_member_id=survivor_id, subject=about, actor=actor, reason=merge.reason, key=f"{about}/points", now=now)
     Account.objects.filter(member_id=merged_id).update(merged_into=survivor_id)
     lines = growth.move(from_id=merged_id, into_id=survivor_id, now=now)
+    evaluation.look_again(member_ids=[survivor_id], now=now)
     tier = _better_tier(merged_id, survivor_id, actor=actor, now=now)
     return {
         "merged": before[0],

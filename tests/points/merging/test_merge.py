@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.activity.models import Behaviour
 from accounts.members import selectors as members_seen
@@ -24,6 +24,10 @@ from points.ledger.models import Account, Hold, Lot
 from points.merging import selectors, services
 from points.merging.models import Merge
 from points.terms.rules import ExpiryPolicy
+from tiers.growth.models import GrowthEntry
+from tiers.ladder.models import Tier
+from tiers.standing import selectors as tiers_seen
+from tiers.standing import services as tiers
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +192,26 @@ def test_the_profile_is_filled_up_from_the_merged_one_and_nothing_is_overwritten
     assert (stays.name, stays.phone, stays.birthday, stays.registered_at) == ("Anna", "+861", date(1990, 1, 1), now)
 
 
+def test_growth_counts_for_the_survivor_and_a_later_refund_lessens_it_there(member, other_member, merge, buy, refund, now):
+    buy("M-1", "1001")
+    merge(member, other_member)
+
+    def grown():
+        return sum(GrowthEntry.objects.filter(member=other_member).values_list("growth", flat=True))
+
+    assert grown() == 100
+    refund("1001", "R-1", 5_000)
+    assert grown() == 50
+
+
+def test_the_survivor_gets_the_better_tier(member, other_member, merge, now):
+    for rank, code in enumerate(("plain", "better"), 1):
+        Tier.objects.create(code=code, name_zh=code, name_en=code, rank=rank)
+    tiers.set_standing(member_id=member.id, tier="better", reason="sample", actor="tests", now=now)
+    assert merge(member, other_member).figures["tier"] == "better"
+    assert tiers_seen.standing(member_id=other_member.id, now=now).code == "better"
+
+
 def test_cards_and_segments_come_along(member, other_member, merge, now):
     CardKind.objects.create(code="x2", name_zh="x", name_en="x", use="make_up", valid_days=30)
     for whose in (member, other_member):
@@ -222,7 +246,8 @@ def test_who_invited_themselves_loses_what_it_brought(merge, buy, buckets, djang
 def test_what_counts_once_and_both_did_is_told_before(member, other_member, now):
     for whose in (member, other_member):
         earning.take(member_id=whose.id, kind="phone_verified", external_id="v", data={}, occurred_at=now, ours=False, actor="tests", now=now)
-    notes = selectors.preview(merged=member, survivor=other_member, now=now).notes
+    with translation.override("en"):
+        notes = selectors.preview(merged=member, survivor=other_member, now=now).notes
     assert any("once only" in note for note in notes)
 
 
