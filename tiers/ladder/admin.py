@@ -69,14 +69,10 @@ class TierForm(forms.ModelForm):
 class BenefitForm(forms.ModelForm):
     """A benefit as people write it: its value in the unit of its kind, what it grows to in one line."""
 
-    said = forms.CharField(
-        label=_("Value"), required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
-        help_text=_("Points, minutes, a factor like 2, percent like 5, or the coupon’s code; nothing where there is nothing to count."),
-    )  # fmt: skip
+    said = forms.CharField(label=_("Value"), required=False, max_length=60, widget=UnfoldAdminTextInputWidget)
     grows = forms.CharField(
-        label=_("With more orders"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget,
-        help_text=_("For gifts, allowances and loan limits: from how many orders within 12 months it is how much, like 3: 200, 6: 300."),
-    )  # fmt: skip
+        label=_("With more orders"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "3: 200, 6: 300"})
+    )
 
     class Meta:
         model = TierBenefit
@@ -116,7 +112,7 @@ class BenefitInline(StackedInline):
     model = TierBenefit
     form = BenefitForm
     extra = 0
-    fields = [("kind", "said", "grows"), ("text_zh", "text_en"), "members_read"]
+    fields = ["kind", ("said", "grows"), ("text_zh", "text_en"), "members_read"]
     readonly_fields = ["members_read"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -179,7 +175,12 @@ class TierAdmin(HistoryAdmin):
             _("What it brings"),
             {
                 "fields": ["multiplier"],
-                "description": _("A change holds for what is earned from now on; what members have earned stays. It reaches every order within seconds."),
+                "description": _(
+                    "A change holds for what is earned from now on; what members have earned stays. It reaches every order within seconds. "
+                    "Below stand the benefits besides the multiplier. Their values are points, minutes, a factor like 2, percent like 5, or a coupon’s code; "
+                    "where there is nothing to count, leave them empty. Gifts, allowances and loan limits may grow with the member’s orders of 12 months: "
+                    "3: 200, 6: 300 is 200 from 3 orders on and 300 from 6."
+                ),
             },
         ),
     ]
