@@ -7,12 +7,11 @@ import pytest
 from django.core.management import call_command
 
 from points.earning import services
+from tests.mall.checkout.conftest import Shop, rule
 from tiers.growth import selectors as growth
 from tiers.growth.models import GrowthEntry, GrowthRate
 from tiers.ladder import services as ladder
 from tiers.standing import selectors as standings
-
-from ...mall.checkout.conftest import Shop, rule
 
 
 @pytest.fixture
