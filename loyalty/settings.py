@@ -241,6 +241,7 @@ CHANNELS = {
 }
 CHANNEL_CONNECT_SECONDS = env.float("CHANNEL_CONNECT_SECONDS", default=5.0)
 CHANNEL_ANSWER_SECONDS = env.float("CHANNEL_ANSWER_SECONDS", default=10.0)
+MESSAGE_SENDERS = env.int("MESSAGE_SENDERS", default=4)
 RECEIPT_DAYS = env.int("RECEIPT_DAYS", default=90)
 
 # Hosts whose pictures operators see at once beside a proof; of others they see the address, and the picture when they ask for it.

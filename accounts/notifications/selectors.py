@@ -142,6 +142,14 @@ def due(*, limit: int, now: datetime) -> list[Due]:
     return [Due(row, known[row.message.kind_id], row.member, found[row.member_id]) for row in rows]
 
 
+def would_send(*, now: datetime) -> dict[str, int]:
+    """How much is due; 10,000 at most are counted. For whoever starts the job by hand."""
+    quiet = quiet_until(now) > now
+    waiting = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lte=now).values("member_id")[: 0 if quiet else 10_000]
+    found = list(waiting.values_list("member_id", flat=True))
+    return {"members": len(set(found)), "messages": len(found)}
+
+
 def quiet_until(moment: datetime) -> datetime:
     """`moment`, or the end of the quiet hours in which it lies."""
     hours = settings()

@@ -1,4 +1,6 @@
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -254,19 +256,40 @@ def _tell(handed_over: Sequence[tuple[Message, str]], *, now: datetime) -> None:
             cursor.execute(sql, params)
 
 
-def send_due(*, limit: int, clock: Callable[[], datetime]) -> Iterator[str]:
-    """Hand over what is due, at most `limit` deliveries, and give what became of each. Outside any transaction; safe in several workers at once.
+def send_due(*, limit: int, at_once: int = 1, until: datetime | None = None, clock: Callable[[], datetime]) -> Counter[str]:
+    """Hand over what is due, at most `limit` deliveries; how many came to what. Outside any transaction; safe in several workers at once.
 
+    `at_once` of them wait for their providers at the same time, each on a connection of its own. None is begun after `until`.
     `clock` tells the time, since the network takes some.
     """
+    work = selectors.due(limit=limit, now=clock())
+    if at_once == 1:
+        return _send_all(work, until, clock)
+
+    def send_part(part: Sequence[selectors.Due]) -> Counter[str]:
+        try:
+            return _send_all(part, until, clock)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return sum(pool.map(send_part, [work[first::at_once] for first in range(at_once)]), Counter())
+
+
+def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Callable[[], datetime]) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
     still: set[str] = set()
-    for due in selectors.due(limit=limit, now=clock()):
-        if due.delivery.channel not in still:
-            outcome = _send(due, clock)
-            if outcome == "stands_still":
-                still.add(due.delivery.channel)
-            elif outcome:
-                yield outcome
+    with channels.keeping_connections():
+        for due in work:
+            if until is not None and clock() >= until:
+                break
+            if due.delivery.channel not in still:
+                outcome = _send(due, clock)
+                if outcome == "stands_still":
+                    still.add(due.delivery.channel)
+                elif outcome:
+                    outcomes[outcome] += 1
+    return outcomes
 
 
 def _send(due: selectors.Due, clock: Callable[[], datetime]) -> str:

@@ -3,27 +3,26 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from accounts.channels import services as channels
 from loyalty.audit.services import Run, job
 
-from . import services
+from . import selectors, services
 
 # How long a run goes on: as long as the next one is away, so that a long queue takes one worker and not all of them.
 SECONDS = timedelta(seconds=10)
 
 
-@job(services.JOB, title=_("Send messages"), every=SECONDS)
+@job(
+    services.JOB,
+    title=_("Send messages"),
+    about=_("What members are to be told and is due now. Nothing goes out in quiet hours."),
+    every=SECONDS,
+    preview=selectors.would_send,
+)
 def send_messages(run: Run) -> None:
     run.add(unanswered=services.recover(limit=200, now=run.now))
-    with channels.keeping_connections():
-        while run.clock < run.now + SECONDS:
-            before = run.counts.total()
-            for outcome in services.send_due(limit=100, clock=lambda: run.clock):
-                run.add({outcome: 1})
-                if run.clock >= run.now + SECONDS:
-                    break
-            if run.counts.total() == before:
-                break
+    until, senders = run.now + SECONDS, settings.MESSAGE_SENDERS
+    while run.clock < until and run.add(services.send_due(limit=50 * senders, at_once=senders, until=until, clock=lambda: run.clock)):
+        pass
 
 
 @job("accounts.prune_messages", title=_("Delete old messages"), daily_at="03:40")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Barrier, Lock
 
 import pytest
+import time_machine
 from django.db import connection, connections
 
 from accounts.channels import services as channels
@@ -14,6 +15,8 @@ from accounts.members import services as members
 from accounts.notifications import services
 from accounts.notifications.models import Attempt, Delivery, Message, NotificationKind, NotificationSettings
 from accounts.notifications.services import Notice
+from accounts.notifications.tasks import send_messages
+from loyalty.audit.models import JobRun
 from loyalty.lib.configuration import Configuration
 
 from .conftest import DEVICE, EXPIRING, NOW, OPEN_ID
@@ -60,6 +63,12 @@ def provider(monkeypatch, every_channel):
     return taken
 
 
+@pytest.fixture
+def time_machine_at_noon():
+    with time_machine.travel(NOW, tick=True):
+        yield
+
+
 def tell(number, kind="points_expiring"):
     for one in range(number):
         members.register(external_id=f"S-{one}", email=f"s{one}@sample.example", now=NOW)
@@ -68,7 +77,7 @@ def tell(number, kind="points_expiring"):
 
 
 def send():
-    return Counter(services.send_due(limit=200, clock=lambda: NOW))
+    return services.send_due(limit=200, clock=lambda: NOW)
 
 
 def test_four_senders_at_once_send_each_message_once(provider):
@@ -89,6 +98,28 @@ def test_without_the_claim_they_would_be_sent_twice(provider, monkeypatch):
     tell(60)
     at_once(*[send] * 4)
     assert max(provider.got.values()) > 1
+
+
+def test_one_worker_waits_for_several_providers_at_the_same_time(provider, monkeypatch):
+    """Four hand-overs of which none ends before the fourth has begun."""
+    together = Barrier(4)
+
+    def slow(**about):
+        together.wait(60)
+        return provider(**about)
+
+    monkeypatch.setattr(channels, "hand_over", slow)
+    tell(8)
+    assert services.send_due(limit=8, at_once=4, clock=lambda: NOW) == {"handed_over": 8}
+    assert set(provider.got.values()) == {1}
+
+
+def test_the_job_sends_all_that_is_due_and_counts_it(provider, time_machine_at_noon):
+    tell(30)
+    assert services.selectors.would_send(now=NOW) == {"members": 30, "messages": 30}
+    send_messages()
+    assert JobRun.objects.get(job=services.JOB).counts == {"handed_over": 30}
+    assert sum(provider.got.values()) == 30
 
 
 def test_a_limit_a_minute_holds_for_all_senders_together(provider):
@@ -160,5 +191,5 @@ def test_a_pass_over_a_thousand_deliveries_asks_so_much_for_each_and_little_for_
     tell(1000, kind="birthday")
     with django_assert_max_num_queries(1000 * 9 + 10 * 8):
         for _ in range(10):
-            assert Counter(services.send_due(limit=100, clock=lambda: NOW)) == {"handed_over": 100}
-    assert Counter(services.send_due(limit=100, clock=lambda: NOW)) == {}
+            assert services.send_due(limit=100, clock=lambda: NOW) == {"handed_over": 100}
+    assert services.send_due(limit=100, clock=lambda: NOW) == {}
