@@ -159,11 +159,6 @@ class VictimsForm(forms.Form):
     )
     cost_centre = forms.CharField(label=_("Cost centre"), required=False, max_length=50, widget=UnfoldAdminTextInputWidget)
 
-    FACTS, GIVEN = (
-        ("about", "fact", "version", "entry", "since", "until", "granted", "category", "tier", "segment"),
-        ("way", "number", "shortfall", "reason", "cost_centre"),
-    )
-
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         kinds = [(code, kind.name) for code, kind in sorted(facts.fact_kinds().items())]
@@ -194,12 +189,6 @@ class VictimsForm(forms.Form):
 
     def suggestion(self) -> rules.Suggestion:
         return rules.Suggestion(self.cleaned_data["way"], self.cleaned_data["number"])
-
-    def for_facts(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.FACTS]
-
-    def for_points(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.GIVEN]
 
 
 @admin.register(Batch)
@@ -286,7 +275,7 @@ class BatchAdmin(ReadOnlyAdmin):
                 form.add_error("file", refusal.message)
             else:
                 return HttpResponseRedirect(_page_of(row))
-        page = {"form": form, "kind": form["kind"].value(), "back": reverse("admin:points_batch_changelist"), "kinds": Kind.choices}
+        page = {"form": form, "kind": form["kind"].value(), "back": reverse("admin:points_batch_changelist")}
         page["columns"] = [(kind, *([selectors.called(one) for one in named[kind]] for named in (rules.COLUMNS, rules.NEEDED))) for kind in Kind.values]
         return TemplateResponse(request, "admin/points/batch/upload.html", self._page(request, title=_("Upload a file"), **page))
 
