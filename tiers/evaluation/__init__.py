@@ -3,7 +3,7 @@
 The **policy** says which figure decides (growth or spend in the term, the two dimensions of spend and interaction, or the four quintiles of
 recency, frequency, spend and lifetime value), how long a term is, and what becomes of who does not keep a tier. Two figures, never mixed:
 **rising** is decided by what happened in the window that ends now (the last months, or the calendar year), **keeping** at a term's end by
-what happened in the term itself, after what led into it.
+what happened in the term itself, from the instant of its beginning on (an order is dated before it lifts, so it keeps nothing).
 
 Whoever reaches a higher tier is put there at once, in the transaction of the fact and after its points were decided; by quintiles at night.
 At a **term's end** a member keeps the tier (the next term begins where that one ended), or falls, after the days of **grace** where there

@@ -56,8 +56,8 @@ def figures(*, asked: Sequence[growth.Asked], said: rules.Policy, zone: ZoneInfo
 
 
 def term_of(one: Standing, *, until: datetime) -> rules.Window:
-    """What counts for keeping a tier, up to then. A term that began with a rise counts what happened after it."""
-    return rules.Window(one.since + rules.INSTANT if one.reached_by is not None else one.since, until)
+    """What counts for keeping a tier, up to then: what happens from the beginning of its term on."""
+    return rules.Window(one.since, until)
 
 
 def evaluations(*, member_id: UUID) -> QuerySet[Evaluation]:

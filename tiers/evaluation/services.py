@@ -415,9 +415,7 @@ class Sitting:
         for one, window, seen in self._seen((one, window) for one, window in zip(over, windows, strict=True)):
             value = self._figure(seen, window)
             to = rules.risen(self.ladder, None, value)
-            self._move(
-                one, to, Cause.TIME, Outcome.TIME, since=one.until, renewed=True, value=value, window=window, seen=seen, threshold=to.threshold if to else 0
-            )
+            self._move(one, to, Cause.TIME, Outcome.TIME, since=one.until, value=value, window=window, seen=seen, threshold=to.threshold if to else 0)
 
     def _end(self, over: Sequence[Standing]) -> None:
         terms = [(one, _term(one)) for one in over]
@@ -448,7 +446,7 @@ class Sitting:
             )  # fmt: skip
             self._decided(one, after, Cause.FELL, Outcome.FELL, value=kept, window=term, seen=seen, threshold=threshold)
             return
-        self._move(one, to, Cause.FELL, Outcome.FELL, since=one.due_at, renewed=True, value=kept, window=term, seen=seen, threshold=threshold)
+        self._move(one, to, Cause.FELL, Outcome.FELL, since=one.due_at, value=kept, window=term, seen=seen, threshold=threshold)
 
     def _keep(self, one: Standing, *, value: int, window: rules.Window, seen: rules.Figures) -> None:
         until = rules.next_term_end(self.said, one.until, self.zone)
@@ -527,16 +525,15 @@ class Sitting:
         *,
         member_id: UUID | None = None,
         since: datetime,
-        renewed: bool = False,
         **decided: Any,
     ) -> None:
-        """Into a tier by figures, with a term of its own; into the lowest, with none. `renewed`: where another term ended."""
+        """Into a tier by figures, with a term of its own; into the lowest, with none."""
         lowest = place(self.ladder, None)
         member = one.member_id if one is not None else member_id
         assert member is not None
         after = None
         if to is not None and (lowest is None or to.code != lowest.code):
-            until = (rules.next_term_end if renewed else rules.term_end)(self.said, since, self.zone)
+            until = rules.term_end(self.said, since, self.zone)
             kept = self.locked[member]
             floor_id, floor_until = _floor(one, cause, since)
             after = Standing(
@@ -629,7 +626,7 @@ def _last_day(until: datetime, zone: ZoneInfo) -> str:
 
 
 def _term(one: Standing) -> rules.Window:
-    """What counts for keeping a tier: what happens in its term, with the days of grace; what led into it is not counted twice."""
+    """What counts for keeping a tier: what happens in its term, with the days of grace."""
     return selectors.term_of(one, until=one.due_at)
 
 

@@ -16,17 +16,18 @@ from tiers.standing.models import Standing, StandingChange
 
 # Noon in Shanghai.
 NOON = datetime(2026, 7, 1, 4, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 
 
 class World:
-    """`now` is the clock, which a test moves. Amounts are in whole units of money; each brings one growth unless a test says otherwise."""
+    """`now` is the clock, which a test moves; what happens is told an instant later. Each unit of money brings one growth."""
 
     def __init__(self, member):
         self.member, self.now, self.numbers = member, NOON, count(1)
 
     def buy(self, amount, number=None, at=None):
         number = number or f"P-{next(self.numbers)}"
-        services.count_purchase(member_id=self.member.id, purchase=number, net_cents=amount * 100, occurred_at=at or self.now, now=self.now)
+        services.count_purchase(member_id=self.member.id, purchase=number, net_cents=amount * 100, occurred_at=at or self.now - INSTANT, now=self.now)
         return number
 
     def refund(self, number, left=0):

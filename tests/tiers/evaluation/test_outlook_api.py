@@ -20,7 +20,7 @@ def tiers(db, now):
 
 @pytest.fixture
 def buy(tiers, member, now):
-    def pay(amount, number, back=timedelta(0), at=None):
+    def pay(amount, number, back=timedelta(microseconds=1), at=None):
         at = at or now
         services.count_purchase(member_id=member.id, purchase=number, net_cents=amount * 100, occurred_at=at - back, now=at)
 

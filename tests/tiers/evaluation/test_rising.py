@@ -138,9 +138,9 @@ def test_in_calendar_years_the_figures_begin_anew_on_new_years_day(world, policy
     world.go(new_year - INSTANT)
     world.buy(600)
     world.go(new_year)
-    world.buy(999)
+    world.buy(999, at=new_year)
     assert world.tier == "bronze"
-    world.buy(1)
+    world.buy(1, at=new_year)
     assert (world.tier, world.until) == ("silver", new_year.replace(year=2027))
 
 
@@ -182,7 +182,7 @@ def test_in_a_sprint_growth_counts_twice(world):
     world.buy(100)
     assert (world.growth, standings.standing(member_id=world.member.id, now=world.now).sprint) == (1_100, False)
     world.go(sprint)
-    world.buy(100)
+    world.buy(100, at=sprint)
     assert (world.growth, standings.standing(member_id=world.member.id, now=world.now).sprint) == (1_300, True)
     world.go(world.until - INSTANT)
     number = world.buy(100)

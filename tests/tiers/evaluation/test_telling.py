@@ -94,12 +94,12 @@ class TestSprint:
         assert (kind, about["until"], about["missing"]["en"]) == ("term_ending", "2027-07-01", "700 growth points")
 
     def test_who_has_enough_already_is_sent_nothing(self, sprinting):
-        sprinting.buy(350)
+        sprinting.buy(700)
         assert self.tell(sprinting) == 1
         assert [kind for kind, _about in messages(sprinting)] == ["tier_reached"]
 
     def test_the_next_term_has_a_sprint_of_its_own(self, sprinting, heard):
-        sprinting.buy(350)
+        sprinting.buy(700)
         self.tell(sprinting)
         sprinting.go(sprinting.until)
         sprinting.job()

@@ -43,6 +43,15 @@ def test_a_new_term_begins_where_the_old_one_ended(gold):
     assert gold.outcomes()[-1] == ("kept", "gold", "gold", 10_000)
 
 
+@pytest.mark.parametrize(("after", "outcome"), [(-INSTANT, "fell"), (timedelta(0), "kept")])
+def test_a_term_begins_with_its_first_instant(world, after, outcome):
+    world.buy(10_000)
+    world.wait(minutes=1)
+    world.buy(10_000, at=NOON + after)
+    world.go(world.until)
+    assert world.job() == {outcome: 1}
+
+
 def test_the_order_that_led_into_a_tier_does_not_keep_it(gold):
     gold.go(gold.until)
     assert gold.job() == {"fell": 1}
@@ -63,7 +72,7 @@ def test_a_term_is_decided_on_as_of_its_end_however_late(gold):
     ended = gold.until
     gold.go(ended + timedelta(days=90))
     assert gold.job() == {"fell": 1}
-    assert (gold.tier, gold.standing.since, gold.until) == ("silver", ended, ended.replace(year=2028))
+    assert (gold.tier, gold.standing.since, gold.until) == ("silver", ended, ended.replace(year=2028) + timedelta(days=1))
 
 
 def test_after_years_without_the_job_every_term_is_decided_on_in_its_turn(gold):
@@ -129,7 +138,7 @@ def test_what_grows_in_the_days_of_grace_counts_for_the_old_term(gold, policy, a
     gold.go(ended)
     gold.job()
     gold.go(ended + after)
-    gold.buy(amount)
+    gold.buy(amount, at=gold.now)
     gold.go(ended + timedelta(days=10))
     assert gold.job() == {outcome: 1}
     if outcome == "kept":

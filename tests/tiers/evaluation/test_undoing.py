@@ -7,7 +7,7 @@ import pytest
 from tiers.evaluation import services
 from tiers.growth.models import GrowthEntry
 
-from .conftest import NOON
+from .conftest import INSTANT, NOON
 
 
 @pytest.mark.parametrize(("left", "tier"), [(0, "bronze"), (9_999, "silver"), (10_000, "gold"), (999, "bronze"), (1_000, "silver")])
@@ -25,9 +25,9 @@ def test_what_was_lost_is_dated_to_the_purchase_by_its_own_rate(world):
     world.refund(number, left=40)
     world.refund(number)
     assert [(line.number, line.growth, line.amount_cents, line.orders, line.occurred_at) for line in GrowthEntry.objects.order_by("number")] == [
-        (0, 100, 10_000, 1, NOON),
-        (1, -60, -6_000, 0, NOON),
-        (2, -40, -4_000, -1, NOON),
+        (0, 100, 10_000, 1, NOON - INSTANT),
+        (1, -60, -6_000, 0, NOON - INSTANT),
+        (2, -40, -4_000, -1, NOON - INSTANT),
     ]
 
 
