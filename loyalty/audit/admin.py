@@ -179,7 +179,10 @@ def _next(task: PeriodicTask, last: JobRun | None, *, now: datetime) -> datetime
 
 
 def _schedule(task: PeriodicTask) -> str:
-    return str(task.crontab.human_readable if task.crontab else task.scheduler)
+    at = task.crontab
+    if at and at.minute.isdigit() and at.hour.isdigit() and {at.day_of_month, at.month_of_year, at.day_of_week} == {"*"}:
+        return gettext("daily at %(time)s, %(zone)s") % {"time": f"{int(at.hour):02}:{int(at.minute):02}", "zone": at.timezone}
+    return str(at.human_readable if at else task.scheduler)
 
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):

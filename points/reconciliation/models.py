@@ -29,7 +29,7 @@ class Finding(models.Model):
     """One member's books do not balance. Open until an operator says what was the matter."""
 
     class Status(models.TextChoices):
-        OPEN = "open", _("open")
+        OPEN = "open", _("not closed yet")
         CLOSED = "closed", _("closed")
 
     ARROWS = {Status.OPEN: (Status.CLOSED,)}
@@ -38,7 +38,7 @@ class Finding(models.Model):
     # Whoever's id stands in the books, were it nobody's.
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
-    found_at = models.DateTimeField(_("found"))
+    found_at = models.DateTimeField(_("found at"))
     seen_at = models.DateTimeField(_("last seen"))
     # Each with `invariant`, `what`, `expected`, `found`; at most so many as the verb keeps, `breach_count` counts all.
     breaches = models.JSONField(default=list, editable=False)
@@ -46,7 +46,7 @@ class Finding(models.Model):
     frozen = models.BooleanField(
         _("frozen by it"), null=True, help_text=_("No: the account was frozen before, by somebody else. Unknown: it could not be frozen, see the log.")
     )
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True)
     closed_by = models.CharField(_("closed by"), max_length=100, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
 

@@ -1,9 +1,10 @@
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.urls import reverse
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from loyalty.audit import services as audit
 from loyalty.audit.models import AuditEntry, JobRun
@@ -88,6 +89,15 @@ def test_a_job_that_failed_stands_on_the_overview_and_leads_to_the_page_of_jobs(
     JobRun.objects.create(job="audit.prune", status="failed", started_at=now, heartbeat_at=now, finished_at=now)
     [alarm] = [item for item in client.get(reverse("admin:index")).context["attention"] if item.title == "Jobs whose last run failed"]
     assert (alarm.count, alarm.link) == ("1", reverse("admin:django_celery_beat_periodictask_changelist"))
+
+
+def test_a_daily_job_says_at_what_time_by_which_zone(client, operator, declare):
+    operator("view_periodictask")
+    declare(lambda _run: None, daily_at="00:02")
+    audit.create_schedules(zone=ZoneInfo("Asia/Shanghai"))
+    assert jobs(client)[0]["tests.job"].schedule == "daily at 00:02, Asia/Shanghai"
+    CrontabSchedule.objects.update(day_of_week="1")
+    assert jobs(client)[0]["tests.job"].schedule == "At 12:02 AM, only on Monday Asia/Shanghai"
 
 
 def test_a_job_whose_worker_was_killed_says_so(client, operator, heartbeat_schedule, now):
