@@ -94,8 +94,10 @@ class Receipt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     provider = models.CharField(_("provider"), max_length=20, choices=PROVIDERS)
-    provider_id = models.CharField(_("number at the provider"), max_length=200)
-    key = models.CharField(_("key"), max_length=200, blank=True, help_text=_("Under which the message was handed over, where the provider tells it."))
+    provider_id = models.CharField(_("number at the provider"), max_length=rules.LONGEST_ID)
+    key = models.CharField(
+        _("key"), max_length=rules.LONGEST_ID, blank=True, help_text=_("Under which the message was handed over, where the provider tells it.")
+    )
     state = models.CharField(_("state"), max_length=10, choices=State)
     detail = models.CharField(_("what the provider said"), max_length=rules.MOST_KEPT, blank=True)
     address_gone = models.BooleanField(_("nobody is there any more"), default=False)

@@ -19,6 +19,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 # What a provider answers is read up to here, kept up to there.
 MOST_READ = 64 * 1024
 MOST_KEPT = 300
+LONGEST_ID = 200
 LONGEST_WAIT = timedelta(days=1)
 
 

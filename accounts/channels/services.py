@@ -54,7 +54,8 @@ def hand_over(*, channel: str, to: str, message: Rendered, key: str, now: dateti
 
 def _send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> Outcome:
     outcome = ADAPTERS[setup.provider.code](setup, to, message, key, now)
-    outcome = outcome._replace(detail=rules.short(rules.without(outcome.detail, setup.provider.channel, to)))
+    detail = rules.without(outcome.detail, setup.provider.channel, to)
+    outcome = outcome._replace(provider_id=rules.short(outcome.provider_id)[: rules.LONGEST_ID], detail=rules.short(detail))
     log = logger.info if outcome.state == "accepted" else logger.warning
     about = {"provider": setup.provider.code, "to": rules.masked(setup.provider.channel, to), "key": key}
     log("message handed over", **about, state=outcome.state, provider_id=outcome.provider_id, detail=outcome.detail)

@@ -49,7 +49,7 @@ def send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> O
         "PhoneNumbers": number.removeprefix("+86") if number.startswith("+86") else number[1:],
         "SignName": setup.parameters["sign_name"],
         "TemplateCode": template.code,
-        "OutId": key if len(key) <= 200 else rules.mark(key),
+        "OutId": key if len(key) <= rules.LONGEST_ID else rules.mark(key),
     }
     if values:
         query["TemplateParam"] = json.dumps(dict(values), ensure_ascii=False)
@@ -92,7 +92,7 @@ def meaning(answer: connections.Answer, now: datetime) -> Outcome:
     words = str(said.get("Message") or "")
     detail = rules.short(f"{code}: {words}")
     if code == "OK":
-        return Outcome("accepted", provider_id=str(said.get("BizId") or "")[:200], detail=detail)
+        return Outcome("accepted", provider_id=str(said.get("BizId") or "")[: rules.LONGEST_ID], detail=detail)
     if code.startswith(_THROTTLED):
         wait = next((wait for word, wait in _WAITS.items() if word in words), None)
         return Outcome("throttled", detail=detail, retry_after=wait or rules.wait_said(answer.headers.get("retry-after", ""), now))
@@ -109,6 +109,6 @@ def receipts(lines: Sequence[object]) -> list[Told]:
     for line in lines:
         if isinstance(line, dict) and isinstance(line.get("biz_id"), str) and line["biz_id"] and isinstance(line.get("success"), bool):
             detail = rules.without(f"{line.get('err_code') or ''} {line.get('err_msg') or ''}", "sms", str(line.get("phone_number") or ""))
-            key = line["out_id"][:200] if isinstance(line.get("out_id"), str) else ""
-            told.append(Told(line["biz_id"][:200], "delivered" if line["success"] else "bounced", detail, key=key))
+            key = line["out_id"][: rules.LONGEST_ID] if isinstance(line.get("out_id"), str) else ""
+            told.append(Told(line["biz_id"][: rules.LONGEST_ID], "delivered" if line["success"] else "bounced", detail, key=key))
     return told

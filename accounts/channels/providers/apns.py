@@ -75,7 +75,7 @@ def _reason(answer: connections.Answer) -> str:
 
 def meaning(answer: connections.Answer, number: str, now: datetime) -> Outcome:
     if answer.status == 200:
-        return Outcome("accepted", provider_id=answer.headers.get("apns-id", number)[:200])
+        return Outcome("accepted", provider_id=answer.headers.get("apns-id", number)[: rules.LONGEST_ID])
     reason = _reason(answer)
     detail = rules.short(f"{answer.status} {reason}")
     if answer.status == 410 or reason in _GONE:

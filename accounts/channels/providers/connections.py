@@ -16,6 +16,9 @@ from accounts.channels import rules
 from accounts.channels.rules import Outcome, Setup
 
 Connection = TypeVar("Connection")
+_NOT_SENT = (
+    ConnectionError, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL,
+)  # fmt: skip
 _kept = threading.local()
 
 
@@ -67,8 +70,11 @@ def ended_after(seconds: float, sockets: Callable[[], Iterable[socket.socket | N
 
 
 def tls() -> ssl.SSLContext:
-    """Certificates are checked, and whom they name. SSL_CERT_FILE names authorities of one's own."""
-    return httpx.create_ssl_context(trust_env=True)
+    """Certificates are checked, and whom they name. SSL_CERT_FILE names authorities of one's own. ConnectionError where that cannot be read."""
+    try:
+        return httpx.create_ssl_context(trust_env=True)
+    except OSError as error:
+        raise ConnectionError(f"SSL_CERT_FILE or SSL_CERT_DIR: {error}") from error
 
 
 class Client(httpx.Client):
@@ -114,7 +120,15 @@ def ask(setup: Setup, url: str, *, headers: Mapping[str, str], content: bytes, h
                     break
             text = "" if len(read) > rules.MOST_READ else read.decode(errors="replace")
             return Answer(response.status_code, response.headers, text)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+    except (
+        ConnectionError,
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+        httpx.UnsupportedProtocol,
+        httpx.InvalidURL,
+    ) as error:
         return Outcome("unreachable", detail=rules.short(f"{type(error).__name__}: {error}"))
     except httpx.HTTPError as error:
         return Outcome("unknown", detail=rules.short(f"{type(error).__name__}: {error}"))

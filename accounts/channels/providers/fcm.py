@@ -13,6 +13,7 @@ The key goes along as the notification's tag: on the device a second copy takes 
 """
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -69,20 +70,20 @@ def _fetch(setup: Setup, account: dict[str, Any], now: datetime) -> tuple[str, t
         return answer
     said = connections.said_in_json(answer)
     token, seconds = said.get("access_token"), said.get("expires_in")
-    if answer.status == 200 and isinstance(token, str) and token and isinstance(seconds, int):
+    if answer.status == 200 and isinstance(token, str) and re.fullmatch(r"[!-~]+", token) and isinstance(seconds, int):
         # Renewed five minutes early, so that it does not end on the way.
-        return token, timedelta(seconds=min(seconds, 86_400) - 300)
+        return token, timedelta(seconds=max(min(seconds, 86_400) - 300, 10))
     return Outcome("unreachable", detail=rules.short(f"no token: HTTP {answer.status} {said.get('error') or ''} {said.get('error_description') or ''}"))
 
 
 def meaning(answer: connections.Answer, now: datetime) -> Outcome:
     said = connections.said_in_json(answer)
     if answer.status == 200 and isinstance(said.get("name"), str):
-        return Outcome("accepted", provider_id=said["name"][:200])
+        return Outcome("accepted", provider_id=said["name"][: rules.LONGEST_ID])
     error = said.get("error")
     if not isinstance(error, dict):
         return connections.not_understood(answer, now)
-    about = [each for each in error.get("details") or () if isinstance(each, dict)]
+    about = _objects(error.get("details"))
     code = next((str(each["errorCode"]) for each in about if each.get("errorCode")), str(error.get("status") or ""))
     detail = rules.short(f"{code}: {error.get('message') or ''}")
     if code in ("QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED", "UNAVAILABLE") or answer.status in (429, 503):
@@ -91,8 +92,12 @@ def meaning(answer: connections.Answer, now: datetime) -> Outcome:
     if code == "UNREGISTERED":
         return Outcome("refused", detail=detail, address_gone=True)
     if code == "INVALID_ARGUMENT":
-        fields = [violation.get("field") for each in about for violation in each.get("fieldViolations") or () if isinstance(violation, dict)]
+        fields = [violation.get("field") for each in about for violation in _objects(each.get("fieldViolations"))]
         return Outcome("refused", detail=detail, address_gone="message.token" in fields)
     if code == "SENDER_ID_MISMATCH":
         return Outcome("refused", detail=detail)
     return connections.not_understood(answer, now)._replace(detail=detail)
+
+
+def _objects(said: object) -> list[dict[str, Any]]:
+    return [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []

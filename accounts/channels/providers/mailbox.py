@@ -7,13 +7,13 @@ from pathlib import Path
 from accounts.channels import rules
 from accounts.channels.rules import Outcome, Rendered, Setup
 
-from .smtp import message_id, write
+from .smtp import in_ascii, message_id, write
 
 
 def send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> Outcome:
-    sender = setup.parameters["from_address"]
-    number = message_id(key, sender)
     try:
+        sender, to = in_ascii(setup.parameters["from_address"]), in_ascii(to)
+        number = message_id(key, sender)
         content = write(setup, sender, to, message, number, now).as_bytes()
     except (ValueError, MessageError) as error:
         return Outcome("refused", detail=rules.short(f"the message cannot be written: {error}"))

@@ -148,7 +148,7 @@ class Line:
 
 def send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> Outcome:
     try:
-        sender, to = _in_ascii(setup.parameters["from_address"]), _in_ascii(to)
+        sender, to = in_ascii(setup.parameters["from_address"]), in_ascii(to)
         number = message_id(key, sender)
         mail = write(setup, sender, to, message, number, now)
         content = mail.as_bytes()
@@ -194,7 +194,7 @@ def write(setup: Setup, sender: str, to: str, message: Rendered, number: str, no
     mail["From"] = Address(setup.parameters["from_name"], addr_spec=sender)
     mail["To"] = Address(addr_spec=to)
     if setup.parameters["reply_to"]:
-        mail["Reply-To"] = Address(addr_spec=_in_ascii(setup.parameters["reply_to"]))
+        mail["Reply-To"] = Address(addr_spec=in_ascii(setup.parameters["reply_to"]))
     mail["Subject"] = message.subject
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = f"<{number}>"
@@ -245,7 +245,7 @@ def _meaning(code: int, said: bytes, otherwise: rules.State, *, of_recipient: bo
     return Outcome(otherwise, detail=detail)
 
 
-def _in_ascii(address: str) -> str:
+def in_ascii(address: str) -> str:
     """The address with its domain as DNS has it. UnicodeError for a name before the @ that plain SMTP cannot carry."""
     local, _at, domain = address.rpartition("@")
     local.encode("ascii")

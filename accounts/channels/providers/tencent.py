@@ -52,7 +52,7 @@ def send(setup: Setup, to: str, message: Rendered, key: str, now: datetime) -> O
         "SignName": setup.parameters["sign_name"],
         "TemplateId": template.code,
         "TemplateParamSet": [value for _name, value in values],
-        "SessionContext": key if len(key) <= 200 else rules.mark(key),
+        "SessionContext": key if len(key) <= rules.LONGEST_ID else rules.mark(key),
     }
     content = json.dumps(asked, ensure_ascii=False).encode()
     url = setup.environment["TENCENT_SMS_URL"].rstrip("/") + "/"
@@ -94,7 +94,7 @@ def meaning(answer: connections.Answer, now: datetime) -> Outcome:
         return connections.not_understood(answer, now)
     detail = rules.short(f"{code}: {line.get('Message') or ''}")
     if code == "Ok":
-        return Outcome("accepted", provider_id=str(line.get("SerialNo") or "")[:200], detail=detail)
+        return Outcome("accepted", provider_id=str(line.get("SerialNo") or "")[: rules.LONGEST_ID], detail=detail)
     if code.startswith(_THROTTLED):
         return Outcome("throttled", detail=detail, retry_after=next((wait for word, wait in _WAITS.items() if word in code), None))
     if code.startswith(_ACCOUNTS_OWN):
@@ -118,5 +118,5 @@ def receipts(lines: Sequence[object]) -> list[Told]:
     for line in lines:
         if isinstance(line, dict) and isinstance(line.get("sid"), str) and line["sid"] and line.get("report_status") in ("SUCCESS", "FAIL"):
             detail = rules.without(f"{line.get('errmsg') or ''} {line.get('description') or ''}", "sms", str(line.get("mobile") or ""))
-            told.append(Told(line["sid"][:200], "delivered" if line["report_status"] == "SUCCESS" else "bounced", detail))
+            told.append(Told(line["sid"][: rules.LONGEST_ID], "delivered" if line["report_status"] == "SUCCESS" else "bounced", detail))
     return told

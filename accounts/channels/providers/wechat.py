@@ -95,7 +95,7 @@ def meaning(answer: connections.Answer, now: datetime) -> Outcome:
         return connections.not_understood(answer, now)
     detail = rules.short(f"{code} {said.get('errmsg') or ''}")
     if code == 0:
-        return Outcome("accepted", provider_id=str(said.get("msgid") or "")[:200], detail=detail)
+        return Outcome("accepted", provider_id=str(said.get("msgid") or "")[: rules.LONGEST_ID], detail=detail)
     if code in _THROTTLED:
         return Outcome("throttled", detail=detail, retry_after=timedelta(hours=1) if code == 45009 else None)
     if code in _ACCOUNTS_OWN:
@@ -134,7 +134,7 @@ def receipts(text: str) -> list[Told]:
     number, status = said.get("MsgID", ""), said.get("Status", "")
     if said.get("Event") != "TEMPLATESENDJOBFINISH" or not number or not status:
         return []
-    return [Told(number[:200], "delivered" if status == "success" else "bounced", status)]
+    return [Told(number[: rules.LONGEST_ID], "delivered" if status == "success" else "bounced", status)]
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass
 class Said:
-    """An answer. `how`: "hang" never answers, "close" ends the connection instead, "drip" sends a byte now and then."""
+    """An answer. `how`: "hang" never answers, "close" ends the connection instead, "drip" sends a byte now and then, "noise" the body and no HTTP."""
 
     status: int = 200
     body: bytes = b""
@@ -133,7 +133,9 @@ class Server:
             if said.how == "hang":
                 self._over.wait(10)
                 return
-            if said.how == "close":
+            if said.how == "noise":
+                sock.sendall(said.body)
+            if said.how in ("close", "noise"):
                 return
             if said.how == "drip":
                 for letter in b"HTTP/1.1 200 said\r\nx-sample: " + b"x" * 1000:
@@ -382,6 +384,8 @@ class Apns(Server):
                     said = self._said(Asked(headers[":method"], headers[":path"], headers, bytes(body)))
                     if said.how == "drip":
                         self._drip(sock, talk, event.stream_id)
+                    if said.how == "noise":
+                        sock.sendall(said.body)
                     if said.how:
                         self._over.wait(10 if said.how == "hang" else 0)
                         return

@@ -74,6 +74,22 @@ def test_an_answer_that_says_nothing_leaves_it_unknown(provider, hand_over, code
 
 
 @every_provider
+@pytest.mark.parametrize("noise", [b"\x00" * 2000, b"SSH-2.0-sample\r\n", b"HTTP/1.1 200 OK\r\n\xff\xfe: \x00\r\n\r\n", bytes(range(256)) * 40])
+def test_a_server_that_speaks_something_else_leaves_it_unknown(provider, hand_over, code, noise):
+    server = provider(code)
+    server.next.append(Said(how="noise", body=noise))
+    assert hand_over(code).state == "unknown"
+
+
+@every_provider
+def test_authorities_that_cannot_be_read_are_no_fault_of_the_message(provider, hand_over, monkeypatch, tmp_path, code):
+    server = provider(code)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    assert hand_over(code).state == "unreachable"
+    assert server.asked == []
+
+
+@every_provider
 def test_of_an_answer_without_end_only_so_much_is_read(provider, hand_over, code):
     server = provider(code)
     server.next.append(Said(206 if code == "apns" else 200, b"x" * 40_000_000))

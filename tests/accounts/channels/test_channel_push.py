@@ -49,6 +49,23 @@ def test_a_service_account_that_google_does_not_take_is_no_fault_of_the_message(
     assert [asked.path for asked in server.asked] == ["/token"]
 
 
+@pytest.mark.parametrize("said", [{"access_token": "o\ne", "expires_in": 60}, {"access_token": "ü", "expires_in": 60}, {"access_token": 5}, {"expires_in": 5}])
+@pytest.mark.parametrize("code", ["fcm", "wechat"])
+def test_a_token_that_is_none_is_no_fault_of_the_message(provider, hand_over, code, said):
+    server = provider(code)
+    server.takes_turns = bool
+    server.next.append(say(said))
+    assert hand_over(code).state == "unreachable"
+
+
+def test_a_token_without_a_life_is_used_once(provider, hand_over):
+    server = provider("fcm")
+    server.takes_turns = lambda asked: asked.path == "/token"
+    server.tokens.append("sample")
+    server.next.append(say({"access_token": "sample", "expires_in": -(10**30)}))
+    assert hand_over("fcm").state == "accepted"
+
+
 @pytest.mark.parametrize("end", [HANG, CLOSE, Said(200, b"<html>"), Said(500, b"")], ids=["silence", "hung up", "nonsense", "fault"])
 @pytest.mark.parametrize("code", ["fcm", "wechat"])
 def test_whatever_becomes_of_asking_for_a_token_the_message_was_not_handed_over(provider, hand_over, code, end, impatient):
@@ -102,6 +119,8 @@ def test_an_account_may_lie_in_a_file(provider, hand_over, environment, settings
         (Fcm.error(429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", **{"retry-after": "300"}), "throttled", timedelta(minutes=5), False),
         (Fcm.error(503, "UNAVAILABLE", "UNAVAILABLE", **{"retry-after": "30"}), "throttled", timedelta(seconds=30), False),
         (Fcm.error(500, "INTERNAL", "INTERNAL"), "unknown", None, False),
+        (say({"error": {"status": "INVALID_ARGUMENT", "details": 5}}, 400), "refused", None, False),
+        (say({"error": {"status": "INVALID_ARGUMENT", "details": [{"fieldViolations": 5}, "x"]}}, 400), "refused", None, False),
     ],
     ids=lambda value: value.body.decode()[:60] if isinstance(value, Said) else None,
 )

@@ -174,3 +174,11 @@ def test_what_tencents_codes_mean_of_the_number_and_of_the_request(provider, han
         number = {"SerialNo": "", "PhoneNumber": "+8613800138000", "Code": code, "Message": "sample"}
         server.next.append(say({"Response": {"SendStatusSet": [number], "RequestId": "r"}}))
     assert hand_over("tencent") == (state, "", f"{code}: sample", wait, gone)
+
+
+def test_a_number_that_no_database_would_keep_is_cleaned(provider, hand_over):
+    server = provider("aliyun")
+    server.next.append(say({"Code": "OK", "Message": "O\x00K", "BizId": "1\x00\ud8002" + "3" * 500}))
+    outcome = hand_over("aliyun")
+    assert (outcome.state, outcome.provider_id[:6], outcome.detail) == ("accepted", "1 2333", "OK: O K")
+    assert len(outcome.provider_id) <= 200
