@@ -96,7 +96,7 @@ class TextForm(forms.Form):
     """What a kind says on one channel, in one language. Left empty, it says nothing in that language."""
 
     subject = forms.CharField(label=_("Subject"), required=False, max_length=120, widget=UnfoldAdminTextInputWidget)
-    text = forms.CharField(label=_("Text"), required=False, max_length=4000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 7}))
+    text = forms.CharField(label=_("Text"), required=False, max_length=4000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 10}))
     html = forms.CharField(
         label=_("HTML"),
         required=False,
