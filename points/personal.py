@@ -6,7 +6,7 @@ from uuid import UUID
 from accounts.leaving.services import Erasing, before_erasure, erasable, erases, portable
 from loyalty.lib.redaction import replace
 from points.adjustments import services as adjustments
-from points.batches.models import BatchLine
+from points.batches.models import Batch, BatchLine
 from points.earning import services as earning
 from points.ledger import services as ledger
 from points.merging import services as merging
@@ -80,6 +80,8 @@ def settle_points(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[
 
 @erases
 def lists_of_members(about: Erasing) -> int:
-    """Examples of simulations, and cells of files that could not be read."""
+    """Examples of simulations, what batches of points were looked for by, and cells of files that could not be read."""
     shown = replace(Simulation, "state", "result", "cursor", names=about.names, token=about.token)
-    return shown + replace(BatchLine, "faults", "cells", names=about.names, token=about.token)
+    sought = replace(Batch, "reason", "found_by", "result", "error", names=about.names, token=about.token)
+    # Cells are kept of faulty lines only.
+    return shown + sought + replace(BatchLine, "faults", "cells", names=about.names, token=about.token, where="cells IS NOT NULL")

@@ -24,6 +24,7 @@ from accounts.activity import selectors as activity
 from accounts.members import selectors as members_seen
 from accounts.members import services as members
 from accounts.members.models import Member
+from accounts.notifications.models import Address
 from loyalty.audit import services as audit
 from loyalty.idempotency import services as idempotency
 from loyalty.lib.ids import new_id
@@ -338,7 +339,8 @@ def carry_out(*, seed: bytes, now: datetime) -> int:
         figures.update(settle(member_ids=ids, actor=ACTOR, now=now))
     _turn(erasure, Status.UNDER_WAY)
     people = list(Member.objects.filter(id__in=ids))
-    names = sorted({said for one in people for said in (one.external_id, one.phone, one.email, one.email.lower()) if said})
+    reached = Address.objects.filter(member_id__in=ids).values_list("value", flat=True)
+    names = sorted({said for one in people for said in (one.external_id, one.phone, one.email, one.email.lower()) if said} | set(reached))
     about = Erasing(ids, names, "erased-" + _mixed(seed, "token"), _mixed(seed, "key") * 2, now)
     figures["stored answers"] = idempotency.forget(member_ids=ids, names=names, ids=activity.told_ids(member_ids=ids, names=names))
     figures["events"] = outbox.forget(member_ids=ids, names=names, token=about.token, now=now)

@@ -22,6 +22,7 @@ from accounts.leaving import services as leaving
 from accounts.leaving.models import Erasure, LeavingTerms
 from accounts.members import selectors as members
 from accounts.members.models import Member
+from accounts.notifications import services as notifications
 from points.adjustments import services as adjustments
 from points.ledger.models import Account, Entry
 from points.merging import services as merging
@@ -119,6 +120,9 @@ def lives(shop, canary, now):
     events.append({"id": "E-other", "kind": "share_clicked", "member": "inviter", "occurred_at": at, "data": {"subject": "x", "by": who}})
     answers = shop("post", "events", {"events": events}).json()["results"]
     assert [one["status"] for one in answers] == ["accepted"] * len(events), answers
+    address = {"channel": "email", "value": canary("address", "{}@sample.example")}
+    assert shop("put", f"members/{who}/addresses", address).status_code == 200
+    notifications.notify(member_id=members.get(who).id, kind="points_voided", key=canary("message"), about={"reason": canary("told")}, now=now)
     shop("get", f"members/{who}/referrals")
     return who, bought, refund
 
@@ -153,6 +157,7 @@ def test_no_word_of_an_erased_member_is_left_in_the_database(shop, rules, now):
     canary = Canaries()
     who, bought, refund = lives(shop, canary, now)
     member = operators_know(canary, who, now)
+    assert shop("post", f"members/{who}/close", {"reason": canary("closing")}).status_code == 200
     leaving.ask_copy(member_id=member.id, actor="maker", now=now)
     leaving.write_copy(now=now)
     before = dump()
