@@ -109,6 +109,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(plain)
             if self._handshakes:
                 thread = threading.Thread(target=self._serve, args=(plain,), daemon=True)
