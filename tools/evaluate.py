@@ -56,7 +56,7 @@ def main() -> int:
         parser.error("there are members in this database: give it one of its own by DATABASE_URL")
     timed("made", lambda: build(options.members, now))
     print(f"{options.members:,} members, {GrowthEntry.objects.count():,} growth entries")
-    thresholds = {"growth": (1_000, 3_000, 10_000), "rfm_ltv": (300, 400, 475)}
+    thresholds = {"growth": (1_000, 3_000, 10_000), "rfm_ltv": (400, 450, 490)}
     for night, mode in enumerate(options.mode or thresholds):
         EvaluationPolicy(id=1, mode=mode).save()
         for (code, rank), threshold in zip((("bronze", 10), ("silver", 20), ("gold", 30), ("diamond", 40)), (0, *thresholds[mode]), strict=True):

@@ -105,9 +105,12 @@ class EvaluationPolicyAdmin(ConfigurationAdmin):
         "term_years": _shown_for("term_kind", "calendar_year"),
     }
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj is not None and plans.anybody_stands())
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         shown = [name for _title, said in self.fieldsets for name in said["fields"]]
-        return shown if plans.anybody_stands() or (obj is not None and not self.has_change_permission(request, obj)) else []
+        return shown if plans.anybody_stands() or not self.has_change_permission(request, obj) else []
 
     @display(description=_("Growth in the sprint"))
     def sprint_times(self, row: EvaluationPolicy) -> str:

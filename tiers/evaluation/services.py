@@ -394,6 +394,7 @@ class Sitting:
     def __init__(self, member_ids: Collection[UUID], *, meet: bool, at: datetime, now: datetime) -> None:
         self.now, self.at = now, at
         self.said, self.ladder, self.zone = selectors.policy(now=now), ladders.ladder(), programme.zone(now=now)
+        self.how = rules.policy_as_json(self.said)
         self.locked = standings.locked(member_ids=member_ids, meet=meet)
         self.stands = {member: None if one is None or standings.is_empty(one) else one for member, one in self.locked.items()}
         self.touched: set[UUID] = set()
@@ -570,7 +571,7 @@ class Sitting:
             since=window.since,
             until=window.until,
             figures=rules.figures_as_json(seen),
-            how=rules.policy_as_json(said or self.said),
+            how=self.how if said is None else rules.policy_as_json(said),
             left=_kept(one) if outcome == Outcome.REACHED and one is not None else None,
         )
         if after is not None and outcome == Outcome.REACHED:

@@ -75,6 +75,14 @@ def _last_day(until: datetime | None) -> str:
     return str(local_date(until - timedelta(microseconds=1), programme.zone(now=until))) if until else ""
 
 
+# Whom the rows name where no operator did it.
+NOBODY = {"figures": _("their figures"), "time": _("time")}
+
+
+def by_whom(actor: str) -> str:
+    return str(NOBODY.get(actor, actor))
+
+
 class OfMembersAdmin(ReadOnlyAdmin):
     list_select_related = ["member"]
     list_before_template = "admin/explanation.html"
@@ -103,16 +111,20 @@ class OfMembersAdmin(ReadOnlyAdmin):
 class StandingAdmin(OfMembersAdmin):
     """Who was put into a tier. Setting it again, by hand and with a reason, is all that can be done here."""
 
-    list_display = ["whose", "tier", "since", "last_day", "set_by", "reason"]
+    list_display = ["whose", "tier", "since", "last_day", "by", "reason"]
     list_select_related = ["member", "tier"]
     list_filter = ["tier", "by_hand"]
     explanation = _("Members whom their figures, or an operator, put into a tier. Everybody else is in the lowest active one and not listed here.")
-    fields = ["whose", "tier", "since", "last_day", "set_by", "reason", "figures", "why", "moves"]
-    readonly_fields = ["whose", "last_day", "figures", "why", "moves"]
+    fields = ["whose", "tier", "since", "last_day", "by", "reason", "figures", "why", "moves"]
+    readonly_fields = ["whose", "last_day", "by", "figures", "why", "moves"]
     actions_detail = ["set_again"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tiers.add_standing")
+
+    @display(description=_("set by"))
+    def by(self, standing: Standing) -> str:
+        return by_whom(standing.set_by)
 
     @display(description=_("figures"))
     def figures(self, standing: Standing) -> str:
@@ -172,19 +184,23 @@ def _titles() -> list[str]:
 def _cells(change: StandingChange) -> tuple[Any, ...]:
     lowest = gettext("the lowest")
     when = f"{timezone.localtime(change.at):%Y-%m-%d %H:%M}"
-    return when, change.before or lowest, change.tier or lowest, change.get_cause_display(), _last_day(change.until), change.actor, change.reason
+    return when, change.before or lowest, change.tier or lowest, change.get_cause_display(), _last_day(change.until), by_whom(change.actor), change.reason
 
 
 @admin.register(StandingChange)
 class StandingChangeAdmin(OfMembersAdmin):
     """Every move, for good."""
 
-    list_display = ["at", "whose", "was", "now_in", "cause", "last_day", "actor", "reason"]
+    list_display = ["at", "whose", "was", "now_in", "cause", "last_day", "by", "reason"]
     list_select_related = ["member", "before", "tier"]
     list_filter = ["cause", "tier", "at"]
     explanation = _("Every move of a member from one tier to another, the newest first, with who did it and why. Nothing is ever removed from here.")
-    fields = ["at", "whose", "was", "now_in", "cause", "last_day", "actor", "reason"]
-    readonly_fields = ["whose", "was", "now_in", "last_day"]
+    fields = ["at", "whose", "was", "now_in", "cause", "last_day", "by", "reason"]
+    readonly_fields = ["whose", "was", "now_in", "last_day", "by"]
+
+    @display(description=_("by"))
+    def by(self, change: StandingChange) -> str:
+        return by_whom(change.actor)
 
     @display(description=_("before"))
     def was(self, change: StandingChange) -> str:
