@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from accounts.notifications import services as notifications
 from accounts.leaving import services as leaving
+from accounts.notifications import services as notifications
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
@@ -51,7 +51,7 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed, a copy of what is kept."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed, messages, a copy."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
