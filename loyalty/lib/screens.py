@@ -84,7 +84,8 @@ class ConfigurationAdmin(HistoryAdmin):
         return reverse(f"{name}_change", args=[row.pk]) if row else reverse(f"{name}_add")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_change_permission(request) and not self.model._default_manager.exists()
+        # As this process holds it: the navigation asks on every page, of every page of settings.
+        return super().has_change_permission(request) and self.model.current().pk is None
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
