@@ -51,7 +51,7 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer to be claimed, messages, a copy."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
