@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
@@ -17,7 +18,7 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, confirm, operator_name
 from tiers.evaluation import services as evaluation
 from tiers.standing.admin import OfMembersAdmin
 
@@ -79,8 +80,8 @@ class GrowthTermsAdmin(ConfigurationAdmin):
 
 
 @admin.register(GrowthRate)
-class GrowthRateAdmin(HistoryAdmin):
-    """What behaviours grow by, each kind of fact for itself."""
+class GrowthRateAdmin(ModelAdmin):
+    """What behaviours grow by, each kind of fact for itself. Who changed what is in the audit trail."""
 
     list_display = ["kind", "growth", "most_a_day", "active"]
     list_before_template = "admin/explanation.html"

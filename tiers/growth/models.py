@@ -37,7 +37,6 @@ class GrowthRate(models.Model):
         _("at most a day"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Growth of this kind on one day. Empty: no limit.")
     )
     active = models.BooleanField(_("in use"), default=True, help_text=_("Off: it brings no growth from now on. What has grown stays."))
-    history = HistoricalRecords(app="tiers")
 
     class Meta:
         verbose_name = _("growth of a behaviour")

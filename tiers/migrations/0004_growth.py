@@ -162,25 +162,6 @@ class Migration(migrations.Migration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalGrowthRate',
-            fields=[
-                ('growth', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='growth each time')),
-                ('most_a_day', models.PositiveIntegerField(blank=True, help_text='Growth of this kind on one day. Empty: no limit.', null=True, validators=[django.core.validators.MinValueValidator(1)], verbose_name='at most a day')),
-                ('active', models.BooleanField(default=True, help_text='Off: it brings no growth from now on. What has grown stays.', verbose_name='in use')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-            ],
-            options={
-                'verbose_name': 'historical growth of a behaviour',
-                'verbose_name_plural': 'historical growth of behaviours',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
             name='HistoricalGrowthTerms',
             fields=[
                 ('id', models.IntegerField(blank=True, db_index=True)),
@@ -368,16 +349,6 @@ class Migration(migrations.Migration):
             model_name='historicalevaluationpolicy',
             name='history_user',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalgrowthrate',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalgrowthrate',
-            name='kind',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='What members do. Purchases have a rate of their own.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.factkind', verbose_name='kind of fact'),
         ),
         migrations.AddField(
             model_name='historicalgrowthterms',
