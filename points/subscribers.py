@@ -18,17 +18,18 @@ from points.reminders import services as reminders
 
 
 @subscribe("riskcontrol.member_banned")
-def freeze_banned(event: Event) -> None:
-    """A blocked member's account is frozen, unless an operator has frozen it already."""
-    if books.freeze_in_force(member_id=event.member_id) is None:
-        ledger.freeze(member_id=event.member_id, reason=event.payload["reason"], actor=event.payload["actor"], key=_key(event, "freeze"), now=event.now)
-
-
 @subscribe("riskcontrol.member_cleared")
-def unfreeze_cleared(event: Event) -> None:
-    """The freeze that this very block brought ends with it; one that an operator made stays."""
-    if books.freeze_in_force(member_id=event.member_id) == _key(event, "freeze"):
-        ledger.unfreeze(member_id=event.member_id, reason=event.payload["reason"], actor=event.payload["actor"], key=_key(event, "unfreeze"), now=event.now)
+def freeze_banned(event: Event) -> None:
+    """A blocked member's account is frozen, unless it is already; the freeze that this very block brought ends with it, and no other.
+
+    One subscriber for both, so that no end of a block overtakes its beginning and the freeze stays.
+    """
+    in_force = books.freeze_in_force(member_id=event.member_id)
+    why = {"reason": event.payload["reason"], "actor": event.payload["actor"], "now": event.now}
+    if event.topic == "riskcontrol.member_banned" and in_force is None:
+        ledger.freeze(member_id=event.member_id, key=_key(event, "freeze"), **why)
+    elif event.topic == "riskcontrol.member_cleared" and in_force == _key(event, "freeze"):
+        ledger.unfreeze(member_id=event.member_id, key=_key(event, "unfreeze"), **why)
 
 
 def _about_a_card(event: Event) -> bool:
