@@ -245,8 +245,11 @@ def feed(world: World, plans: Plans, happened: Happened, given: earning.Given) -
     world.day = max(world.day, fact.day)
     history = earning.History()
     if fact.kind == earning.PURCHASE and "history" in plans.asks:
-        categories = sorted({line.category for line in fact.lines if line.category}) if "history_by_category" in plans.asks else []
-        history, bought = known.past.history(categories), Bought(fact.day, categories)
+        categorical = "history_by_category" in plans.asks
+        categories = _categories(fact.lines) if categorical else []
+        history = known.past.history(categories)
+        # What was bought is all of its lines, those for nothing, too, of which a fact without any other has none.
+        bought = Bought(fact.day, _categories(happened.purchase.lines if happened.purchase else fact.lines) if categorical else [])
         if happened.refunds:
             known.past.unsure[fact.key] = bought
         else:
@@ -261,6 +264,10 @@ def feed(world: World, plans: Plans, happened: Happened, given: earning.Given) -
         for number, (at, refund_id, _refund) in enumerate(refunds, 1):
             known.waiting.append((at, refund_id, fact.key, number))
             heapq.heappush(world.waiting, (at, refund_id, happened.member, fact.key, number))
+
+
+def _categories(lines: Iterable[activity.Line | earning.Line]) -> list[str]:
+    return sorted({line.category for line in lines if line.category})
 
 
 def refund_due(world: World, plans: Plans, *, until: tuple[datetime, str] | None) -> None:

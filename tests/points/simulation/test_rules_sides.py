@@ -258,6 +258,8 @@ def test_the_nth_purchase_counts_those_before_that_were_not_refunded_completely(
         (again(30), History().buys("ann", 100, refunds=[(5, 50)]).buys("ann", 100, day=30), 10),
         (again(30, "category"), History().buys("ann", 100, category="A").buys("ann", 100, day=30, category="A"), 10),
         (again(30, "category"), History().buys("ann", 100, category="A").buys("ann", 100, day=31, category="A"), 0),
+        (again(30, "category"), History().buys("ann", 0, category="A").buys("ann", 100, day=30, category="A"), 10),
+        (again(30, "category"), History().buys("ann", 100, category="A").buys("ann", 0, day=30, category="A"), 0),
         (again(30, "category"), History().buys("ann", 100, category="A").buys("ann", 100, day=1, category="A/B"), 0),
         (again(30, "category"), History().buys("ann", 100, category="A").buys("ann", 100, day=3, category="B").buys("ann", 100, day=4, category="A"), 10),
         (again(30, "category"), History().buys("ann", 100, category="A", refunds=[(1, 100)]).buys("ann", 100, day=2, category="A"), 0),
