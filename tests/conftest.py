@@ -43,7 +43,12 @@ def fresh_process(settings):
 
 
 # Migrations that bring rows. A test with transaction=True empties every table, and the next run with --reuse-db finds them so.
-BRING_ROWS = ("accounts.migrations.0006_behaviours", "accounts.migrations.0007_segments", "accounts.migrations.0017_kinds_of_tiers", "accounts.migrations.0016_notifications")
+BRING_ROWS = (
+    "accounts.migrations.0006_behaviours",
+    "accounts.migrations.0007_segments",
+    "accounts.migrations.0017_kinds_of_tiers",
+    "accounts.migrations.0016_notifications",
+)
 
 
 def _bring_rows() -> None:

@@ -700,8 +700,7 @@ def hand_over(*, member_id: UUID, to_member_id: UUID, subject: str = "", actor: 
         # The part that the giver now owes instead: used up at once by what it settles.
         parts.append((draft.debt, None))
     lots = [
-        _fresh_lot(part, source=Source.TRANSFER, policy=None, available_at=now, expires_at=expires_at, occurred_at=now, now=now)
-        for part, expires_at in parts
+        _fresh_lot(part, source=Source.TRANSFER, policy=None, available_at=now, expires_at=expires_at, occurred_at=now, now=now) for part, expires_at in parts
     ]
     taker.book.give("transfer_in", lots, occurred_at=now)
     away.write()

@@ -73,7 +73,18 @@ def test_what_comes_too_early_or_too_late_is_refused_with_the_reason(send, event
         assert one["title"].endswith(".")
 
 
-OURS = ("checked_in", "streak_reached", "birthday", "referred", "referral_completed", "mission_completed", "proof_reviewed", "board_placed", "tier_reached", "allowance")
+OURS = (
+    "checked_in",
+    "streak_reached",
+    "birthday",
+    "referred",
+    "referral_completed",
+    "mission_completed",
+    "proof_reviewed",
+    "board_placed",
+    "tier_reached",
+    "allowance",
+)
 
 
 @pytest.mark.parametrize("kind", OURS)

@@ -103,9 +103,9 @@ def test_who_is_put_where_they_count_already_is_noted_but_not_told(tiers, put, h
 
 def test_a_change_stays_as_it_was_written(tiers, put):
     put("gold")
-    with pytest.raises(InternalError, match="Cannot update|Cannot delete|change only while"), transaction.atomic():
+    with pytest.raises(InternalError, match=r"Cannot update|Cannot delete|change only while"), transaction.atomic():
         StandingChange.objects.update(reason="another")
-    with pytest.raises(InternalError, match="Cannot update|Cannot delete|change only while"), transaction.atomic():
+    with pytest.raises(InternalError, match=r"Cannot update|Cannot delete|change only while"), transaction.atomic():
         StandingChange.objects.all().delete()
 
 
