@@ -60,7 +60,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             groups[place.group].append((place.order, title, {"title": title, "icon": place.icon, "link": link}))
     home = {"title": "", "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]}
     shown = [
-        {"title": _(rules.GROUPS[name][0]), "separator": True, "items": [item for _order, _title, item in sorted(found, key=lambda row: row[:2])]}
+        {
+            "title": _(rules.GROUPS[name][0]),
+            "separator": True,
+            "collapsible": True,
+            "items": [item for _order, _title, item in sorted(found, key=lambda row: row[:2])],
+        }
         for name, found in groups.items()
         if found
     ]
