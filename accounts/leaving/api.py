@@ -75,7 +75,7 @@ class ExportView(MemberView):
         description="Written by a job, usually within seconds: ask for it with GET. While one is being written, that is the answer.",
         request=None,
         responses={202: CopyShown},
-        examples=[OpenApiExample("Being made", _COPY, response_only=True)],
+        examples=[OpenApiExample("Being made", _COPY, response_only=True, status_codes=["202"])],
     )
     @idempotent
     def post(self, request: Request) -> Response:

@@ -173,8 +173,9 @@ def _job_row(one: services.Job, task: PeriodicTask | None, runs: Sequence[JobRun
 
 def _next(task: PeriodicTask, last: JobRun | None, *, now: datetime) -> datetime:
     """When beat starts it next; in the past where it should have long ago."""
-    # Beat writes down only now and then what it has started.
-    since = max((moment for moment in (task.last_run_at, last.started_at if last and last.runs == 1 else last and last.heartbeat_at) if moment), default=None)
+    # Beat writes down only now and then what it has started; what it never has, it counts from when the schedule was made.
+    ran = [moment for moment in (task.last_run_at, last.started_at if last and last.runs == 1 else last and last.heartbeat_at) if moment]
+    since = max(ran, default=task.date_changed)
     return now + task.schedule.remaining_estimate(since) if since else now
 
 

@@ -47,12 +47,16 @@ def test_every_operation_shows_an_example(operations):
     for (path, method), operation in operations.items():
         bodies = {"request": operation["requestBody"]} if "requestBody" in operation else {}
         bodies |= {status: response for status, response in operation["responses"].items() if status < "300" and response.get("content")}
-        bare += [f"{method} {path} {which}" for which, body in bodies.items() for content in body["content"].values() if not content.get("examples")]
+        # A file is no JSON to show.
+        shown = [(which, kind, content) for which, body in bodies.items() for kind, content in body["content"].items() if kind != "application/zip"]
+        bare += [f"{method} {path} {which}" for which, _kind, content in shown if not content.get("examples")]
     assert bare == []
 
 
 def test_every_body_is_read_strictly(schema, operations):
-    for where, operation in operations.items():
+    # What providers send as receipts is theirs to say.
+    ours = {where: operation for where, operation in operations.items() if "/receipts/" not in where[0]}
+    for where, operation in ours.items():
         for content in operation.get("requestBody", {}).get("content", {}).values():
             component = schema["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
             assert component.get("additionalProperties") is False, where
