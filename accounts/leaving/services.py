@@ -29,7 +29,7 @@ from loyalty.audit import services as audit
 from loyalty.idempotency import services as idempotency
 from loyalty.lib.ids import new_id
 from loyalty.lib.redaction import replace, text_pattern
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 
 from . import selectors
@@ -40,10 +40,6 @@ Status = Erasure.Status
 ACTOR = "erasure"
 SLICE = 512 * 1024
 ROWS_AT_ONCE = 500
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 class AlreadyErased(BusinessError):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 
 class BusinessError(Exception):
     """Raised by a verb that refuses. Nothing was written.
@@ -18,3 +20,9 @@ class BusinessError(Exception):
         self.message = str(message or self.title)
         self.figures = figures
         super().__init__(self.message)
+
+
+class ReasonMissing(BusinessError):
+    """Of an act that is on record with its reason."""
+
+    code, status, title = "reason_missing", 422, _("Give a reason.")

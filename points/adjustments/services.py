@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.programme import selectors as programme
 from points.ledger import selectors as books
 from points.ledger import services as ledger
@@ -22,10 +22,6 @@ Status = Adjustment.Status
 
 class NothingToAdjust(BusinessError):
     code, status, title = "nothing_to_adjust", 422, _("An adjustment of 0 points changes nothing.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 class OwnAdjustment(BusinessError):

@@ -20,7 +20,7 @@ from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib import spreadsheets
 from loyalty.lib.localtime import start_of_day
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.programme import selectors as programme
 from points.ledger import selectors as books
 from points.ledger import services as ledger
@@ -41,10 +41,6 @@ PAGE = 2000
 SLICE_SECONDS = 4.0
 # Lines booked in one transaction: a commit costs more than a line, and a member's checkout may have to wait for it.
 CHUNK = 50
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 class FileEmpty(BusinessError):

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from points.earning import services as earning
 from points.ledger import services as ledger
 
@@ -27,10 +27,6 @@ class PeriodConfirmed(BusinessError):
 
 class ResultWithdrawn(BusinessError):
     code, status, title = "board_result_withdrawn", 409, _("This place was withdrawn before.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 @transaction.atomic(savepoint=False)

@@ -14,7 +14,7 @@ from accounts.referrals import services as referrals
 from accounts.segments import services as segments
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 from points.cards import services as cards
 from points.earning import services as earning
@@ -59,10 +59,6 @@ class OwnMerge(BusinessError):
 
 class NotYours(BusinessError):
     code, status, title = "not_your_merge", 403, _("Only who requested a merge can withdraw it.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 @transaction.atomic(savepoint=False)

@@ -12,7 +12,7 @@ from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.configuration import forget
 from loyalty.lib.localtime import local_date
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 from loyalty.programme import selectors as programme
 from points.earning import services as earning
@@ -38,10 +38,6 @@ class MissionDecided(BusinessError):
 
 class MissionFaulty(BusinessError):
     code, status, title = "mission_faulty", 422, _("This mission cannot be published as it stands.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 class MissionNotCompleted(BusinessError):

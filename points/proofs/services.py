@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.activity import selectors as activity
 from loyalty.audit import services as audit
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from points.earning import services as earning
 from points.ledger import services as ledger
 
@@ -32,10 +32,6 @@ class NotApproved(BusinessError):
 
 class GradeUnknown(BusinessError):
     code, status, title = "grade_unknown", 422, _("The task has no such grade.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 @transaction.atomic(savepoint=False)

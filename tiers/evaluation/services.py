@@ -16,7 +16,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import minor_digits
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 from loyalty.programme import selectors as programme
 from tiers.growth import rules as growing
@@ -39,10 +39,6 @@ BY_FIGURES = "figures"
 BACKFILL = "backfill"
 NIGHT_SLICE = 10_000
 MOVED_AT_ONCE = 500
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 class NothingToAdjust(BusinessError):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.refusals import BusinessError
+from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 from loyalty.outbox.rules import Event
 from tiers.ladder import rules
@@ -31,10 +31,6 @@ class TierInactive(BusinessError):
 
 class StandingOver(BusinessError):
     code, status, title = "standing_over", 422, _("Give an end in the future.")
-
-
-class ReasonMissing(BusinessError):
-    code, status, title = "reason_missing", 422, _("Give a reason.")
 
 
 @dataclass(frozen=True, slots=True)
