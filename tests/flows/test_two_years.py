@@ -181,8 +181,9 @@ def month(moment):
 def lived(postbox):
     """By month, what has become of everybody, as the tables and the mails say."""
     found = defaultdict(Counter)
-    for outcome, at in Evaluation.objects.values_list("outcome", "at"):
-        found[month(at)][outcome] += 1
+    for outcome, at, until in Evaluation.objects.values_list("outcome", "at", "until"):
+        # A term counts where it ended: one to which an undone rise leads back may have ended before.
+        found[month(until if outcome in ("kept", "fell") else at)][outcome] += 1
     for day, _member, _text in postbox.read():
         found[f"{day:%Y-%m}"]["messages"] += 1
     for step, points, day in ExpiryNotice.objects.values_list("step", "points", "day"):
