@@ -55,7 +55,7 @@ ZONE = ZoneInfo(PROGRAMME["zone"])
 REGISTERED = datetime.combine(date.fromisoformat(PROGRAMME["registered_on"]), time(12), ZONE).astimezone(UTC)
 # The night's jobs that move something here, in the order of their times; then what runs all day, at the hour of the reminders.
 NIGHTLY = ("points.expire_due",)
-DAILY = ("tiers.end_lapsed", "points.remind")
+DAILY = ("points.remind",)
 SEND = "accounts.send_messages"
 
 
@@ -143,6 +143,8 @@ def do(row, member_id, now):
 
 def jobs_of(day):
     """When which jobs run on a local day, in UTC."""
+    # In life each minute: terms end at midnight, and are decided on before the first order of the day.
+    yield datetime.combine(day, time(0, 1), ZONE).astimezone(UTC), ("tiers.end_lapsed",)
     for name in NIGHTLY:
         yield datetime.combine(day, JOBS[name].schedule.daily_at, ZONE).astimezone(UTC), (name,)
     yield datetime.combine(day, time(PROGRAMME["reminder_hour"], 1), ZONE).astimezone(UTC), DAILY
