@@ -41,6 +41,7 @@ class Situation(NamedTuple):
     """A fact with all that a decision looks at.
 
     `shared`: what the rooms that members share are charged by, by the room's key. `blocked`: whether risk control has the member blocked.
+    `term_over`: the member's tier was looked at, and is to be decided on first.
     """
 
     given: rules.Given
@@ -48,6 +49,7 @@ class Situation(NamedTuple):
     counters: Mapping[str, rules.Counter]
     shared: Mapping[str, budget_rules.Charge]
     blocked: bool
+    term_over: bool = False
 
     def decide(self) -> rules.Decision:
         return rules.decide(self.given, self.rules)
@@ -190,7 +192,7 @@ def situation(*, member_id: UUID | None, fact: rules.Fact, occurred_at: datetime
         rooms,
         book.points_per_unit,
     )
-    return shared_anew(Situation(given, chosen, counters, shared, known.blocked))
+    return shared_anew(Situation(given, chosen, counters, shared, known.blocked, standings.place(known.standing).due))
 
 
 def shared_anew(seen: Situation) -> Situation:

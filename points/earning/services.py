@@ -181,6 +181,10 @@ def withdraw(*, member_id: UUID, kind: str, external_id: str, actor: str, now: d
 
 def _award(*, member_id: UUID, fact: rules.Fact, occurred_at: datetime, policy: ExpiryPolicy | None, actor: str, now: datetime) -> Granted:
     seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
+    if seen.term_over:
+        # The job that ends terms has not come by yet; nobody earns by a tier that they no longer have.
+        tiers.look_again(member_ids=[member_id], now=now)
+        seen = selectors.situation(member_id=member_id, fact=fact, occurred_at=occurred_at, now=now)
     decision = seen.decide()
     if decision.points or decision.won:
         verdict = screening.assess(member_id=member_id, action="earn", points=decision.points, blocked=seen.blocked, now=now)

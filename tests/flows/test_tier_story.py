@@ -1,5 +1,7 @@
 """Orders at the till, and the tier that comes and goes with them."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +16,7 @@ from tiers.growth import selectors as growth
 from tiers.growth.models import GrowthRate
 from tiers.ladder import services as ladder
 from tiers.standing import selectors as standings
+from tiers.standing import services as standing
 
 
 @pytest.fixture
@@ -41,6 +44,21 @@ def test_the_order_that_lifts_a_member_to_a_tier_earns_at_the_old_multiplier(sho
     assert earned(shop.pay(member, shop.order(10_000, number="1"))) == 100
     assert tier(member) == "gold"
     assert earned(shop.pay(member, shop.order(5_000, number="2"))) == 100
+
+
+def test_who_lost_a_tier_earns_no_more_by_it_though_no_job_has_come_by(shop, member, tier):
+    shop.pay(member, shop.order(10_000, number="1", occurred_at=shop.now - timedelta(minutes=1)))
+    shop.wait(days=367)
+    assert tier(member) == "gold"
+    assert earned(shop.pay(member, shop.order(3_000, number="2"))) == 30
+    assert tier(member) == "basic"
+
+
+def test_a_tier_set_until_a_time_earns_no_more_by_it_from_then_on(shop, member, tier):
+    standing.set_standing(member_id=member.id, tier="gold", until=shop.now + timedelta(days=9), reason="tests", actor="tests", now=shop.now)
+    assert earned(shop.pay(member, shop.order(3_000, number="1"))) == 60
+    shop.wait(days=9)
+    assert earned(shop.pay(member, shop.order(3_000, number="2"))) == 30
 
 
 def test_a_refund_undoes_the_tier_that_its_order_had_reached(shop, member, tier, assert_books_balance):

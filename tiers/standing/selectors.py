@@ -17,6 +17,7 @@ class Place(NamedTuple):
     """Where a member stands. `code` is empty, and the multiplier 10,000, where there is no ladder.
 
     `since` and `until` are None for whoever is in the lowest tier because nobody put them anywhere else. `sprint`: in the last days of the term.
+    `due`: the term is over, and is still to be decided on.
     """
 
     code: str
@@ -26,6 +27,7 @@ class Place(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     sprint: bool = False
+    due: bool = False
 
 
 def standing(*, member_id: UUID, now: datetime) -> Place:
@@ -36,16 +38,16 @@ def standing(*, member_id: UUID, now: datetime) -> Place:
 
 
 def place(told: Mapping[str, Any] | None) -> Place:
-    """What `tiers_standing_of` says in the database (migration 0005), as JSON, for whoever asks it within a statement of their own."""
+    """What `tiers_standing_of` says in the database (migration 0009), as JSON, for whoever asks it within a statement of their own."""
     since, until = (datetime.fromisoformat(told[name]) if told and told[name] else None for name in ("since", "until"))
-    return _place(told["tier"] if told else None, since, until, bool(told and told["sprint"]))
+    return _place(told["tier"] if told else None, since, until, bool(told and told["sprint"]), bool(told and told["due"]))
 
 
-def _place(code: str | None, since: datetime | None, until: datetime | None, sprint: bool = False) -> Place:
+def _place(code: str | None, since: datetime | None, until: datetime | None, sprint: bool = False, due: bool = False) -> Place:
     step = rules.place(ladders.ladder(), code)
     if step is None:
-        return Place("", "", 0, rules.ONCE)
-    return Place(step.code, step.name(get_language() or ""), step.rank, step.multiplier_bps, since, until, sprint)
+        return Place("", "", 0, rules.ONCE, due=due)
+    return Place(step.code, step.name(get_language() or ""), step.rank, step.multiplier_bps, since, until, sprint, due)
 
 
 def standings(*, member_ids: Collection[UUID], now: datetime) -> dict[UUID, Place]:

@@ -4,12 +4,19 @@ from dataclasses import asdict
 from uuid import uuid4
 
 import pytest
+from django.utils.translation import override
 
 from accounts.members import services as members
 from tiers.evaluation import rules as evaluation
 from tiers.evaluation import services as evaluating
 from tiers.ladder_plans import selectors, services
 from tiers.standing import services as standings
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    with override("en"):
+        yield
 
 
 @pytest.fixture

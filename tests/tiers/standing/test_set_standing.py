@@ -50,18 +50,18 @@ def heard(monkeypatch):
 
 
 def test_without_a_ladder_nobody_stands_anywhere_and_everything_counts_once(member, now):
-    assert selectors.standing(member_id=member.id, now=now) == ("", "", 0, 10_000, None, None, False)
+    assert selectors.standing(member_id=member.id, now=now) == ("", "", 0, 10_000, None, None, False, False)
 
 
 def test_whoever_was_put_nowhere_is_in_the_lowest_active_tier(tiers, tier, member, now, stands):
-    assert selectors.standing(member_id=member.id, now=now) == ("bronze", "bronze会员", 10, 10_000, None, None, False)
+    assert selectors.standing(member_id=member.id, now=now) == ("bronze", "bronze会员", 10, 10_000, None, None, False, False)
     tier("bronze", 10, active=False)
     assert stands() == "silver"
 
 
 def test_a_member_is_put_into_a_tier_and_then_into_another(tiers, member, put, now):
     put("gold")
-    assert selectors.standing(member_id=member.id, now=now) == ("gold", "gold会员", 30, 15_000, now, None, False)
+    assert selectors.standing(member_id=member.id, now=now) == ("gold", "gold会员", 30, 15_000, now, None, False, False)
     later = now + timedelta(days=1)
     put("silver", reason="asked to", at=later)
     assert selectors.standing(member_id=member.id, now=later)[:5] == ("silver", "silver会员", 20, 12_000, later)
