@@ -1,4 +1,4 @@
-"""Where points are spent: checkout now, the redemption mall next.
+"""Where points are spent: at checkout, and in the redemption mall.
 
 Stands on everything else, and nothing stands on it.
 """

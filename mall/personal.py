@@ -5,7 +5,16 @@ from accounts.leaving.services import erasable, portable
 erasable("mall.CheckoutHold", hashed=("purchase_ref",))
 # Codes and figures.
 erasable("mall.Settlement", impersonal=("explanation",))
+erasable(
+    "mall.Redemption",
+    hashed=("key", "payment"),
+    cleared={"digest": "", "name": "", "phone": "", "address": "", "tracking": ""},
+    impersonal=("price", "item", "carrier", "counted_on", "charged", "actor"),
+)
+erasable("mall.Step", cleared={"reason": ""}, hashed=("key",), impersonal=("actor",))
 
 portable("checkout_holds", "mall.CheckoutHold")
 portable("settlements", "mall.Settlement")
 portable("refund_settlements", "mall.RefundSettlement")
+portable("redemptions", "mall.Redemption", without=("digest", "unit_cost_cents", "sponsor_bps", "charged", "stocked"))
+portable("redemption_steps", "mall.Step", without=("key",))

@@ -1,0 +1,3 @@
+from .redemptions import tasks as redemptions
+
+__all__ = ["redemptions"]

@@ -7,6 +7,7 @@ from django.core import signing
 from django.utils.translation import gettext_lazy as _
 
 from accounts.activity.rules import Line, Purchase
+from loyalty.lib.configuration import held
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
@@ -48,8 +49,9 @@ class Quote(NamedTuple):
 
 
 def burn_policy() -> BurnPolicy | None:
-    """The burn policy in force; None where none was published: the defaults of `rules.Policy`."""
-    return BurnPolicy.objects.order_by("-number").first()
+    """The burn policy in force; None where none was published: the defaults of `rules.Policy`. Held in the process for a moment."""
+    [newest] = held(BurnPolicy, lambda: (BurnPolicy.objects.order_by("-number").first(),))
+    return newest
 
 
 def policy_rules(policy: BurnPolicy | None) -> rules.Policy:

@@ -17,6 +17,7 @@ from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.referrals import services as referrals
 from loyalty.audit import services as audit
+from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import services as programme
 from points.earning import rules as earning_rules
@@ -100,6 +101,7 @@ def publish_policy(*, points_per_unit: int, threshold: int, step: int, max_share
     if points_per_unit < 1 or step < 1 or threshold < 0 or not 0 <= max_share_bps <= 10_000:
         raise PolicyInvalid
     newest = BurnPolicy.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    forget(BurnPolicy)
     return BurnPolicy.objects.create(
         number=newest + 1, points_per_unit=points_per_unit, threshold=threshold, step=step, max_share_bps=max_share_bps, published_at=now, published_by=actor
     )

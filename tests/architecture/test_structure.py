@@ -42,7 +42,8 @@ def test_foreign_keys_point_down(model):
             assert HEIGHT[field.related_model._meta.app_label] <= HEIGHT[model._meta.app_label], f"{model._meta.label}.{field.name} points up"
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+# History holds nothing back: its rows name what may be gone.
+@pytest.mark.parametrize("model", [model for model in OURS if not model.__name__.startswith("Historical")], ids=lambda model: model._meta.label)
 def test_foreign_keys_to_another_app_protect_and_leave_no_trace_there(model):
     for field in model._meta.get_fields():
         if isinstance(field, models.ForeignKey) and field.related_model._meta.app_label not in (model._meta.app_label, "auth"):

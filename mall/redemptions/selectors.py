@@ -1,0 +1,117 @@
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.localtime import local_date
+from loyalty.lib.money import minor_digits
+from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
+from mall.checkout import selectors as checkout
+from mall.rewards import rules as pricing
+from mall.rewards.rules import Viewer
+from tiers.ladder import selectors as ladder
+from tiers.standing import selectors as standings
+
+from .models import Redemption, Step
+
+
+class RedemptionUnknown(BusinessError):
+    code, status, title = "redemption_unknown", 404, _("There is no such redemption.")
+
+
+class Known(NamedTuple):
+    """What the database knows of a member who wants rewards. `term_over`: their tier is to be decided on first."""
+
+    viewer: Viewer
+    blocked: bool
+    term_over: bool
+    earlier: UUID | None
+
+
+# Functions whose plans the server keeps, and one index read for what was redeemed before: one round trip in all.
+_KNOWN = """
+SELECT to_json(tiers_standing_of(%(member)s, %(now)s)), accounts_segments_of(%(member)s), riskcontrol_blocked(%(member)s, %(now)s),
+       (SELECT r.id FROM mall_redemption r WHERE r.member_id = %(member)s AND r.key = %(key)s),
+       (SELECT json_object_agg(had.reward_id, ARRAY[had.in_all, had.today]) FROM (
+           SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = %(day)s) AS today
+             FROM mall_redemption r
+            WHERE r.member_id = %(member)s AND r.reward_id = ANY(%(rewards)s::bigint[]) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
+            GROUP BY r.reward_id) had)"""
+
+
+def known(*, member_id: UUID, reward_ids: Collection[int], key: str = "", available: int = 0, now: datetime) -> Known:
+    """The member as prices and limits see them. One statement."""
+    values = {"member": member_id, "now": now, "day": day_of(now), "rewards": list(reward_ids), "key": key}
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, values)
+        standing, segments, blocked, earlier, had = cursor.fetchone()
+    place = standings.place(standing)
+    viewer = Viewer(
+        place.code,
+        place.rank,
+        ladder.benefit_value(place.code, "redemption_discount"),
+        timedelta(minutes=ladder.benefit_value(place.code, "early_access")),
+        frozenset(segments or ()),
+        available,
+        {int(reward): (in_all, today or 0) for reward, (in_all, today) in (had or {}).items()},
+    )
+    return Known(viewer, blocked, place.due, earlier)
+
+
+def day_of(now: datetime) -> date:
+    return local_date(now, programme.zone(now=now))
+
+
+def price_of(offer: pricing.Offer, viewer: Viewer, *, left: int | None, now: datetime) -> pricing.Price:
+    """What one of it costs the viewer now."""
+    return pricing.price(offer, viewer, left=left, points_per_unit=points_per_unit(), minor_digits=digits(), now=now)
+
+
+def points_per_unit() -> int:
+    """What points are worth now: so many pay one unit of money."""
+    return checkout.policy_rules(checkout.burn_policy()).points_per_unit
+
+
+def digits() -> int:
+    return minor_digits(programme.programme().currency or "CNY")
+
+
+def redemption(*, redemption_id: UUID, member_id: UUID | None = None) -> Redemption:
+    """`member_id`: whose it must be. Refuses: RedemptionUnknown."""
+    rows = Redemption.objects.select_related("reward", "member")
+    found = rows.filter(id=redemption_id, **({"member_id": member_id} if member_id else {})).first()
+    if found is None:
+        raise RedemptionUnknown
+    return found
+
+
+def redemptions(*, member_id: UUID) -> QuerySet[Redemption]:
+    """A member's, the newest first."""
+    return Redemption.objects.filter(member_id=member_id).select_related("reward").order_by("-id")
+
+
+def steps(*, redemption: Redemption) -> QuerySet[Step]:
+    """How it came to where it is, the first first."""
+    return Step.objects.filter(member_id=redemption.member_id, redemption_id=redemption.id).order_by("id")
+
+
+def to_lapse(*, now: datetime) -> QuerySet[Redemption]:
+    """Held ones past their deadline."""
+    return Redemption.objects.filter(status=Redemption.Status.HELD, pay_until__lte=now).order_by("pay_until")
+
+
+def status_at(row: Redemption, *, now: datetime) -> str:
+    """One past its deadline has lapsed, booked or not."""
+    held = row.status == Redemption.Status.HELD and row.pay_until is not None and row.pay_until <= now
+    return Redemption.Status.LAPSED if held else row.status
+
+
+def money_back(row: Redemption) -> int:
+    """Of a redemption that came back or was cancelled: how much money the storefront gives back in all."""
+    told: Any = Step.objects.filter(member_id=row.member_id, redemption_id=row.id).values_list("cents", flat=True)
+    return sum(told)

@@ -1,0 +1,452 @@
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.audit import services as audit
+from loyalty.lib.ids import new_id
+from loyalty.lib.refusals import BusinessError, ReasonMissing
+from loyalty.outbox import services as outbox
+from mall.rewards import rules as pricing
+from mall.rewards import selectors as rewards
+from mall.rewards import services as shelf
+from mall.rewards.models import StockChange
+from mall.rewards.rules import Offer, Price
+from mall.rewards.services import SoldOut
+from points.budgets import rules as budget_rules
+from points.budgets import services as counters
+from points.ledger import services as ledger
+from points.merging import services as merging
+from riskcontrol.screening import services as screening
+from tiers.evaluation import services as tiers
+
+from . import events, selectors
+from .models import Redemption, Step
+from .selectors import Known
+
+Status = Redemption.Status
+MOST_AT_ONCE = 1000
+PAY_WITHIN = timedelta(minutes=30)
+
+
+class RewardUnavailable(BusinessError):
+    code, status, title = "reward_unavailable", 409, _("This reward cannot be redeemed now.")
+
+
+class RewardNotYet(BusinessError):
+    code, status, title = "reward_not_yet", 409, _("This reward can be redeemed from a later time on.")
+
+
+class TierTooLow(BusinessError):
+    code, status, title = "tier_too_low", 403, _("This reward is for members of a higher tier.")
+
+
+class MemberLimit(BusinessError):
+    code, status, title = "member_limit", 409, _("The member has had as many of this reward as one member may.")
+
+
+class MemberDayLimit(BusinessError):
+    code, status, title = "member_day_limit", 409, _("The member has had as many of this reward today as one member may in a day.")
+
+
+class DayLimit(BusinessError):
+    code, status, title = "day_limit", 409, _("As many of this reward as may go in a day are gone for today.")
+
+
+class TotalLimit(BusinessError):
+    code, status, title = "total_limit", 409, _("As many of this reward as there were to be are gone.")
+
+
+class PriceChanged(BusinessError):
+    code, status, title = "price_changed", 409, _("The price is another one now. Show it to the member, and ask again.")
+
+
+class QuantityInvalid(BusinessError):
+    code, status, title = "quantity_invalid", 422, _("Between 1 and 1,000 of a reward are redeemed at a time.")
+
+
+class AddressMissing(BusinessError):
+    code, status, title = "address_missing", 422, _("Goods are shipped: the redemption needs a recipient and an address.")
+
+
+class RedemptionLapsed(BusinessError):
+    code, status, title = "redemption_lapsed", 409, _("It was not paid in time, and its points are free again. Give the money back.")
+
+
+class PaymentDisagrees(BusinessError):
+    code, status, title = "payment_disagrees", 422, _("What was paid is not what is due.")
+
+
+class StepImpossible(BusinessError):
+    code, status, title = "redemption_step_impossible", 409, _("The redemption is not where it could go on like this.")
+
+
+_REFUSALS = {one.code: one for one in (RewardUnavailable, RewardNotYet, TierTooLow, MemberLimit, MemberDayLimit)}
+
+
+class HandOut(NamedTuple):
+    """How rewards of a kind are handed out and taken back, each within the transaction of the step, after all other locks.
+
+    `give` gives the status that the redemption goes on to (delivered: all is done; fulfilling: somebody else is at it). `take_back` refuses
+    where so many of it cannot come back (a coupon that was used). `show` gives what members read of it: codes, names, terms.
+    """
+
+    give: Callable[[Redemption, datetime], Status]
+    take_back: Callable[[Redemption, int, datetime], None]
+    show: Callable[[Redemption], list[dict[str, Any]]]
+
+
+_hand_outs: dict[str, HandOut] = {}
+
+
+def hands_out(kind: str, how: HandOut) -> None:
+    """A feature declares how rewards of that kind are handed out. Goods have nobody: they wait for those who fulfil."""
+    _hand_outs[kind] = how
+
+
+class Recipient(NamedTuple):
+    name: str = ""
+    phone: str = ""
+    address: str = ""
+
+
+NOBODY = Recipient()
+
+
+class Redeemed(NamedTuple):
+    redemption: Redemption
+    replayed: bool
+
+
+@transaction.atomic(savepoint=False)
+def redeem(
+    *,
+    member_id: UUID,
+    reward: str,
+    quantity: int = 1,
+    recipient: Recipient = NOBODY,
+    expected: tuple[int, int] | None = None,
+    pay_within: timedelta = PAY_WITHIN,
+    actor: str,
+    key: str,
+    now: datetime,
+) -> Redeemed:
+    """Redeem a reward, named by its code. For points alone it is confirmed and handed out; with money due it waits until `confirm`.
+
+    `expected`: points and cents for one, as the member saw them. The same key again is a replay.
+    Refuses: RewardUnknown, QuantityInvalid, AddressMissing, RewardUnavailable, RewardNotYet, TierTooLow, MemberLimit, MemberDayLimit, PriceChanged,
+    DayLimit, TotalLimit, SoldOut, Screened, KeyConflict, what `ledger.spend` and `ledger.hold` refuse, and what its kind refuses to hand out.
+    """
+    offer = rewards.offer(reward)
+    if not 1 <= quantity <= MOST_AT_ONCE:
+        raise QuantityInvalid
+    if offer.kind == "goods" and not (recipient.name.strip() and recipient.address.strip()):
+        raise AddressMissing
+    ledger.lock(member_id=member_id)
+    digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient]).encode(), digest_size=16).hexdigest()
+    seen = selectors.known(member_id=member_id, reward_ids=[offer.id], key=key, now=now)
+    if seen.earlier is not None:
+        return _answered(seen.earlier, member_id, digest=digest, key=key)
+    if seen.term_over:
+        # Nobody redeems by a tier that they no longer have.
+        tiers.look_again(member_ids=[member_id], now=now)
+        seen = selectors.known(member_id=member_id, reward_ids=[offer.id], key=key, now=now)
+    price = _priced(offer, seen, quantity=quantity, expected=expected, now=now)
+    row = _new(offer, price, member_id=member_id, quantity=quantity, recipient=recipient, digest=digest, actor=actor, key=key, now=now)
+    verdict = screening.assess(member_id=member_id, action="redeem", points=row.points, blocked=seen.blocked, now=now)
+    if not verdict.allowed:
+        raise screening.Screened(verdict)
+    about: dict[str, Any] = {"member_id": member_id, "points": row.points, "subject": _subject(row), "actor": actor, "now": now}
+    if price.cents:
+        row.status, row.pay_until = Status.HELD, now + pay_within
+        row.hold = ledger.hold(**about, expires_at=row.pay_until, key=f"{_subject(row)}/hold")
+    else:
+        row.status = Status.CONFIRMED
+        row.spend = ledger.spend(**about, key=f"{_subject(row)}/spend")
+    _insert(row)
+    _take(offer, row, now=now)
+    _tell(row, before="", now=now)
+    if row.status == Status.CONFIRMED:
+        _hand_out(row, actor=actor, now=now)
+    return Redeemed(row, False)
+
+
+def _answered(redemption_id: UUID, member_id: UUID, *, digest: str, key: str) -> Redeemed:
+    row = selectors.redemption(redemption_id=redemption_id, member_id=member_id)
+    if row.digest != digest:
+        raise ledger.KeyConflict(key=key)
+    return Redeemed(row, True)
+
+
+def _priced(offer: Offer, seen: Known, *, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
+    if no := _refused(offer, seen, quantity=quantity, now=now):
+        raise no
+    scarce = offer.counted and any(one.kind == "scarcity" for one in offer.prices)
+    left = rewards.stocks(reward_ids=[offer.id]).get(offer.id, 0) if scarce else None
+    price = selectors.price_of(offer, seen.viewer, left=left, now=now)
+    if expected is not None and expected != (price.points, price.cents):
+        raise PriceChanged(points=price.points, cents=price.cents)
+    return price
+
+
+def _refused(offer: Offer, seen: Known, *, quantity: int, now: datetime) -> BusinessError | None:
+    no = pricing.refused(offer, seen.viewer, quantity=quantity, now=now)
+    return _REFUSALS[no.code](**no.figures) if no else None
+
+
+def _new(offer: Offer, price: Price, *, member_id: UUID, quantity: int, recipient: Recipient, digest: str, actor: str, key: str, now: datetime) -> Redemption:
+    shared = (("day", offer.per_day), ("all", offer.in_all))
+    return Redemption(
+        id=new_id(), member_id=member_id, reward_id=offer.id, quantity=quantity, unit_points=price.points, unit_cents=price.cents, price=price.why,
+        unit_cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, points_per_unit=selectors.points_per_unit(), item=offer.item,
+        **(recipient._asdict() if offer.kind == "goods" else {}), counted_on=selectors.day_of(now), stocked=offer.counted,
+        charged=[name for name, limit in shared if limit is not None], key=key, digest=digest, actor=actor, created_at=now, changed_at=now,
+    )  # fmt: skip
+
+
+_COLUMNS = [field.attname for field in Redemption._meta.concrete_fields]
+_INSERT = f"INSERT INTO {Redemption._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 (our own names)
+
+
+def _insert(row: Redemption) -> None:
+    # Not save(), which takes several times as long as the database to write one row.
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [json.dumps(row.charged) if column == "charged" else getattr(row, column) for column in _COLUMNS])
+    row._state.adding = False
+
+
+def _subject(row: Redemption) -> str:
+    return f"redemption/{row.id}"
+
+
+# What members share
+
+
+def _charge(row: Redemption, counter: str, quantity: int, limit: int | None = None) -> budget_rules.Charge:
+    starts = row.counted_on if counter == "day" else budget_rules.BEGINNING
+    return budget_rules.Charge(counter=f"reward/{row.reward_id}/{counter}", starts=starts, times=quantity, limit_times=limit)
+
+
+def _take(offer: Offer, row: Redemption, *, now: datetime) -> None:
+    """Charge the limits that members share, then the stock."""
+    limits = {"day": offer.per_day, "all": offer.in_all}
+    if missed := counters.take(charges=[_charge(row, name, row.quantity, limits[name]) for name in row.charged], now=now):
+        raise (DayLimit if missed[0].endswith("/day") else TotalLimit)
+    if row.stocked:
+        shelf.move_stock(reward_id=offer.id, change=-row.quantity, kind=StockChange.Kind.SOLD, subject=_subject(row), actor=row.actor, now=now)
+
+
+def _give_back(row: Redemption, *, quantity: int, stock: bool, actor: str, reason: str = "", now: datetime) -> bool:
+    """Free the shared limits again and, where it is wanted and was taken, the stock; whether the stock got it."""
+    counters.give_back(charges=[_charge(row, name, quantity) for name in row.charged], now=now)
+    if not stock or not row.stocked:
+        return False
+    shelf.move_stock(reward_id=row.reward_id, change=quantity, kind=StockChange.Kind.GIVEN_BACK, subject=_subject(row), actor=actor, reason=reason, now=now)
+    return True
+
+
+# Steps
+
+
+def _locked(redemption_id: UUID, member_id: UUID | None = None) -> tuple[Redemption, bool]:
+    """The redemption under its member's lock, and whether that member was merged meanwhile. Refuses: RedemptionUnknown."""
+    found = selectors.redemption(redemption_id=redemption_id, member_id=member_id)
+    merged_into = ledger.lock(member_id=found.member_id)
+    row = Redemption.objects.select_for_update(of=("self",), no_key=True).select_related("reward").get(id=found.id, member_id=found.member_id)
+    return row, merged_into is not None
+
+
+def _go(
+    row: Redemption,
+    to: Status,
+    *,
+    actor: str,
+    reason: str = "",
+    quantity: int | None = None,
+    points: int = 0,
+    cents: int = 0,
+    restocked: bool = False,
+    key: str = "",
+    now: datetime,
+    **changes: Any,
+) -> Redemption:
+    """Go an arrow, keep who and when, and tell it. `changes` are written with it. Refuses: StepImpossible."""
+    before = Status(row.status)
+    stays = to == before and quantity is not None
+    if not stays and to not in Redemption.ARROWS.get(before, ()):
+        raise StepImpossible(redemption_status=before.value, wanted=to.value)
+    row.status, row.changed_at = to, now
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=["status", "changed_at", *changes])
+    Step.objects.create(
+        member_id=row.member_id, redemption_id=row.id, before=before, status=to, quantity=row.quantity if quantity is None else quantity, points=points,
+        cents=cents, restocked=restocked, key=key, actor=actor, reason=reason, at=now,
+    )  # fmt: skip
+    _tell(row, before=before, now=now)
+    return row
+
+
+def _tell(row: Redemption, *, before: str, now: datetime) -> None:
+    if not outbox.heard(events.REDEMPTION_CHANGED):
+        return
+    offer = rewards.catalogue().by_id[row.reward_id]
+    told = {"redemption": str(row.id), "reward": offer.code, "kind": offer.kind, "quantity": row.quantity, "points": row.points, "cents": row.cents}
+    payload = {**told, "status": str(row.status), "before": str(before), "item": row.item}
+    outbox.publish(topic=events.REDEMPTION_CHANGED, member_id=row.member_id, payload=payload, now=now)
+
+
+def _hand_out(row: Redemption, *, actor: str, now: datetime) -> None:
+    how = _hand_outs.get(rewards.catalogue().by_id[row.reward_id].kind)
+    if how is not None:
+        _go(row, how.give(row, now), actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def confirm(*, redemption_id: UUID, paid_cents: int, payment: str = "", actor: str, now: datetime) -> Redeemed:
+    """The money of a held redemption came in: its points are spent and it is handed out. Confirmed before with the same sum: a replay.
+
+    Refuses: RedemptionUnknown, PaymentDisagrees, RedemptionLapsed, StepImpossible, and what its kind refuses to hand out.
+    """
+    row, merged = _locked(redemption_id)
+    if paid_cents != row.cents:
+        raise PaymentDisagrees(due_cents=row.cents, paid_cents=paid_cents)
+    if row.status not in (Status.HELD, Status.LAPSED, Status.CANCELLED) and row.hold_id is not None:
+        return Redeemed(row, True)
+    if selectors.status_at(row, now=now) == Status.LAPSED:
+        raise RedemptionLapsed(pay_until=row.pay_until.isoformat() if row.pay_until else "")
+    if row.status != Status.HELD:
+        raise StepImpossible(redemption_status=row.status, wanted=Status.CONFIRMED.value)
+    assert row.hold is not None
+    spend = ledger.capture(member_id=row.member_id, hold_id=row.hold_id, subject=_subject(row), actor=actor, key=f"{_subject(row)}/capture", now=now)
+    _go(row, Status.CONFIRMED, actor=actor, now=now, spend=spend, payment=payment)
+    _hand_out(row, actor=actor, now=now)
+    if merged:
+        merging.forward(member_id=row.member_id, actor=actor, now=now)
+    return Redeemed(row, False)
+
+
+@transaction.atomic(savepoint=False)
+def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = "", actor: str, now: datetime) -> Redeemed:
+    """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back. `member_id`: whose it must be.
+
+    Possible until goods are on their way; who fulfils may cancel what they have begun. Cancelled before: a replay.
+    Refuses: RedemptionUnknown, StepImpossible.
+    """
+    row, merged = _locked(redemption_id, member_id)
+    if row.status == Status.CANCELLED:
+        return Redeemed(row, True)
+    if selectors.status_at(row, now=now) == Status.LAPSED or Status.CANCELLED not in Redemption.ARROWS.get(Status(row.status), ()):
+        raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
+    if member_id is not None and row.status == Status.FULFILLING:
+        raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
+    if row.status == Status.HELD:
+        ledger.release(member_id=row.member_id, hold_id=row.hold_id, actor=actor, reason=reason, key=f"{_subject(row)}/release", now=now)
+        points, cents = 0, 0
+    else:
+        points, cents = row.points, row.cents
+        _restore(row, points, key=f"{_subject(row)}/cancel", actor=actor, reason=reason, now=now)
+    restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, reason=reason, now=now)
+    _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
+    if merged:
+        merging.forward(member_id=row.member_id, actor=actor, now=now)
+    return Redeemed(row, False)
+
+
+def _restore(row: Redemption, points: int, *, key: str, actor: str, reason: str, now: datetime) -> None:
+    assert row.spend_id is not None, "what goes on is paid"
+    ledger.restore(member_id=row.member_id, entry_id=row.spend_id, points=points, subject=_subject(row), actor=actor, reason=reason, key=key, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def lapse(*, redemption_id: UUID, actor: str, now: datetime) -> bool:
+    """Book that a held redemption was not paid in time: its points are free again, and its stock. Whether there was anything to book."""
+    row, merged = _locked(redemption_id)
+    if row.status != Status.HELD or row.pay_until is None or row.pay_until > now:
+        return False
+    ledger.expire(member_id=row.member_id, actor=actor, now=now)
+    restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, now=now)
+    _go(row, Status.LAPSED, actor=actor, restocked=restocked, now=now)
+    if merged:
+        merging.forward(member_id=row.member_id, actor=actor, now=now)
+    return True
+
+
+@transaction.atomic(savepoint=False)
+def begin(*, redemption_id: UUID, actor: str, now: datetime) -> Redemption:
+    """Somebody has begun to fulfil it: the member cannot cancel any more. Refuses: RedemptionUnknown, StepImpossible."""
+    row, _merged = _locked(redemption_id)
+    return _go(row, Status.FULFILLING, actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def ship(*, redemption_id: UUID, carrier: str, tracking: str, actor: str, now: datetime) -> Redemption:
+    """The parcel is on its way. Shipped before with the same number: nothing happens. Refuses: RedemptionUnknown, StepImpossible."""
+    row, _merged = _locked(redemption_id)
+    if row.status == Status.SHIPPED and (row.carrier, row.tracking) == (carrier, tracking):
+        return row
+    if row.status == Status.CONFIRMED:
+        _go(row, Status.FULFILLING, actor=actor, now=now)
+    return _go(row, Status.SHIPPED, actor=actor, now=now, carrier=carrier, tracking=tracking)
+
+
+@transaction.atomic(savepoint=False)
+def deliver(*, redemption_id: UUID, actor: str, now: datetime) -> Redemption:
+    """It has arrived. Again: nothing happens. Refuses: RedemptionUnknown, StepImpossible."""
+    row, _merged = _locked(redemption_id)
+    return row if row.status == Status.DELIVERED else _go(row, Status.DELIVERED, actor=actor, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, reason: str, actor: str, key: str, now: datetime) -> Redeemed:
+    """So many of it came back (default: all that is left): their points are restored to the very lots; `Step.cents` is the money to give back.
+
+    `restock`: they are fit for the shelf. The same key again is a replay.
+    Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, QuantityInvalid, and what its kind refuses to take back.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    row, merged = _locked(redemption_id)
+    key = f"{_subject(row)}/return/{key}"
+    if selectors.steps(redemption=row).filter(key=key).exists():
+        return Redeemed(row, True)
+    if Status.RETURNED not in Redemption.ARROWS.get(Status(row.status), ()):
+        raise StepImpossible(redemption_status=row.status, wanted=Status.RETURNED.value)
+    left = row.quantity - row.returned
+    quantity = left if quantity is None else quantity
+    if not 1 <= quantity <= left:
+        raise QuantityInvalid(left=left)
+    _restore(row, row.unit_points * quantity, key=key, actor=actor, reason=reason.strip(), now=now)
+    restocked = _give_back(row, quantity=quantity, stock=restock, actor=actor, reason=reason.strip(), now=now)
+    how = _hand_outs.get(row.reward.kind)
+    if how is not None:
+        how.take_back(row, quantity, now)
+    to = Status.RETURNED if quantity == left else Status(row.status)
+    told = {"points": row.unit_points * quantity, "cents": row.unit_cents * quantity, "quantity": quantity, "restocked": restocked, "key": key}
+    _go(row, to, actor=actor, reason=reason.strip(), **told, returned=row.returned + quantity, now=now)
+    figures = {"quantity": quantity, "points": told["points"], "restocked": restocked}
+    audit.record(actor=actor, verb="redemption.returned", subject=_subject(row), reason=reason.strip(), figures=figures, now=now)
+    if merged:
+        merging.forward(member_id=row.member_id, actor=actor, now=now)
+    return Redeemed(row, False)
+
+
+@transaction.atomic(savepoint=False)
+def lapse_due(*, limit: int, now: datetime) -> int:
+    """Book at most `limit` held redemptions that were not paid in time, each under its own lock; how many. Safe in several workers at once."""
+    ids = list(selectors.to_lapse(now=now).values_list("id", flat=True)[:limit])
+    return sum(lapse(redemption_id=one, actor="time", now=now) for one in ids)
+
+
+def handed(row: Redemption) -> list[dict[str, Any]]:
+    """What the member has got, as they read it; empty where nothing was handed out (yet), or nothing can be shown."""
+    how = _hand_outs.get(row.reward.kind)
+    return how.show(row) if how and row.status in (Status.DELIVERED, Status.FULFILLING) else []
+
+
+__all__ = ["SoldOut"]

@@ -1,0 +1,85 @@
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.lib.configuration import held
+from loyalty.lib.refusals import BusinessError
+
+from .models import Category, Picture, Reward, Stock, StockChange
+from .rules import Offer, SetPrice
+
+
+class RewardUnknown(BusinessError):
+    code, status, title = "reward_unknown", 404, _("There is no such reward.")
+
+
+class PictureUnknown(BusinessError):
+    code, status, title = "picture_unknown", 404, _("There is no such picture.")
+
+
+class Catalogue(NamedTuple):
+    """All rewards, those off the shelf too."""
+
+    by_code: Mapping[str, Offer]
+    by_id: Mapping[int, Offer]
+
+
+def catalogue() -> Catalogue:
+    """Held in the process: a change made elsewhere is in force here within CONFIGURATION_SECONDS. Stock is not part of it."""
+    found = held(Reward, _read)  # type: ignore[arg-type]
+    assert isinstance(found, Catalogue)
+    return found
+
+
+def _read() -> Catalogue:
+    rows = Reward.objects.select_related("least_tier").prefetch_related("prices", "pictures").order_by("id")
+    offers = [as_offer(row) for row in rows]
+    return Catalogue({one.code: one for one in offers}, {one.id: one for one in offers})
+
+
+def as_offer(row: Reward) -> Offer:
+    """A reward as `rules` take it."""
+    plain = ("id", "code", "kind", "item", "name_zh", "name_en", "text_zh", "text_en", "points", "cents", "cost_cents", "counted", "active")
+    limits = ("starts_at", "ends_at", "per_member", "per_member_day", "per_day", "in_all", "sponsor_bps")
+    return Offer(
+        **{name: getattr(row, name) for name in (*plain, *limits)},
+        category=row.category_id or "",
+        segment=row.segment_id or "",
+        sponsor=row.sponsor_id or "",
+        least_tier=row.least_tier_id or "",
+        least_rank=row.least_tier.rank if row.least_tier else None,
+        pictures=tuple(one.picture_id for one in row.pictures.all()),
+        prices=tuple(SetPrice(one.kind, one.points, one.cents, one.tier_id or "", one.starts_at, one.ends_at, one.left_at_most) for one in row.prices.all()),
+    )
+
+
+def offer(code: str) -> Offer:
+    """Refuses: RewardUnknown."""
+    found = catalogue().by_code.get(code)
+    if found is None:
+        raise RewardUnknown(reward=code)
+    return found
+
+
+def stocks(*, reward_ids: Collection[int]) -> dict[int, int]:
+    """What is on hand of each that is counted."""
+    return dict(Stock.objects.filter(reward_id__in=reward_ids).values_list("reward_id", "on_hand"))
+
+
+def changes(*, reward_id: int) -> QuerySet[StockChange]:
+    """How a stock came to what it is, the newest first."""
+    return StockChange.objects.filter(reward_id=reward_id).order_by("-number")
+
+
+def categories() -> QuerySet[Category]:
+    return Category.objects.all()
+
+
+def picture(*, digest: str) -> Picture:
+    """Refuses: PictureUnknown."""
+    found = Picture.objects.filter(digest=digest).first()
+    if found is None:
+        raise PictureUnknown
+    return found

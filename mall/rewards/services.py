@@ -1,0 +1,146 @@
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.audit import services as audit
+from loyalty.lib.configuration import forget
+from loyalty.lib.refusals import BusinessError, ReasonMissing
+
+from . import selectors
+from .models import Reward, RewardPrice, Stock, StockChange
+
+Kind = StockChange.Kind
+
+
+class SoldOut(BusinessError):
+    code, status, title = "sold_out", 409, _("There are not so many left.")
+
+
+class StockBelowZero(BusinessError):
+    code, status, title = "stock_below_zero", 422, _("So many cannot be taken off: there are fewer on hand.")
+
+
+class StockMoved(BusinessError):
+    code, status, title = "stock_moved", 409, _("The stock has moved since it was counted. Count again.")
+
+
+class NotCounted(BusinessError):
+    code, status, title = "reward_not_counted", 422, _("This reward has no stock.")
+
+
+class RewardInvalid(BusinessError):
+    code, status, title = "reward_invalid", 422, _("The reward cannot be kept as it is.")
+
+
+# By kind of reward: what is wrong with what it would hand out; None: nothing.
+_items: dict[str, Callable[[str], str | None]] = {}
+
+
+def item_checked_by(kind: str, fault: Callable[[str], str | None]) -> None:
+    """Whoever hands out rewards of a kind says how to find out whether its `item` exists: a sentence where it does not."""
+    _items[kind] = fault
+
+
+def item_fault(kind: str, item: str) -> str | None:
+    """What is wrong with it as what a reward of that kind hands out; None: nothing."""
+    return _items[kind](item) if kind in _items else None
+
+
+# The stock is moved and the change written by one statement, or neither. Stock is the last thing that a redemption locks.
+_MOVE = """
+WITH moved AS (
+    UPDATE mall_stock SET on_hand = on_hand + %(change)s, changes = changes + 1
+     WHERE reward_id = %(reward)s AND on_hand + %(change)s >= 0 RETURNING on_hand, changes)
+INSERT INTO mall_stockchange (reward_id, number, kind, change, on_hand_after, subject, actor, reason, at)
+SELECT %(reward)s, m.changes, %(kind)s, %(change)s, m.on_hand, %(subject)s, %(actor)s, %(reason)s, %(now)s FROM moved m RETURNING on_hand_after"""
+
+
+def move_stock(*, reward_id: int, change: int, kind: str, subject: str = "", actor: str, reason: str = "", now: datetime) -> int:
+    """Move the stock of a reward that is counted; what is on hand then. Part of the caller's transaction, and the last thing it locks.
+
+    Refuses: SoldOut where it would fall below zero.
+    """
+    values = {"reward": reward_id, "change": change, "kind": kind, "subject": subject, "actor": actor, "reason": reason, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, values)
+        row = cursor.fetchone()
+    if row is None:
+        raise SoldOut
+    return int(row[0])
+
+
+@transaction.atomic(savepoint=False)
+def restock(*, reward_id: int, change: int, reason: str, actor: str, now: datetime) -> int:
+    """So many more are on hand, or, below zero, fewer; what is on hand then. Refuses: NotCounted, ReasonMissing, StockBelowZero."""
+    if not reason.strip():
+        raise ReasonMissing
+    _refuse_uncounted(reward_id)
+    try:
+        after = move_stock(reward_id=reward_id, change=change, kind=Kind.RESTOCK, actor=actor, reason=reason.strip(), now=now)
+    except SoldOut as short:
+        raise StockBelowZero from short
+    _audit("stock.restocked", reward_id, actor=actor, reason=reason, figures={"change": change, "on_hand": after}, now=now)
+    return after
+
+
+@transaction.atomic(savepoint=False)
+def take_stock(*, reward_id: int, counted: int, seen: int, reason: str, actor: str, now: datetime) -> int:
+    """So many were counted, when the books said `seen`: what is missing or too many is booked as a change; what is on hand then.
+
+    What was sold between the counting and now stays sold: the difference is taken to what `seen` was at the time of counting.
+    Refuses: NotCounted, ReasonMissing, StockMoved where the difference would fall below zero.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    _refuse_uncounted(reward_id)
+    try:
+        after = move_stock(reward_id=reward_id, change=counted - seen, kind=Kind.STOCK_TAKE, actor=actor, reason=reason.strip(), now=now)
+    except SoldOut as short:
+        raise StockMoved from short
+    _audit("stock.taken", reward_id, actor=actor, reason=reason, figures={"counted": counted, "seen": seen, "on_hand": after}, now=now)
+    return after
+
+
+def _refuse_uncounted(reward_id: int) -> None:
+    if not Stock.objects.filter(reward_id=reward_id).exists():
+        raise NotCounted
+
+
+def _audit(verb: str, reward_id: int, *, actor: str, reason: str = "", figures: Mapping[str, Any], now: datetime) -> None:
+    offer = selectors.catalogue().by_id.get(reward_id)
+    audit.record(actor=actor, verb=verb, subject=f"reward/{offer.code if offer else reward_id}", reason=reason.strip(), figures=dict(figures), now=now)
+
+
+@transaction.atomic(savepoint=False)
+def keep(*, reward: Reward, prices: Sequence[RewardPrice] | None = None, actor: str, now: datetime) -> Reward:
+    """Write a reward as it stands in hand, and its prices where they are given. Stock is not touched; one that is counted gets its row.
+
+    Refuses: RewardInvalid, with a sentence for each field.
+    """
+    try:
+        reward.full_clean(validate_unique=reward._state.adding)
+    except ValidationError as error:
+        raise RewardInvalid(fields=error.message_dict) from error
+    if reward.kind != Reward.Kind.GOODS and (fault := item_fault(reward.kind, reward.item)):
+        raise RewardInvalid(fields={"item": [fault]})
+    reward.save()
+    if prices is not None:
+        reward.prices.all().delete()
+        for one in prices:
+            one.reward = reward
+            one.full_clean()
+            one.save()
+    if reward.counted:
+        Stock.objects.get_or_create(reward=reward)
+    changed()
+    audit.record(actor=actor, verb="reward.kept", subject=f"reward/{reward.code}", figures={"points": reward.points, "cents": reward.cents}, now=now)
+    return reward
+
+
+def changed() -> None:
+    """The catalogue was changed in this transaction: this process reads it anew."""
+    forget(Reward)

@@ -1,0 +1,1 @@
+"""What the mall does when something happens below; and what features declare to each other."""
