@@ -1,8 +1,9 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.notifications.api import unsubscribe
+from mall.pictures.api import picture
 
 from . import probes
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>", unsubscribe, name="unsubscribe"),
+    re_path(r"^pictures/(?P<digest>[0-9a-f]{64})(?P<size>-small|)\.webp$", picture, name="picture"),
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),
     path("metrics", probes.metrics),

@@ -169,29 +169,9 @@ class RewardPrice(models.Model):
         return f"{self.get_kind_display()}: {self.points}"
 
 
-class Picture(models.Model):
-    """Kept in the database: a few hundred of some 100 kB each, which every server and every backup then has without a shared folder."""
-
-    digest = models.CharField(_("digest"), max_length=64, primary_key=True, help_text=_("SHA-256 of the content, in hexadecimal."))
-    content = models.BinaryField(_("content"))
-    small = models.BinaryField(_("small content"))
-    width = models.PositiveIntegerField(_("width"))
-    height = models.PositiveIntegerField(_("height"))
-    uploaded_at = models.DateTimeField(_("uploaded"))
-    uploaded_by = models.CharField(_("uploaded by"), max_length=150)
-
-    class Meta:
-        verbose_name = _("picture")
-        verbose_name_plural = _("pictures")
-        ordering = ["-uploaded_at", "digest"]
-
-    def __str__(self) -> str:
-        return self.digest[:12]
-
-
 class RewardPicture(models.Model):
     reward = models.ForeignKey(Reward, verbose_name=_("reward"), on_delete=models.CASCADE, related_name="pictures")
-    picture = models.ForeignKey(Picture, verbose_name=_("picture"), on_delete=models.PROTECT, related_name="+")
+    picture = models.ForeignKey("mall.Picture", verbose_name=_("picture"), on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(_("position"), default=0)
 
     class Meta:

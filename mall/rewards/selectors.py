@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from loyalty.lib.configuration import held
 from loyalty.lib.refusals import BusinessError
 
-from .models import Category, Picture, Reward, Stock, StockChange
+from .models import Category, Reward, Stock, StockChange
 from .rules import Offer, SetPrice
 
 
@@ -15,15 +15,23 @@ class RewardUnknown(BusinessError):
     code, status, title = "reward_unknown", 404, _("There is no such reward.")
 
 
-class PictureUnknown(BusinessError):
-    code, status, title = "picture_unknown", 404, _("There is no such picture.")
+class Section(NamedTuple):
+    """A category of rewards, as the shelf knows it."""
+
+    code: str
+    name_zh: str
+    name_en: str
+
+    def name(self, language: str) -> str:
+        return self.name_zh if language.startswith("zh") else self.name_en
 
 
 class Catalogue(NamedTuple):
-    """All rewards, those off the shelf too."""
+    """All rewards, those off the shelf too, and their categories in order."""
 
     by_code: Mapping[str, Offer]
     by_id: Mapping[int, Offer]
+    categories: Mapping[str, Section]
 
 
 def catalogue() -> Catalogue:
@@ -36,7 +44,8 @@ def catalogue() -> Catalogue:
 def _read() -> Catalogue:
     rows = Reward.objects.select_related("least_tier").prefetch_related("prices", "pictures").order_by("id")
     offers = [as_offer(row) for row in rows]
-    return Catalogue({one.code: one for one in offers}, {one.id: one for one in offers})
+    shelves = {row.code: Section(row.code, row.name_zh, row.name_en) for row in Category.objects.order_by("position", "code")}
+    return Catalogue({one.code: one for one in offers}, {one.id: one for one in offers}, shelves)
 
 
 def as_offer(row: Reward) -> Offer:
@@ -73,13 +82,6 @@ def changes(*, reward_id: int) -> QuerySet[StockChange]:
     return StockChange.objects.filter(reward_id=reward_id).order_by("-number")
 
 
-def categories() -> QuerySet[Category]:
-    return Category.objects.all()
-
-
-def picture(*, digest: str) -> Picture:
-    """Refuses: PictureUnknown."""
-    found = Picture.objects.filter(digest=digest).first()
-    if found is None:
-        raise PictureUnknown
-    return found
+def categories() -> tuple[Section, ...]:
+    """In the order in which they stand. Held like the catalogue."""
+    return tuple(catalogue().categories.values())

@@ -132,13 +132,35 @@ def keep(*, reward: Reward, prices: Sequence[RewardPrice] | None = None, actor: 
         reward.prices.all().delete()
         for one in prices:
             one.reward = reward
-            one.full_clean()
+            try:
+                one.full_clean()
+            except ValidationError as error:
+                raise RewardInvalid(prices=error.message_dict) from error
             one.save()
     if reward.counted:
         Stock.objects.get_or_create(reward=reward)
     changed()
     audit.record(actor=actor, verb="reward.kept", subject=f"reward/{reward.code}", figures={"points": reward.points, "cents": reward.cents}, now=now)
     return reward
+
+
+@transaction.atomic(savepoint=False)
+def duplicate(*, reward_id: int, code: str, actor: str, now: datetime) -> Reward:
+    """A reward of its own under a new code, with the same texts, pictures, prices and limits; off the shelf, and with nothing in stock.
+
+    Refuses: RewardInvalid where the code is taken or malformed.
+    """
+    row = Reward.objects.prefetch_related("prices", "pictures").get(id=reward_id)
+    prices, pictures = list(row.prices.all()), list(row.pictures.all())
+    for one in (row, *prices, *pictures):
+        one.pk = None
+        one._state.adding = True
+    row.code, row.active, row._prefetched_objects_cache = code, False, {}
+    made = keep(reward=row, prices=prices, actor=actor, now=now)
+    for one in pictures:
+        one.reward = made
+        one.save()
+    return made
 
 
 def changed() -> None:
