@@ -161,12 +161,14 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
     """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
 
     A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid for goods: the
-    parts of a line add up to it.
+    parts of a line add up to it. Parts that said their amount change nothing of what the others give back, so that the order in which
+    refunds come changes nothing.
     """
     index = {line.id: i for i, line in enumerate(purchase.lines)}
     weights = [max(0, line.amount_cents) for line in purchase.lines]
     shares = share(max(0, purchase.paid_cents - purchase.shipping_cents), weights)
     kept = [Fraction(1)] * len(purchase.lines)
+    by_share = [Fraction(0)] * len(purchase.lines)
     refunded, money, given_back = 0, 0, Fraction(0)
     for refund in refunds:
         by_lines, returned = 0, Fraction(0)
@@ -174,12 +176,16 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
             if part.id not in index:
                 raise RefundNotPossible("line_unknown", line=part.id)
             i = index[part.id]
-            before, of_line = kept[i], _part(purchase.lines[i], part.quantity)
+            of_line = _part(purchase.lines[i], part.quantity)
             kept[i] -= of_line
             if kept[i] < 0:
                 raise RefundNotPossible("line_exceeded", line=part.id)
             returned += weights[i] * of_line
-            by_lines += int(shares[i] * (1 - kept[i])) - int(shares[i] * (1 - before)) if part.amount_cents is None else part.amount_cents
+            if refund.amount_cents is None and part.amount_cents is None:
+                by_lines += int(shares[i] * (by_share[i] + of_line)) - int(shares[i] * by_share[i])
+                by_share[i] += of_line
+            else:
+                by_lines += part.amount_cents or 0
         money = by_lines if refund.amount_cents is None else refund.amount_cents
         refunded += money
         if refunded > purchase.paid_cents:
