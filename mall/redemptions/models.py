@@ -30,12 +30,16 @@ class Redemption(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     reward = models.ForeignKey("mall.Reward", verbose_name=_("reward"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    sale = models.ForeignKey(
+        "mall.FlashSale", verbose_name=_("flash sale"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False,
+        help_text=_("In which it was redeemed."),
+    )  # fmt: skip
     status = models.CharField(_("status"), max_length=10, choices=Status)
     quantity = models.PositiveIntegerField(_("quantity"), validators=[MinValueValidator(1)])
     returned = models.PositiveIntegerField(_("of them returned"), default=0)
     unit_points = models.BigIntegerField(_("points for one"))
     unit_cents = models.BigIntegerField(_("money for one"), default=0)
-    price = models.CharField(_("price"), max_length=16, help_text=_("Which price it was: list, clearance, scarcity, tier, tier_discount, markdown."))
+    price = models.CharField(_("price"), max_length=16, help_text=_("Which price it was: list, clearance, scarcity, tier, tier_discount, markdown, sale."))
     unit_cost_cents = models.BigIntegerField(_("unit cost"), default=0)
     sponsor_bps = models.PositiveIntegerField(_("sponsor's share of the cost (1/100 %)"), default=0)
     points_per_unit = models.PositiveIntegerField(_("points for one unit of money"), help_text=_("What points were worth then."))
@@ -83,6 +87,7 @@ class Redemption(models.Model):
             models.Index(fields=["member", "reward"], name="redemption_of_reward"),
             models.Index(fields=["member", "-id"], name="redemption_newest"),
             models.Index(fields=["reward", "-id"], name="redemption_by_reward"),
+            models.Index(fields=["sale", "-id"], name="redemption_in_sale", condition=Q(sale__isnull=False)),
             models.Index(fields=["pay_until"], name="redemption_to_lapse", condition=Q(status="held")),
             models.Index(fields=["status", "id"], name="redemption_queue", condition=Q(status__in=["confirmed", "fulfilling", "shipped"])),
         ]

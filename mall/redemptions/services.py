@@ -2,7 +2,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -118,6 +118,32 @@ class Recipient(NamedTuple):
 NOBODY = Recipient()
 
 
+class Sale(NamedTuple):
+    """A sale with a stock of its own, and the terms under which a reward is redeemed in it.
+
+    `offer` is the reward as it is there: its price, which is the same for everybody, its times and its limits; what was redeemed in the sale
+    counts for them and nothing else does. `take` takes the units, as the last thing that is locked, and refuses where it cannot.
+    """
+
+    id: int
+    offer: Offer
+    take: Callable[[Redemption, datetime], None]
+
+
+class GiveBack(Protocol):
+    """Where units of a sale go that come back: to its stock or, once it is over, to the shelf."""
+
+    def __call__(self, row: Redemption, *, quantity: int, actor: str, reason: str, now: datetime) -> None: ...
+
+
+_sales: list[GiveBack] = []
+
+
+def sales_get_back_by(give_back: GiveBack) -> None:
+    """The feature that has sales declares how units come back to them."""
+    _sales[:] = [give_back]
+
+
 class Redeemed(NamedTuple):
     redemption: Redemption
     replayed: bool
@@ -132,32 +158,37 @@ def redeem(
     recipient: Recipient = NOBODY,
     expected: tuple[int, int] | None = None,
     pay_within: timedelta = PAY_WITHIN,
+    sale: Sale | None = None,
     actor: str,
     key: str,
     now: datetime,
 ) -> Redeemed:
     """Redeem a reward, named by its code. For points alone it is confirmed and handed out; with money due it waits until `confirm`.
 
-    `expected`: points and cents for one, as the member saw them. The same key again is a replay.
+    `expected`: points and cents for one, as the member saw them. `sale`: in which it is redeemed, at its price and from its stock.
+    The same key again is a replay.
     Refuses: RewardUnknown, QuantityInvalid, AddressMissing, RewardUnavailable, RewardNotYet, TierTooLow, MemberLimit, MemberDayLimit, PriceChanged,
     DayLimit, TotalLimit, SoldOut, Screened, KeyConflict, what `ledger.spend` and `ledger.hold` refuse, and what its kind refuses to hand out.
     """
-    offer = rewards.offer(reward)
+    offer = sale.offer if sale else rewards.offer(reward)
     if not 1 <= quantity <= MOST_AT_ONCE:
         raise QuantityInvalid
     if offer.kind == "goods" and not (recipient.name.strip() and recipient.address.strip()):
         raise AddressMissing
     ledger.lock(member_id=member_id)
-    digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient]).encode(), digest_size=16).hexdigest()
-    seen = selectors.known(member_id=member_id, reward_ids=[offer.id], key=key, now=now)
+    digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient, sale and sale.id]).encode(), digest_size=16).hexdigest()
+    asked: dict[str, Any] = {"member_id": member_id, "reward_ids": [offer.id], "sale_id": sale and sale.id, "key": key, "now": now}
+    seen = selectors.known(**asked)
     if seen.earlier is not None:
         return _answered(seen.earlier, member_id, digest=digest, key=key)
     if seen.term_over:
         # Nobody redeems by a tier that they no longer have.
         tiers.look_again(member_ids=[member_id], now=now)
-        seen = selectors.known(member_id=member_id, reward_ids=[offer.id], key=key, now=now)
-    price = _priced(offer, seen, quantity=quantity, expected=expected, now=now)
+        seen = selectors.known(**asked)
+    price = _priced(offer, seen, in_sale=sale is not None, quantity=quantity, expected=expected, now=now)
     row = _new(offer, price, member_id=member_id, quantity=quantity, recipient=recipient, digest=digest, actor=actor, key=key, now=now)
+    if sale:
+        row.sale_id, row.stocked = sale.id, True
     verdict = screening.assess(member_id=member_id, action="redeem", points=row.points, blocked=seen.blocked, now=now)
     if not verdict.allowed:
         raise screening.Screened(verdict)
@@ -169,7 +200,7 @@ def redeem(
         row.status = Status.CONFIRMED
         row.spend = ledger.spend(**about, key=f"{_subject(row)}/spend")
     _insert(row)
-    _take(offer, row, now=now)
+    _take(offer, row, sale, now=now)
     _tell(row, before="", now=now)
     if row.status == Status.CONFIRMED:
         _hand_out(row, actor=actor, now=now)
@@ -183,12 +214,15 @@ def _answered(redemption_id: UUID, member_id: UUID, *, digest: str, key: str) ->
     return Redeemed(row, True)
 
 
-def _priced(offer: Offer, seen: Known, *, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
+def _priced(offer: Offer, seen: Known, *, in_sale: bool, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
     if no := _refused(offer, seen, quantity=quantity, now=now):
         raise no
-    scarce = offer.counted and any(one.kind == "scarcity" for one in offer.prices)
-    left = rewards.stocks(reward_ids=[offer.id]).get(offer.id, 0) if scarce else None
-    price = selectors.price_of(offer, seen.viewer, left=left, now=now)
+    if in_sale:
+        price = Price(offer.points, offer.cents, "sale", offer.points, offer.cents)
+    else:
+        scarce = offer.counted and any(one.kind == "scarcity" for one in offer.prices)
+        left = rewards.stocks(reward_ids=[offer.id]).get(offer.id, 0) if scarce else None
+        price = selectors.price_of(offer, seen.viewer, left=left, now=now)
     if expected is not None and expected != (price.points, price.cents):
         raise PriceChanged(points=price.points, cents=price.cents)
     return price
@@ -232,12 +266,14 @@ def _charge(row: Redemption, counter: str, quantity: int, limit: int | None = No
     return budget_rules.Charge(counter=f"reward/{row.reward_id}/{counter}", starts=starts, times=quantity, limit_times=limit)
 
 
-def _take(offer: Offer, row: Redemption, *, now: datetime) -> None:
+def _take(offer: Offer, row: Redemption, sale: Sale | None, *, now: datetime) -> None:
     """Charge the limits that members share, then the stock."""
     limits = {"day": offer.per_day, "all": offer.in_all}
     if missed := counters.take(charges=[_charge(row, name, row.quantity, limits[name]) for name in row.charged], now=now):
         raise (DayLimit if missed[0].endswith("/day") else TotalLimit)
-    if row.stocked:
+    if sale:
+        sale.take(row, now)
+    elif row.stocked:
         shelf.move_stock(reward_id=offer.id, change=-row.quantity, kind=StockChange.Kind.SOLD, subject=_subject(row), actor=row.actor, now=now)
 
 
@@ -246,6 +282,9 @@ def _give_back(row: Redemption, *, quantity: int, stock: bool, actor: str, reaso
     counters.give_back(charges=[_charge(row, name, quantity) for name in row.charged], now=now)
     if not stock or not row.stocked:
         return False
+    if row.sale_id is not None:
+        _sales[0](row, quantity=quantity, actor=actor, reason=reason, now=now)
+        return True
     shelf.move_stock(reward_id=row.reward_id, change=quantity, kind=StockChange.Kind.GIVEN_BACK, subject=_subject(row), actor=actor, reason=reason, now=now)
     return True
 

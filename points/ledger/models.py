@@ -24,6 +24,7 @@ class Source(models.TextChoices):
     ADJUSTMENT = "adjustment", _("adjustment")
     RESTORED = "restored", _("given back")
     IMPORT = "import", _("opening balance")
+    BOUGHT = "bought", _("bought")
 
 
 class Account(models.Model):
