@@ -1,15 +1,25 @@
 from .checkout.models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
+from .codes.models import Code, CodeImport, CodePool
+from .coupons.models import Coupon, CouponBatch, CouponTemplate
 from .flashsale.models import FlashPlan, FlashSale, FlashStock, FlashTicket
 from .markdowns.models import Markdown, MarkdownTerms
 from .pictures.models import Picture
+from .privileges.models import Privilege, PrivilegeKind, PrivilegeUse
 from .redemptions.models import Redemption, Step
 from .rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
 from .topups.models import TopUp, TopUpTerms
+from .vouchers.models import Provider, ProviderProduct, VoucherAttempt, VoucherOrder
 
 __all__ = [
     "BurnPolicy",
     "Category",
     "CheckoutHold",
+    "Code",
+    "CodeImport",
+    "CodePool",
+    "Coupon",
+    "CouponBatch",
+    "CouponTemplate",
     "FlashPlan",
     "FlashSale",
     "FlashStock",
@@ -18,6 +28,11 @@ __all__ = [
     "MarkdownTerms",
     "Partner",
     "Picture",
+    "Privilege",
+    "PrivilegeKind",
+    "PrivilegeUse",
+    "Provider",
+    "ProviderProduct",
     "Redemption",
     "RefundSettlement",
     "Reward",
@@ -29,4 +44,6 @@ __all__ = [
     "StockChange",
     "TopUp",
     "TopUpTerms",
+    "VoucherAttempt",
+    "VoucherOrder",
 ]

@@ -1,3 +1,5 @@
+from .markdowns import tasks as markdowns
 from .redemptions import tasks as redemptions
+from .vouchers import tasks as vouchers
 
-__all__ = ["redemptions"]
+__all__ = ["markdowns", "redemptions", "vouchers"]

@@ -1,0 +1,5 @@
+"""`mall.markdown_proposed`, `mall.markdown_started`, `mall.markdown_ended`: payload `markdown`, `percent`, `starts_at`, `ends_at`. No member."""
+
+PROPOSED = "mall.markdown_proposed"
+STARTED = "mall.markdown_started"
+ENDED = "mall.markdown_ended"
