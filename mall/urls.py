@@ -1,6 +1,9 @@
 from django.urls import path
 
+from accounts.members.api import member_paths
+
 from .checkout import api as checkout
+from .redemptions import api as redemptions
 
 urlpatterns = [
     path("programme", checkout.ProgrammeView.as_view()),
@@ -14,4 +17,11 @@ urlpatterns = [
     path("purchases/<str:purchase>/delivered", checkout.DeliveredView.as_view()),
     path("purchases/<str:purchase>/claim", checkout.ClaimView.as_view()),
     path("refunds", checkout.ParkedRefundsView.as_view()),
+    *member_paths("redemptions", redemptions.RedemptionsView),
+    *member_paths("redemptions/<uuid:redemption>", redemptions.MembersRedemptionView),
+    *member_paths("redemptions/<uuid:redemption>/cancel", redemptions.MembersCancelView),
+    path("redemptions/<uuid:redemption>", redemptions.RedemptionView.as_view()),
+    path("redemptions/<uuid:redemption>/confirm", redemptions.ConfirmView.as_view()),
+    path("redemptions/<uuid:redemption>/cancel", redemptions.CancelView.as_view()),
+    path("redemptions/<uuid:redemption>/return", redemptions.ReturnView.as_view()),
 ]

@@ -1,10 +1,10 @@
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.localtime import local_date
@@ -12,11 +12,14 @@ from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
+from mall.markdowns import selectors as markdowns
 from mall.rewards import rules as pricing
+from mall.rewards.models import Reward
 from mall.rewards.rules import Viewer
 from tiers.ladder import selectors as ladder
 from tiers.standing import selectors as standings
 
+from . import rules
 from .models import Redemption, Step
 
 
@@ -70,7 +73,7 @@ def day_of(now: datetime) -> date:
 
 def price_of(offer: pricing.Offer, viewer: Viewer, *, left: int | None, now: datetime) -> pricing.Price:
     """What one of it costs the viewer now."""
-    return pricing.price(offer, viewer, left=left, points_per_unit=points_per_unit(), minor_digits=digits(), now=now)
+    return pricing.price(offer, viewer, left=left, markdown_bps=markdowns.off_bps(now=now), points_per_unit=points_per_unit(), minor_digits=digits(), now=now)
 
 
 def points_per_unit() -> int:
@@ -91,14 +94,65 @@ def redemption(*, redemption_id: UUID, member_id: UUID | None = None) -> Redempt
     return found
 
 
-def redemptions(*, member_id: UUID) -> QuerySet[Redemption]:
-    """A member's, the newest first."""
-    return Redemption.objects.filter(member_id=member_id).select_related("reward").order_by("-id")
+def redemptions(*, member_id: UUID, status: str = "", now: datetime | None = None) -> QuerySet[Redemption]:
+    """A member's, the newest first. With a `status`: those that stand so at `now`; one past its deadline has lapsed, booked or not."""
+    rows = Redemption.objects.filter(member_id=member_id).select_related("reward").order_by("-id")
+    if not status:
+        return rows
+    overdue = Q(status=Redemption.Status.HELD, pay_until__lte=now)
+    if status == Redemption.Status.LAPSED:
+        return rows.filter(Q(status=status) | overdue)
+    return rows.filter(status=status).exclude(overdue)
 
 
 def steps(*, redemption: Redemption) -> QuerySet[Step]:
     """How it came to where it is, the first first."""
     return Step.objects.filter(member_id=redemption.member_id, redemption_id=redemption.id).order_by("id")
+
+
+OPEN = (Redemption.Status.CONFIRMED, Redemption.Status.FULFILLING)
+
+
+def to_fulfil(*, statuses: Collection[str] = OPEN) -> QuerySet[Redemption]:
+    """Goods that wait to be made ready or are about to be, the oldest first."""
+    return Redemption.objects.filter(status__in=statuses, reward__kind=Reward.Kind.GOODS).select_related("reward", "member").order_by("id")
+
+
+def waiting(*, most: int = 1000) -> dict[str, int]:
+    """How many goods stand at each status of the queue; `most` means as many or more."""
+    shown = (*OPEN, Redemption.Status.SHIPPED)
+    return {status: to_fulfil(statuses=[status]).values("id")[:most].count() for status in shown}
+
+
+class Booking(NamedTuple):
+    """A line of a file of parcels beside the redemption it names. `outcome`: shipped, corrected, unchanged, or the code of what is wrong."""
+
+    parcel: rules.Parcel
+    row: Redemption | None
+    outcome: str
+
+
+def bookings(parcels: Sequence[rules.Parcel]) -> list[Booking]:
+    """What booking these parcels would do, line by line. One question."""
+    ids = [one.redemption for one in parcels if not one.fault]
+    rows = {str(row.id): row for row in Redemption.objects.filter(id__in=ids).select_related("reward", "member")}
+    found = []
+    for one in parcels:
+        row = None if one.fault else rows.get(one.redemption)
+        found.append(Booking(one, row, one.fault or _outcome(one, row)))
+    return found
+
+
+def _outcome(parcel: rules.Parcel, row: Redemption | None) -> str:
+    if row is None:
+        return "redemption_unknown"
+    if row.reward.kind != Reward.Kind.GOODS:
+        return "not_goods"
+    if row.status in OPEN:
+        return "shipped"
+    if row.status != Redemption.Status.SHIPPED:
+        return "not_open"
+    return "unchanged" if (row.carrier, row.tracking) == (parcel.carrier, parcel.tracking) else "corrected"
 
 
 def to_lapse(*, now: datetime) -> QuerySet[Redemption]:

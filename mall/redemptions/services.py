@@ -1,6 +1,8 @@
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -15,19 +17,23 @@ from loyalty.outbox import services as outbox
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
-from mall.rewards.models import StockChange
+from mall.rewards.models import Reward, StockChange
 from mall.rewards.rules import Offer, Price
 from mall.rewards.services import SoldOut
 from points.budgets import rules as budget_rules
 from points.budgets import services as counters
 from points.ledger import services as ledger
+from points.ledger.models import Hold
 from points.merging import services as merging
 from riskcontrol.screening import services as screening
 from tiers.evaluation import services as tiers
 
 from . import events, selectors
 from .models import Redemption, Step
-from .selectors import Known
+from .rules import Parcel
+from .selectors import Booking, Known
+
+logger = logging.getLogger(__name__)
 
 Status = Redemption.Status
 MOST_AT_ONCE = 1000
@@ -78,6 +84,14 @@ class RedemptionLapsed(BusinessError):
     code, status, title = "redemption_lapsed", 409, _("It was not paid in time, and its points are free again. Give the money back.")
 
 
+class RedemptionCancelled(BusinessError):
+    code, status, title = "redemption_cancelled", 409, _("It was cancelled, and its points are free again. Give the money back.")
+
+
+class PaidTwice(BusinessError):
+    code, status, title = "redemption_paid_twice", 409, _("It was paid before, with another payment. Give this one back.")
+
+
 class PaymentDisagrees(BusinessError):
     code, status, title = "payment_disagrees", 422, _("What was paid is not what is due.")
 
@@ -93,7 +107,8 @@ class HandOut(NamedTuple):
     """How rewards of a kind are handed out and taken back, each within the transaction of the step, after all other locks.
 
     `give` gives the status that the redemption goes on to (delivered: all is done; fulfilling: somebody else is at it). `take_back` refuses
-    where so many of it cannot come back (a coupon that was used). `show` gives what members read of it: codes, names, terms.
+    where so many of it cannot come back: a coupon that was used; an order at a provider that may still come. It is asked by a return and by the
+    cancelling of what is being fulfilled. `show` gives what members read of it: codes, names, terms.
     """
 
     give: Callable[[Redemption, datetime], Status]
@@ -350,18 +365,22 @@ def _hand_out(row: Redemption, *, actor: str, now: datetime) -> None:
 def confirm(*, redemption_id: UUID, paid_cents: int, payment: str = "", actor: str, now: datetime) -> Redeemed:
     """The money of a held redemption came in: its points are spent and it is handed out. Confirmed before with the same sum: a replay.
 
-    Refuses: RedemptionUnknown, PaymentDisagrees, RedemptionLapsed, StepImpossible, and what its kind refuses to hand out.
+    Refuses: RedemptionUnknown, PaymentDisagrees, PaidTwice, RedemptionLapsed, RedemptionCancelled, StepImpossible, and what its kind refuses
+    to hand out.
     """
     row, merged = _locked(redemption_id)
+    if row.hold_id is None:
+        raise StepImpossible(redemption_status=row.status, wanted=Status.CONFIRMED.value)
     if paid_cents != row.cents:
         raise PaymentDisagrees(due_cents=row.cents, paid_cents=paid_cents)
-    if row.status not in (Status.HELD, Status.LAPSED, Status.CANCELLED) and row.hold_id is not None:
-        return Redeemed(row, True)
+    if row.payment and payment and row.payment != payment:
+        raise PaidTwice(payment=row.payment)
     if selectors.status_at(row, now=now) == Status.LAPSED:
         raise RedemptionLapsed(pay_until=row.pay_until.isoformat() if row.pay_until else "")
+    if row.status == Status.CANCELLED or (row.status == Status.HELD and not _still_held(row)):
+        raise RedemptionCancelled
     if row.status != Status.HELD:
-        raise StepImpossible(redemption_status=row.status, wanted=Status.CONFIRMED.value)
-    assert row.hold is not None
+        return Redeemed(row, True)
     spend = ledger.capture(member_id=row.member_id, hold_id=row.hold_id, subject=_subject(row), actor=actor, key=f"{_subject(row)}/capture", now=now)
     _go(row, Status.CONFIRMED, actor=actor, now=now, spend=spend, payment=payment)
     _hand_out(row, actor=actor, now=now)
@@ -370,12 +389,18 @@ def confirm(*, redemption_id: UUID, paid_cents: int, payment: str = "", actor: s
     return Redeemed(row, False)
 
 
+def _still_held(row: Redemption) -> bool:
+    """Not so once its member was merged or erased: that has freed the points, and the redemption is about to be cancelled."""
+    return row.hold is not None and row.hold.status == Hold.Status.OPEN
+
+
 @transaction.atomic(savepoint=False)
 def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = "", actor: str, now: datetime) -> Redeemed:
     """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back. `member_id`: whose it must be.
 
-    Possible until goods are on their way; who fulfils may cancel what they have begun. Cancelled before: a replay.
-    Refuses: RedemptionUnknown, StepImpossible.
+    Possible until goods are on their way; who fulfils may cancel what they have begun, the member may not. An operator says why: `reason` goes
+    to the audit trail. Cancelled before: a replay.
+    Refuses: RedemptionUnknown, StepImpossible, and what its kind refuses to take back.
     """
     row, merged = _locked(redemption_id, member_id)
     if row.status == Status.CANCELLED:
@@ -384,17 +409,27 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
         raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
     if member_id is not None and row.status == Status.FULFILLING:
         raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
-    if row.status == Status.HELD:
-        ledger.release(member_id=row.member_id, hold_id=row.hold_id, actor=actor, reason=reason, key=f"{_subject(row)}/release", now=now)
-        points, cents = 0, 0
-    else:
-        points, cents = row.points, row.cents
+    points, cents = (0, 0) if row.status == Status.HELD else (row.points, row.cents)
+    if points:
         _restore(row, points, key=f"{_subject(row)}/cancel", actor=actor, reason=reason, now=now)
+    elif _still_held(row):
+        ledger.release(member_id=row.member_id, hold_id=row.hold_id, actor=actor, reason=reason, key=f"{_subject(row)}/release", now=now)
     restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, reason=reason, now=now)
+    if row.status == Status.FULFILLING:
+        _take_back(row, row.quantity, now=now)
     _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
+    if reason:
+        figures = {"points": points, "cents": cents, "restocked": restocked}
+        audit.record(actor=actor, verb="redemption.cancelled", subject=_subject(row), reason=reason, figures=figures, now=now)
     if merged:
         merging.forward(member_id=row.member_id, actor=actor, now=now)
     return Redeemed(row, False)
+
+
+def _take_back(row: Redemption, quantity: int, *, now: datetime) -> None:
+    how = _hand_outs.get(row.reward.kind)
+    if how is not None:
+        how.take_back(row, quantity, now)
 
 
 def _restore(row: Redemption, points: int, *, key: str, actor: str, reason: str, now: datetime) -> None:
@@ -424,14 +459,52 @@ def begin(*, redemption_id: UUID, actor: str, now: datetime) -> Redemption:
 
 
 @transaction.atomic(savepoint=False)
+def begin_all(*, redemption_ids: Collection[UUID], actor: str, now: datetime) -> int:
+    """Somebody has begun to fulfil these, as far as they are goods and confirmed; how many. At most some hundred at a time."""
+    wanted = selectors.to_fulfil(statuses=[Status.CONFIRMED]).filter(id__in=redemption_ids)
+    member_ids = set(wanted.values_list("member_id", flat=True))
+    ledger.lock_all(member_ids=member_ids)
+    rows = list(wanted.filter(member_id__in=member_ids).select_for_update(of=("self",), no_key=True))
+    for row in rows:
+        _go(row, Status.FULFILLING, actor=actor, now=now)
+    return len(rows)
+
+
+@transaction.atomic(savepoint=False)
 def ship(*, redemption_id: UUID, carrier: str, tracking: str, actor: str, now: datetime) -> Redemption:
-    """The parcel is on its way. Shipped before with the same number: nothing happens. Refuses: RedemptionUnknown, StepImpossible."""
+    """The parcel is on its way. Shipped before: the number is corrected, and the step says what it was; with the same one nothing happens.
+
+    Refuses: RedemptionUnknown, StepImpossible, also for what is not shipped at all.
+    """
     row, _merged = _locked(redemption_id)
-    if row.status == Status.SHIPPED and (row.carrier, row.tracking) == (carrier, tracking):
-        return row
+    if row.reward.kind != Reward.Kind.GOODS:
+        raise StepImpossible(redemption_status=row.status, wanted=Status.SHIPPED.value)
+    if row.status == Status.SHIPPED:
+        if (row.carrier, row.tracking) == (carrier, tracking):
+            return row
+        was = f"{row.carrier} {row.tracking}"
+        return _go(row, Status.SHIPPED, quantity=row.quantity, reason=was, actor=actor, now=now, carrier=carrier, tracking=tracking)
     if row.status == Status.CONFIRMED:
         _go(row, Status.FULFILLING, actor=actor, now=now)
     return _go(row, Status.SHIPPED, actor=actor, now=now, carrier=carrier, tracking=tracking)
+
+
+def book_parcels(*, parcels: Sequence[Parcel], actor: str, now: datetime) -> list[Booking]:
+    """Book a file of parcels: each line's redemption is shipped, or its number corrected, in a transaction of its own. What became of each line.
+
+    A line that cannot be booked stops none of the others. The same file again changes nothing.
+    """
+    done = []
+    for one in selectors.bookings(parcels):
+        outcome = one.outcome
+        if outcome in ("shipped", "corrected"):
+            try:
+                ship(redemption_id=UUID(one.parcel.redemption), carrier=one.parcel.carrier, tracking=one.parcel.tracking, actor=actor, now=now)
+            except StepImpossible:
+                # Cancelled since the file was looked through.
+                outcome = "not_open"
+        done.append(one._replace(outcome=outcome))
+    return done
 
 
 @transaction.atomic(savepoint=False)
@@ -446,13 +519,15 @@ def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, 
     """So many of it came back (default: all that is left): their points are restored to the very lots; `Step.cents` is the money to give back.
 
     `restock`: they are fit for the shelf. The same key again is a replay.
-    Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, QuantityInvalid, and what its kind refuses to take back.
+    Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, QuantityInvalid, KeyConflict, and what its kind refuses to take back.
     """
     if not reason.strip():
         raise ReasonMissing
     row, merged = _locked(redemption_id)
-    key = f"{_subject(row)}/return/{key}"
-    if selectors.steps(redemption=row).filter(key=key).exists():
+    key = f"{_subject(row)}/return/{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+    if (earlier := selectors.steps(redemption=row).filter(key=key).first()) is not None:
+        if quantity not in (None, earlier.quantity) or earlier.restocked != (restock and row.stocked):
+            raise ledger.KeyConflict(key=key)
         return Redeemed(row, True)
     if Status.RETURNED not in Redemption.ARROWS.get(Status(row.status), ()):
         raise StepImpossible(redemption_status=row.status, wanted=Status.RETURNED.value)
@@ -462,9 +537,7 @@ def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, 
         raise QuantityInvalid(left=left)
     _restore(row, row.unit_points * quantity, key=key, actor=actor, reason=reason.strip(), now=now)
     restocked = _give_back(row, quantity=quantity, stock=restock, actor=actor, reason=reason.strip(), now=now)
-    how = _hand_outs.get(row.reward.kind)
-    if how is not None:
-        how.take_back(row, quantity, now)
+    _take_back(row, quantity, now=now)
     to = Status.RETURNED if quantity == left else Status(row.status)
     told = {"points": row.unit_points * quantity, "cents": row.unit_cents * quantity, "quantity": quantity, "restocked": restocked, "key": key}
     _go(row, to, actor=actor, reason=reason.strip(), **told, returned=row.returned + quantity, now=now)
@@ -475,11 +548,40 @@ def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, 
     return Redeemed(row, False)
 
 
+def lapse_due(*, limit: int, now: datetime) -> Counter[str]:
+    """Book at most `limit` held redemptions that were not paid in time, each in a transaction of its own: how many `lapsed`, how many `failed`.
+
+    One that fails stops none of the others. Safe in several workers at once.
+    """
+    outcome: Counter[str] = Counter()
+    for one in list(selectors.to_lapse(now=now).values_list("id", flat=True)[:limit]):
+        try:
+            outcome["lapsed"] += lapse(redemption_id=one, actor="time", now=now)
+        except Exception:
+            logger.exception("The redemption %s could not be released.", one)
+            outcome["failed"] += 1
+    return +outcome
+
+
 @transaction.atomic(savepoint=False)
-def lapse_due(*, limit: int, now: datetime) -> int:
-    """Book at most `limit` held redemptions that were not paid in time, each under its own lock; how many. Safe in several workers at once."""
-    ids = list(selectors.to_lapse(now=now).values_list("id", flat=True)[:limit])
-    return sum(lapse(redemption_id=one, actor="time", now=now) for one in ids)
+def cancel_held(*, member_id: UUID, actor: str, now: datetime) -> int:
+    """Cancel what the member has not paid: they were merged into another, which has freed the points. How many."""
+    ids = list(selectors.redemptions(member_id=member_id).filter(status=Status.HELD).values_list("id", flat=True))
+    for one in ids:
+        if not lapse(redemption_id=one, actor=actor, now=now):
+            cancel(redemption_id=one, actor=actor, now=now)
+    return len(ids)
+
+
+@transaction.atomic(savepoint=False)
+def cancel_all(*, member_id: UUID, actor: str, reason: str, now: datetime) -> int:
+    """Cancel what the member has not paid, and goods that are not on their way: nobody will be there to get them. How many."""
+    cancelled = cancel_held(member_id=member_id, actor=actor, now=now)
+    waiting = selectors.redemptions(member_id=member_id).filter(status__in=[Status.CONFIRMED, Status.FULFILLING], reward__kind=Reward.Kind.GOODS)
+    ids = list(waiting.values_list("id", flat=True))
+    for one in ids:
+        cancel(redemption_id=one, reason=reason, actor=actor, now=now)
+    return cancelled + len(ids)
 
 
 def handed(row: Redemption) -> list[dict[str, Any]]:

@@ -7,6 +7,10 @@ import pytest
 
 from accounts.leaving import services as leaving
 from accounts.notifications import services as notifications
+from mall.redemptions import services as redemptions
+from mall.redemptions.services import Recipient
+from mall.rewards import services as shelf
+from mall.rewards.models import Reward
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
@@ -51,7 +55,8 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy; a reward, one
+    redemption of it to be paid, and one that is on its way."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
@@ -81,4 +86,11 @@ def world(api, member, other_member, now, at):
     item = api.get("members/M-1/inbox").json()["results"][0]["id"]
     named = {"purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "offer": offer, "entry": entry}
     named |= {"item": item, "address": address.id}
+    shelf.keep(reward=Reward(code="mug", kind="goods", name_zh="杯子", name_en="Mug", points=10, cents=500, counted=False), actor="tests", now=now)
+    recipient = Recipient("Sample Member", "", "1 Sample Street")
+    about = {"member_id": member.id, "reward": "mug", "recipient": recipient, "actor": "tests", "now": now}
+    redemption, parcel = (redemptions.redeem(**about, key=key).redemption for key in ("redemption", "parcel"))
+    redemptions.confirm(redemption_id=parcel.id, paid_cents=500, actor="tests", now=now)
+    redemptions.ship(redemption_id=parcel.id, carrier="Sample Post", tracking="T-1", actor="tests", now=now)
+    named |= {"reward": "mug", "redemption": redemption.id, "parcel": parcel.id}
     return {"member": "M-1", "other": "M-2", **named, "body": purchase}

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.django_db
 LINES = [{"amount_cents": 1_000}]
 PROFILE = {"name": "Sample Member"}
 CHOICE = {"purpose": "marketing", "channel": "email", "wanted": False}
+HOME = {"name": "Sample Member", "address": "1 Sample Street"}
 DEVICE = {"channel": "push", "value": "fcm:sample-device-token-0001"}
 ENDPOINTS = {
     ("members/{member}", "GET"): ("members:read", 200, None),
@@ -44,6 +45,14 @@ ENDPOINTS = {
     ("members/{member}/addresses", "PUT"): ("members:write", 200, lambda **_: DEVICE),
     ("members/{member}/addresses/{address}", "DELETE"): ("members:write", 200, None),
     ("members/{member}/spends", "POST"): ("points:spend", 201, lambda **_: {"points": 5, "subject": "game/1"}),
+    ("members/{member}/redemptions", "GET"): ("points:read", 200, None),
+    ("members/{member}/redemptions", "POST"): ("points:spend", 201, lambda w, **_: {"reward": w["reward"], "recipient": HOME}),
+    ("members/{member}/redemptions/{redemption}", "GET"): ("points:read", 200, None),
+    ("members/{member}/redemptions/{redemption}/cancel", "POST"): ("points:spend", 200, lambda **_: {}),
+    ("redemptions/{redemption}", "GET"): ("points:read", 200, None),
+    ("redemptions/{redemption}/confirm", "POST"): ("points:spend", 200, lambda **_: {"paid_cents": 500}),
+    ("redemptions/{redemption}/cancel", "POST"): ("points:spend", 200, lambda **_: {"reason": "tests"}),
+    ("redemptions/{parcel}/return", "POST"): ("points:spend", 200, lambda **_: {"restock": True, "reason": "tests"}),
     ("events", "POST"): ("events:write", 200, lambda w, at: {"events": [{"id": "E-9", "kind": "liked", "member": w["member"], "occurred_at": at}]}),
     ("programme", "GET"): (None, 200, None),
     ("quotes", "POST"): ("points:read", 200, lambda w, **_: {"member": w["member"], "lines": LINES}),
@@ -73,12 +82,23 @@ OWN = {
     "me/preferences",
     "me/proofs",
     "me/purchases",
+    "me/redemptions",
     "me/referrals",
     "me/standing",
 }
+# One thing of a member's.
+OWN_THINGS = {"me/redemptions/{redemption}"}
 # A member's own version of it says less.
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
-OWN_WRITES = {"me/check-ins", "me/inbox/read-all", "me/inbox/{item}/read", "me/missions/{mission}/claim", "me/offers/{offer}/claim"}
+OWN_WRITES = {
+    "me/check-ins",
+    "me/inbox/read-all",
+    "me/inbox/{item}/read",
+    "me/missions/{mission}/claim",
+    "me/offers/{offer}/claim",
+    "me/redemptions",
+    "me/redemptions/{redemption}/cancel",
+}
 OWN_CHANGES = {("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
 # Asked by nobody but a provider, whom its signature or its token lets in.
 PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
@@ -93,6 +113,7 @@ NAMES = {
     "<uuid:offer>": "{offer}",
     "<str:purchase>": "{purchase}",
     "<slug:mission>": "{mission}",
+    "<uuid:redemption>": "{redemption}",
 }
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
@@ -113,14 +134,14 @@ def routes(patterns, prefix=""):
 
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
-    named = {(path.replace("{guest}", "{purchase}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_VERSIONS} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
+    named = {(path.replace("{guest}", "{purchase}").replace("{parcel}", "{redemption}"), method) for path, method in ENDPOINTS}
+    named |= {(path, "GET") for path in OWN | OWN_VERSIONS | OWN_THINGS} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
 NOWHERE = "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"
 NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": NOWHERE, "offer": NOWHERE, "entry": NOWHERE}
-NAMED |= {"item": NOWHERE, "address": NOWHERE}
+NAMED |= {"item": NOWHERE, "address": NOWHERE, "reward": "mug", "redemption": NOWHERE, "parcel": NOWHERE}
 
 
 def knock(asking, client, path, method):
@@ -182,8 +203,17 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
+    nowhere |= {"redemption": NOWHERE, "parcel": NOWHERE}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
+
+
+@pytest.mark.parametrize("path", sorted(OWN_THINGS))
+def test_a_member_sees_this_one_of_their_own_and_nobody_elses(asking, member_client, other_member_client, api, world, path):
+    own, named = path.format(**world), path.replace("me", "members/M-1", 1).format(**world)
+    assert asking(member_client).get(own).json() == api.get(named).json()
+    assert asking(other_member_client).get(own).status_code == 404
+    assert answer(api.get(own)) == (403, "member_token_needed")
 
 
 @pytest.mark.parametrize("path", sorted(OWN_VERSIONS))
