@@ -244,6 +244,12 @@ CHANNEL_ANSWER_SECONDS = env.float("CHANNEL_ANSWER_SECONDS", default=10.0)
 MESSAGE_SENDERS = env.int("MESSAGE_SENDERS", default=4)
 RECEIPT_DAYS = env.int("RECEIPT_DAYS", default=90)
 
+# Of providers of vouchers: the secret that signs what is asked of each, and where it is reached if elsewhere than the admin says.
+VOUCHERS = {name: value for name, value in os.environ.items() if name.startswith(("VOUCHER_SECRET_", "VOUCHER_URL_"))}
+VOUCHER_CONNECT_SECONDS = env.float("VOUCHER_CONNECT_SECONDS", default=5.0)
+VOUCHER_ANSWER_SECONDS = env.float("VOUCHER_ANSWER_SECONDS", default=15.0)
+VOUCHER_SENDERS = env.int("VOUCHER_SENDERS", default=4)
+
 # Hosts whose pictures operators see at once beside a proof; of others they see the address, and the picture when they ask for it.
 PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
 

@@ -12,9 +12,12 @@ erasable(
     impersonal=("price", "item", "carrier", "counted_on", "charged", "actor"),
 )
 erasable("mall.Step", cleared={"reason": ""}, hashed=("key",), impersonal=("actor",))
+erasable("mall.VoucherOrder", cleared={"vouchers": [], "detail": "", "reason": ""}, impersonal=("sku", "number", "actor", "lease_until"))
+erasable("mall.VoucherAttempt", cleared={"detail": ""})
 
 portable("checkout_holds", "mall.CheckoutHold")
 portable("settlements", "mall.Settlement")
 portable("refund_settlements", "mall.RefundSettlement")
 portable("redemptions", "mall.Redemption", without=("digest", "unit_cost_cents", "sponsor_bps", "charged", "stocked"))
 portable("redemption_steps", "mall.Step", without=("key",))
+portable("voucher_orders", "mall.VoucherOrder", without=("lease_until", "asks", "detail", "actor"))

@@ -23,6 +23,7 @@ BY_VERBS = {"loyalty.AnsweredRequest", "loyalty.OutboxRow"}
 # What nobody needs a copy of: what only counts or guards, files of copies themselves, operators' trials.
 NOT_IN_THE_COPY = {
     "accounts.Attempt", "accounts.Copy", "accounts.Erasure", "accounts.MarketingDay", "accounts.PurchaseNumber", "points.Allocation",
+    "mall.VoucherAttempt",
     "points.Finding", "points.SimulatedMember",
 }  # fmt: skip
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import httpx
 
 from accounts.channels import rules
-from accounts.channels.rules import Outcome, Setup
+from accounts.channels.rules import Outcome
 
 Connection = TypeVar("Connection")
 _NOT_SENT = (
@@ -97,8 +97,18 @@ class Answer(NamedTuple):
     text: str
 
 
-def ask(setup: Setup, url: str, *, headers: Mapping[str, str], content: bytes, http2: bool = False) -> Answer | Outcome:
-    """POST once: the answer; or `unreachable` when nothing was surely sent, or `unknown` when it was and nothing whole came back."""
+class Patience(Protocol):
+    """How long whoever asks waits: to be connected, and to be answered."""
+
+    @property
+    def connect_seconds(self) -> float: ...
+
+    @property
+    def answer_seconds(self) -> float: ...
+
+
+def ask(setup: Patience, url: str, *, headers: Mapping[str, str], content: bytes, http2: bool = False, method: str = "POST") -> Answer | Outcome:
+    """Ask once: the answer; or `unreachable` when nothing was surely sent, or `unknown` when it was and nothing whole came back."""
     timeout = httpx.Timeout(setup.answer_seconds, connect=setup.connect_seconds, pool=setup.connect_seconds)
 
     def make() -> Client:
@@ -110,7 +120,7 @@ def ask(setup: Setup, url: str, *, headers: Mapping[str, str], content: bytes, h
             connection((http2, timeout.read, timeout.connect), make) as client,
             ended_after(setup.connect_seconds + 2 * setup.answer_seconds, lambda: client.sockets),
             client.stream(
-                "POST", url, headers={"accept-encoding": "identity", **headers}, content=content, extensions={"trace": client.note_socket}
+                method, url, headers={"accept-encoding": "identity", **headers}, content=content, extensions={"trace": client.note_socket}
             ) as response,
         ):
             read = bytearray()

@@ -1,0 +1,1 @@
+"""How providers are spoken to: one module for each protocol."""

@@ -1,0 +1,172 @@
+"""What is asked of a provider, how it is signed, what an answer means and what follows from it. Plain values only."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NamedTuple
+
+Ask = Literal["POST", "GET", "DELETE"]
+Said = Literal["issued", "refused", "pending", "absent", "cancelled", "throttled", "unreachable", "unknown"]
+# What cannot change any more, and what is to be asked again.
+FINAL = ("issued", "refused", "cancelled")
+
+MOST_KEPT = 300
+LONGEST_WAIT = timedelta(days=1)
+BACK_OFF = (
+    timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3),
+)  # fmt: skip
+
+
+class Voucher(NamedTuple):
+    """One voucher as a member gets it. A code, an address or both; `expires_on`: the last day on which it is good, where the provider says so."""
+
+    code: str = ""
+    url: str = ""
+    expires_on: str = ""
+
+
+class Answer(NamedTuple):
+    """What came of one question. `number` is the provider's own of the order."""
+
+    said: Said
+    vouchers: tuple[Voucher, ...] = ()
+    number: str = ""
+    detail: str = ""
+    retry_after: timedelta | None = None
+
+
+def environment_name(what: Literal["SECRET", "URL"], provider: str) -> str:
+    return f"VOUCHER_{what}_{provider.upper()}"
+
+
+def signed(*, key_id: str, secret: str, method: str, path: str, body: bytes, now: datetime) -> dict[str, str]:
+    """The headers of a signed request: HMAC-SHA256 over method, path, time and the body's digest, a line each."""
+    timestamp = str(int(now.timestamp()))
+    text = "\n".join((method, path, timestamp, hashlib.sha256(body).hexdigest()))
+    signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return {"authorization": f"HMAC-SHA256 Credential={key_id}, Timestamp={timestamp}, Signature={signature}"}
+
+
+def order(*, key: str, sku: str, quantity: int) -> bytes:
+    """The body that asks for vouchers."""
+    return json.dumps({"key": key, "sku": sku, "quantity": quantity}, separators=(",", ":")).encode()
+
+
+def meaning(*, status: int, headers: Mapping[str, str], text: str, key: str, quantity: int, ask: Ask, now: datetime) -> Answer:
+    """What a provider's answer says. It is believed only with our key in it: what some proxy says about a page is no provider's word."""
+    told = _json(text)
+    # Words only: half an answer may hold half a voucher.
+    detail = short(f"HTTP {status} {told.get('code') or ''} {told.get('detail') or ''}" if told or status < 400 else f"HTTP {status} {text}")
+    if told.get("key") == key:
+        number = short(str(told.get("number") or ""))[:100]
+        said = told.get("status")
+        if said == "issued":
+            found = vouchers(told.get("vouchers"))
+            return Answer("issued" if len(found) == quantity else "unknown", found if len(found) == quantity else (), number, detail)
+        if said == "absent" and ask == "GET":
+            return Answer("absent", detail=detail)
+        if said == "pending" or said == "refused" or said == "cancelled":
+            return Answer(said, number=number, detail=detail)
+    if status in (429, 503):
+        return Answer("throttled", detail=detail, retry_after=_wait(headers.get("retry-after", ""), now))
+    return Answer("unreachable" if 300 <= status < 500 else "unknown", detail=detail)
+
+
+def vouchers(told: Any) -> tuple[Voucher, ...]:
+    """The vouchers in an answer; those that nobody could use are left out."""
+    found = []
+    for one in told if isinstance(told, list) else []:
+        if not isinstance(one, dict):
+            continue
+        code, url, day = (str(one.get(name) or "").strip() for name in ("code", "url", "expires_on"))
+        plain = len(code) <= 200 and code.isprintable() and (not url or re.fullmatch(r"https?://[^\s<>\"']{1,490}", url))
+        if (code or url) and plain and (not day or _is_day(day)):
+            found.append(Voucher(code, url, day))
+    return tuple(found)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def short(text: str) -> str:
+    """A provider's words as they are kept: one line, not long, nothing that a terminal or a database would stumble over."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())[:MOST_KEPT]
+
+
+def _wait(retry_after: str, now: datetime) -> timedelta | None:
+    """What a `Retry-After` header says, in seconds or as a date; at most a day."""
+    said = retry_after.strip()
+    if re.fullmatch(r"[0-9]{1,9}", said, re.ASCII):
+        return min(timedelta(seconds=int(said)), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(said)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return min(max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0)), LONGEST_WAIT)
+
+
+class Next(NamedTuple):
+    """What becomes of an order. Where it waits: what is asked next, and when."""
+
+    state: Literal["waiting", "delivered", "refused", "withdrawn", "unknown"]
+    ask: Ask
+    due_at: datetime | None = None
+
+
+def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, now: datetime) -> Next:
+    """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides."""
+    if answer.said == "issued":
+        # Asked to cancel it, the provider says that it cannot any more.
+        return Next("delivered", ask)
+    if answer.said == "cancelled":
+        return Next("withdrawn" if ask == "DELETE" else "refused", ask)
+    if answer.said == "refused":
+        # The POST before may be the one that counts: what the provider made of the key, it says when asked for it.
+        return Next("waiting", "GET", now) if ask == "POST" and unanswered else Next("refused", ask)
+    if answer.said == "absent":
+        return Next("waiting", "POST", now)
+    if answer.said in ("unknown", "pending") and ask == "POST":
+        ask = "GET"
+    again = now + (answer.retry_after or BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
+    return Next("waiting", ask, again) if again <= until else Next("unknown", ask)
+
+
+def masked(code: str) -> str:
+    """Enough of a code to compare by, too little to use."""
+    return f"••••{code[-4:]}" if len(code) > 8 else "••••"
+
+
+# Marks a text for translation; it is translated where it is shown.
+_ = str
+
+# What came of asking a provider for an order that does not exist, for who tries its settings.
+TRIED: Mapping[str, str] = {
+    "absent": _("The provider answers as it should: it knows the key, and the signature is right."),
+    "throttled": _("The provider takes nothing right now: %(detail)s"),
+    "unreachable": _("The provider was not reached, or does not accept the key or the signature: %(detail)s"),
+    "unknown": _("The provider answers something that is none of its answers, or not in time: %(detail)s"),
+}
+UNEXPECTED = _("The provider says that an order exists which we never made: %(detail)s")
+
+# Why a provider cannot be asked: code → sentence.
+WHY_NOT: Mapping[str, str] = {
+    "not_in_use": _("The provider is not in use."),
+    "secret_missing": _("The secret that signs is missing from the environment."),
+    "worker_gone": _("Under way when its program was ended."),
+}

@@ -1,0 +1,302 @@
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.channels.services import keeping_connections
+from loyalty.audit import services as audit
+from loyalty.lib.ids import new_id
+from loyalty.lib.refusals import BusinessError, ReasonMissing
+from mall.redemptions import selectors as redemptions_seen
+from mall.redemptions import services as redemptions
+from mall.redemptions.models import Redemption
+from mall.redemptions.services import HandOut, hands_out
+from mall.rewards.services import item_checked_by
+from points.ledger import services as ledger
+
+from . import rules, selectors
+from .models import Provider, ProviderProduct, VoucherAttempt, VoucherOrder
+from .providers import signed_http
+from .rules import Answer, Voucher
+
+State, Ask = VoucherOrder.State, VoucherOrder.Ask
+logger = structlog.get_logger(__name__)
+JOB = "mall.send_voucher_orders"
+# A question that is silent for so long got no answer: no task lives as long.
+LEASE = timedelta(minutes=3)
+ACTOR = "provider"
+
+
+class VoucherUnavailable(BusinessError):
+    code, status, title = "voucher_unavailable", 409, _("This cannot be ordered from its provider now.")
+
+
+class VoucherOrdered(BusinessError):
+    code, status, title = "voucher_ordered", 409, _("It has been ordered from its provider. Have the voucher taken back; the points return with it.")
+
+
+class OrderUnderWay(BusinessError):
+    code, status, title = "voucher_order_under_way", 409, _("The provider is being asked at this moment, or the order is settled. Look again in a minute.")
+
+
+class VouchersMissing(BusinessError):
+    code, status, title = "vouchers_missing", 422, _("Write a line for each voucher that was ordered.")
+
+
+class ProviderInvalid(BusinessError):
+    code, status, title = "provider_invalid", 422, _("The provider cannot be kept as it is.")
+
+
+@transaction.atomic(savepoint=False)
+def keep(*, provider: Provider, products: Sequence[ProviderProduct] = (), actor: str, now: datetime) -> Provider:
+    """Write a provider, and these of its products, as they stand in hand. Refuses: ProviderInvalid, with a sentence for each field."""
+    try:
+        for row in (provider, *products):
+            row.full_clean(validate_unique=False, exclude=["provider"])
+            row.save()
+    except ValidationError as error:
+        raise ProviderInvalid(fields=error.message_dict) from error
+    kept(provider, actor=actor, now=now)
+    return provider
+
+
+def kept(provider: Provider, *, actor: str, now: datetime) -> None:
+    """A provider or its products were changed: put it on record, and let what waits for it go on."""
+    figures = {"base_url": provider.base_url, "key_id": provider.key_id, "active": provider.active}
+    audit.record(actor=actor, verb="voucher_provider.kept", subject=f"voucher_provider/{provider.code}", figures=figures, now=now)
+    audit.wake(job=JOB)
+
+
+# What a redemption of the kind voucher does
+
+
+def _give(row: Redemption, now: datetime) -> Redemption.Status:
+    """Write the order; the job asks for it after the commit. Refuses: VoucherUnavailable, but not where money was paid: then it waits."""
+    product = selectors.product(row.item)
+    if row.hold_id is None and (product is None or not product.active or selectors.fault(product.provider)):
+        raise VoucherUnavailable
+    assert product is not None, "a reward names a product, and products are never deleted once they are named"
+    until = now + timedelta(days=product.provider.days)
+    VoucherOrder.objects.create(
+        member_id=row.member_id, redemption_id=row.id, product=product, provider_id=product.provider_id, sku=product.sku, quantity=row.quantity,
+        created_at=now, due_at=now, until=until,
+    )  # fmt: skip
+    audit.wake(job=JOB)
+    return Redemption.Status.FULFILLING
+
+
+def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
+    """What was never asked for is not asked for; what came to nothing needs no taking back. Refuses: VoucherOrdered for all else."""
+    order = VoucherOrder.objects.filter(member_id=row.member_id, redemption_id=row.id)
+    never_asked = order.filter(state=State.WAITING, attempts=0)
+    if quantity == row.quantity and never_asked.update(state=State.WITHDRAWN, settled_at=now):
+        return
+    if not order.filter(state__in=VoucherOrder.VOID).exists():
+        raise VoucherOrdered
+
+
+def _show(row: Redemption) -> list[dict[str, Any]]:
+    order = selectors.order_of(redemption_id=row.id, member_id=row.member_id)
+    if order is None or order.state != State.DELIVERED:
+        return []
+    return [{"name": order.product.name, **one} for one in order.vouchers]
+
+
+# Asking providers
+
+
+def send_due(*, limit: int, at_once: int = 1, until: datetime | None = None, clock: Callable[[], datetime]) -> Counter[str]:
+    """Ask about what is due, at most `limit` orders of each provider; how many came to what. Outside any transaction; safe in several workers.
+
+    `at_once` of them wait for their providers at the same time, each on a connection of its own. None is begun after `until`. Where a provider
+    is not reached or asks for patience, the others of its orders are left for the next pass. `clock` tells the time, since the network takes some.
+    """
+    work = selectors.due(limit=limit, now=clock())
+    if at_once == 1:
+        return _send_all(work, until, clock)
+
+    def send_part(part: Sequence[selectors.Due]) -> Counter[str]:
+        try:
+            return _send_all(part, until, clock)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return sum(pool.map(send_part, [work[first::at_once] for first in range(at_once)]), Counter())
+
+
+def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Callable[[], datetime]) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    still: set[str] = set()
+    with keeping_connections():
+        for order, line in work:
+            if until is not None and clock() >= until:
+                break
+            if order.provider_id in still:
+                continue
+            attempt = _begin(order, now=clock())
+            if attempt is None:
+                continue
+            answer = signed_http.ask(line, attempt.ask, key=str(order.id), sku=order.sku, quantity=order.quantity, now=clock())
+            log = logger.info if answer.said in rules.FINAL else logger.warning
+            log("voucher provider asked", provider=order.provider_id, order=str(order.id), ask=attempt.ask, said=answer.said, detail=answer.detail)
+            outcomes[_finish(order, attempt, answer, now=clock())] += 1
+            if answer.said in ("throttled", "unreachable", "unknown"):
+                still.add(order.provider_id)
+    return outcomes
+
+
+@transaction.atomic
+def _begin(order: VoucherOrder, *, now: datetime) -> VoucherAttempt | None:
+    """Claim the order and write down that its provider is being asked; None where another worker was quicker."""
+    waiting = VoucherOrder.objects.filter(id=order.id, member_id=order.member_id, state=State.WAITING, attempts=order.attempts, asks=order.asks)
+    if not waiting.update(state=State.SENDING, attempts=order.attempts + 1, lease_until=now + LEASE):
+        return None
+    about = {"member_id": order.member_id, "order_id": order.id, "number": order.attempts + 1}
+    return VoucherAttempt.objects.create(**about, ask=order.asks, started_at=now)
+
+
+@transaction.atomic
+def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now: datetime) -> str:
+    """Write down what the provider answered, and what follows from it; gives the order's state then."""
+    ledger.lock(member_id=order.member_id)
+    order = VoucherOrder.objects.select_for_update(no_key=True).get(id=order.id, member_id=order.member_id)
+    chain = selectors.attempts(order)
+    # Late: its lease ran out meanwhile. What cannot change any more counts all the same, as long as nothing else was asked since.
+    overtaken = order.asks == Ask.DELETE and attempt.ask != Ask.DELETE
+    late = answer.said in rules.FINAL and order.state in (State.WAITING, State.UNKNOWN) and not overtaken
+    counts = attempt.number == order.attempts and (order.state == State.SENDING or late)
+    chain.filter(number=attempt.number).update(answered_at=now, outcome=answer.said, detail=answer.detail, counted=counts)
+    if not counts:
+        return order.state
+    unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
+    following = rules.following(answer, ask=attempt.ask, unanswered=unanswered, attempts=attempt.number, until=order.until, now=now)
+    settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
+    if following.state in VoucherOrder.VOID:
+        settled = {"vouchers": []}
+    due_at = following.due_at or order.due_at
+    number = answer.number or order.number
+    _go(order, State(following.state), asks=following.ask, due_at=due_at, number=number, detail=answer.detail, **settled, now=now)
+    taken_back = attempt.ask == Ask.DELETE
+    _tell(order, actor=order.actor if taken_back else ACTOR, reason=order.reason if taken_back else answer.detail, now=now)
+    return order.state
+
+
+def _go(order: VoucherOrder, to: State, *, now: datetime, **changes: Any) -> None:
+    """Take an arrow of an order that is locked."""
+    assert to in VoucherOrder.ARROWS.get(State(order.state), ()), f"an order that is {order.state} cannot be {to}"
+    changes |= {"state": to, "lease_until": None, "settled_at": None if to == State.WAITING else now}
+    for name, value in changes.items():
+        setattr(order, name, value)
+    order.save(update_fields=list(changes))
+
+
+def _tell(order: VoucherOrder, *, actor: str, reason: str, now: datetime) -> None:
+    """What the order's state means for its redemption: the vouchers are there, or the points go back. Once it does, again does nothing."""
+    row = redemptions_seen.redemption(redemption_id=order.redemption_id, member_id=order.member_id)
+    if order.state == State.DELIVERED:
+        redemptions.deliver(redemption_id=row.id, actor=actor, now=now)
+    elif order.state in VoucherOrder.VOID and row.status == Redemption.Status.FULFILLING:
+        redemptions.cancel(redemption_id=row.id, reason=reason[:300], actor=actor, now=now)
+    elif order.state in VoucherOrder.VOID and row.status not in Redemption.VOID:
+        redemptions.return_(redemption_id=row.id, restock=True, reason=reason[:300] or order.state, actor=actor, key="voucher", now=now)
+
+
+def recover(*, limit: int, now: datetime) -> int:
+    """Treat questions whose lease has run out as unanswered, at most `limit`: their worker died, or nobody knows; how many there were."""
+    silent = list(VoucherOrder.objects.filter(state=State.SENDING, lease_until__lt=now).order_by("lease_until")[:limit])
+    for order in silent:
+        attempt = selectors.attempts(order).get(number=order.attempts)
+        _finish(order, attempt, Answer("unknown", detail="worker_gone"), now=now)
+    return len(silent)
+
+
+def try_out(*, provider: Provider, actor: str, now: datetime) -> Answer:
+    """Ask a provider, in use or not, for an order that does not exist: `absent` is the right answer. Outside any transaction."""
+    line = selectors.line(provider)
+    answer = signed_http.ask(line, "GET", key=str(new_id()), now=now) if line.secret else Answer("unreachable", detail="secret_missing")
+    figures = {"said": answer.said, "detail": answer.detail}
+    audit.record(actor=actor, verb="voucher_provider.tried", subject=f"voucher_provider/{provider.code}", figures=figures, now=now)
+    return answer
+
+
+# What operators decide
+
+
+def _decided(order_id: UUID, origins: Sequence[State], verb: str, *, reason: str, actor: str, now: datetime) -> VoucherOrder:
+    """The order under its member's lock, and the decision on record. Refuses: ReasonMissing, OrderUnderWay."""
+    if not reason.strip():
+        raise ReasonMissing
+    found = VoucherOrder.objects.get(id=order_id)
+    ledger.lock(member_id=found.member_id)
+    order = VoucherOrder.objects.select_for_update(no_key=True).get(id=order_id, member_id=found.member_id)
+    if order.state not in origins:
+        raise OrderUnderWay(state=order.state)
+    figures = {"state": order.state, "redemption": str(order.redemption_id), "provider": order.provider_id}
+    audit.record(actor=actor, verb=verb, subject=f"voucher_order/{order.id}", reason=reason.strip(), figures=figures, now=now)
+    order.reason, order.actor = reason.strip(), actor
+    order.save(update_fields=["reason", "actor"])
+    return order
+
+
+def _asked_anew(order: VoucherOrder, *, now: datetime, **changes: Any) -> VoucherOrder:
+    changes |= {"due_at": now, "until": now + timedelta(days=order.provider.days)}
+    if order.state == State.WAITING:
+        VoucherOrder.objects.filter(id=order.id, member_id=order.member_id).update(**changes)
+        order.refresh_from_db()
+    else:
+        _go(order, State.WAITING, **changes, now=now)
+    audit.wake(job=JOB)
+    return order
+
+
+@transaction.atomic(savepoint=False)
+def ask_again(*, order_id: UUID, reason: str, actor: str, now: datetime) -> VoucherOrder:
+    """Ask the provider at once, and for as many days again. Refuses: ReasonMissing, OrderUnderWay."""
+    order = _decided(order_id, (State.UNKNOWN, State.WAITING), "voucher_order.ask_again", reason=reason, actor=actor, now=now)
+    return _asked_anew(order, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def withdraw(*, order_id: UUID, reason: str, actor: str, now: datetime) -> VoucherOrder:
+    """Have the provider cancel what it issued or may still issue; once it says so, the points go back. Refuses: ReasonMissing, OrderUnderWay.
+
+    Where it says that it cannot any more, the vouchers stay with the member.
+    """
+    order = _decided(order_id, (State.UNKNOWN, State.WAITING, State.DELIVERED), "voucher_order.withdraw", reason=reason, actor=actor, now=now)
+    return _asked_anew(order, asks=Ask.DELETE, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def write_off(*, order_id: UUID, reason: str, actor: str, now: datetime) -> VoucherOrder:
+    """An operator knows, by whatever way, that the member has and will have no voucher: the points go back. Refuses: ReasonMissing, OrderUnderWay."""
+    order = _decided(order_id, (State.UNKNOWN,), "voucher_order.write_off", reason=reason, actor=actor, now=now)
+    _go(order, State.REFUSED, vouchers=[], now=now)
+    _tell(order, actor=actor, reason=order.reason, now=now)
+    return order
+
+
+@transaction.atomic(savepoint=False)
+def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor: str, now: datetime) -> VoucherOrder:
+    """An operator has the vouchers from the provider by another way, one for each that was ordered; none are needed where they came before.
+
+    Refuses: ReasonMissing, OrderUnderWay, VouchersMissing.
+    """
+    order = _decided(order_id, (State.UNKNOWN,), "voucher_order.hand_over", reason=reason, actor=actor, now=now)
+    known = [one._asdict() for one in rules.vouchers([one._asdict() for one in vouchers])] or order.vouchers
+    if len(known) != order.quantity or (vouchers and len(vouchers) != order.quantity):
+        raise VouchersMissing(wanted=order.quantity)
+    _go(order, State.DELIVERED, vouchers=known, now=now)
+    _tell(order, actor=actor, reason=order.reason, now=now)
+    return order
+
+
+hands_out("voucher", HandOut(_give, _take_back, _show))
+item_checked_by("voucher", selectors.item_fault)
