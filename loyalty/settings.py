@@ -250,6 +250,13 @@ VOUCHER_CONNECT_SECONDS = env.float("VOUCHER_CONNECT_SECONDS", default=5.0)
 VOUCHER_ANSWER_SECONDS = env.float("VOUCHER_ANSWER_SECONDS", default=15.0)
 VOUCHER_SENDERS = env.int("VOUCHER_SENDERS", default=4)
 
+# What the storefront is told: the hosts to which it goes by http as well, and inside this network; how long an answer is waited for.
+WEBHOOK_INTERNAL_HOSTS = env.list("WEBHOOK_INTERNAL_HOSTS", default=[])
+WEBHOOK_CONNECT_SECONDS = env.float("WEBHOOK_CONNECT_SECONDS", default=5.0)
+WEBHOOK_ANSWER_SECONDS = env.float("WEBHOOK_ANSWER_SECONDS", default=10.0)
+WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=4)
+WEBHOOK_DAYS = env.int("WEBHOOK_DAYS", default=30)
+
 # Hosts whose pictures operators see at once beside a proof; of others they see the address, and the picture when they ask for it.
 PROOF_IMAGE_HOSTS = env.list("PROOF_IMAGE_HOSTS", default=[])
 

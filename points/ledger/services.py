@@ -234,8 +234,9 @@ class _Act:
             if entry.kind in events.TOPICS and outbox.heard(events.TOPICS[entry.kind])
         ]
         if told:
+            # Empty where those who listen do not want it.
             insertion, more = outbox.insertion(told)
-            sql.append(insertion)
+            sql += [insertion] if insertion else []
             values += more
         with connection.cursor() as cursor:
             cursor.execute(";\n".join(sql), values)
@@ -829,8 +830,9 @@ def expire_due(*, members: int = 1000, actor: str, now: datetime) -> Swept | Non
                 outbox.Event(topic=events.EXPIRED, member_id=UUID(member_id), now=now, payload=_payload(entry_id, points, "", instant))
                 for entry_id, (member_id, instant, points) in zip(ids, groups, strict=True)
             ]
-            if told:
-                cursor.execute(*outbox.insertion(told))
+            insertion, more = outbox.insertion(told)
+            if insertion:
+                cursor.execute(insertion, more)
     return Swept(len(accounts), lots, sum(g[2] for g in groups))
 
 
