@@ -44,6 +44,12 @@ def size(*, segment: str) -> int:
     return SegmentMember.objects.filter(segment_id=segment).count()
 
 
+def page(*, segment: str, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+    """(row, member) of the segment in the order in which they came, those after the row `after`."""
+    rows = SegmentMember.objects.filter(segment_id=segment, **({"id__gt": after} if after else {}))
+    return list(rows.order_by("id").values_list("id", "member_id")[:limit])
+
+
 def listed(*, segment: str, external_ids: Collection[str]) -> Listed:
     """How these ids stand to the segment."""
     known = members.ids_of(external_ids)

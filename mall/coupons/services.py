@@ -1,0 +1,553 @@
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts.members import selectors as members
+from accounts.segments import selectors as segments
+from loyalty.audit import services as audit
+from loyalty.lib.configuration import forget
+from loyalty.lib.refusals import BusinessError, ReasonMissing
+from loyalty.outbox import services as outbox
+from mall.redemptions import services as redemptions
+from mall.redemptions.models import Redemption
+from mall.rewards import services as shelf
+from points.budgets import selectors as counters_seen
+from points.budgets import services as counters
+from points.ledger import services as ledger
+from riskcontrol.screening import services as screening
+from tiers.evaluation import services as tiers
+from tiers.standing import selectors as standings
+
+from . import events, rules, selectors
+from .models import Coupon, CouponBatch, CouponTemplate
+
+Status = Coupon.Status
+Source = Coupon.Source
+MOST_AT_ONCE = 100
+
+
+class TemplateInvalid(BusinessError):
+    code, status, title = "coupon_template_invalid", 422, _("The coupon template cannot be kept as it is.")
+
+
+class TemplateInactive(BusinessError):
+    code, status, title = "coupon_template_inactive", 409, _("Coupons of this template cannot be had any more.")
+
+
+class TemplateOver(BusinessError):
+    code, status, title = "coupon_template_over", 409, _("The last day of this coupon template is past.")
+
+
+class CountInvalid(BusinessError):
+    code, status, title = "coupon_count_invalid", 422, _("Between 1 and 100 coupons are issued at a time.")
+
+
+class CouponsOut(BusinessError):
+    code, status, title = "coupons_out", 409, _("All coupons of this template are gone.")
+
+
+class MemberLimit(BusinessError):
+    code, status, title = "coupon_member_limit", 409, _("The member has had as many of this coupon as one member may.")
+
+
+class NotClaimable(BusinessError):
+    code, status, title = "coupon_not_claimable", 409, _("This coupon cannot be claimed.")
+
+
+class TierTooLow(BusinessError):
+    code, status, title = "tier_too_low", 403, _("This coupon is for members of a higher tier.")
+
+
+class NotUsable(BusinessError):
+    """`why` among the figures: coupon_used, coupon_withdrawn, coupon_expired, coupon_not_yet or coupon_not_members."""
+
+    code, status, title = "coupon_not_usable", 409, _("This coupon cannot be used.")
+
+    def __init__(self, why: str, **figures: Any) -> None:
+        super().__init__(str(selectors.SENTENCES[why]), why=why, **figures)
+
+
+class NotUsedFor(BusinessError):
+    code, status, title = "coupon_not_used_for", 409, _("This coupon was not used for that purchase.")
+
+
+class NotAvailable(BusinessError):
+    code, status, title = "coupon_not_available", 409, _("Only a coupon that can still be used can be withdrawn.")
+
+
+class CouponsUsed(BusinessError):
+    code, status, title = "coupons_used", 409, _("So many of its coupons cannot come back: they were used.")
+
+
+class NobodyThere(BusinessError):
+    code, status, title = "coupon_batch_empty", 422, _("There is no member to issue to.")
+
+
+class BatchOver(BusinessError):
+    code, status, title = "coupon_batch_over", 409, _("This issue of coupons is over.")
+
+
+# Issuing
+
+
+@transaction.atomic(savepoint=False)
+def issue(
+    *,
+    member_id: UUID,
+    template: str,
+    count: int = 1,
+    source: Source = Source.OPERATOR,
+    subject: str = "",
+    reason: str = "",
+    actor: str,
+    key: str,
+    now: datetime,
+) -> list[Coupon]:
+    """Give the member so many coupons of a template; their time runs from `now`. An operator says why: `reason` goes to the audit trail.
+
+    The same key again gives the same coupons. Refuses: TemplateUnknown, TemplateInactive, TemplateOver, CountInvalid, MemberLimit, CouponsOut,
+    KeyConflict.
+    """
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise CountInvalid(most=MOST_AT_ONCE)
+    of = selectors.template(template)
+    ledger.lock(member_id=member_id)
+    if earlier := _earlier(member_id, key, (of.code, count, subject)):
+        return earlier
+    if not of.active:
+        raise TemplateInactive(template=of.code)
+    if reason:
+        figures = {"template": of.code, "count": count, "key": key}
+        audit.record(actor=actor, verb="coupon.issued", subject=f"member/{member_id}", reason=reason, figures=figures, now=now)
+    return _issue([member_id], of, count, source=source, subject=subject, actor=actor, key=key, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def claim(*, member_id: UUID, template: str, actor: str, key: str, now: datetime) -> Coupon:
+    """The member takes one for themselves. The same key again gives the same coupon.
+
+    Refuses: TemplateUnknown, NotClaimable, Screened, TierTooLow, MemberLimit, TemplateOver, CouponsOut, KeyConflict.
+    """
+    of = selectors.template(template)
+    ledger.lock(member_id=member_id)
+    key = f"claim/{key}"
+    if earlier := _earlier(member_id, key, (of.code, 1, "")):
+        return earlier[0]
+    if not (of.active and of.claimable) or (of.segment_id is not None and of.segment_id not in segments.segments_of(member_id)):
+        raise NotClaimable(template=of.code)
+    screening.demand(member_id=member_id, action="redeem", points=0, now=now)
+    if of.least_tier is not None:
+        if standings.standing(member_id=member_id, now=now).due:
+            # Nobody claims by a tier that they no longer have.
+            tiers.look_again(member_ids=[member_id], now=now)
+        if standings.standing(member_id=member_id, now=now).rank < of.least_tier.rank:
+            raise TierTooLow(tier=of.least_tier_id)
+    return _issue([member_id], of, 1, source=Source.CLAIM, subject="", actor=actor, key=key, now=now)[0]
+
+
+@transaction.atomic(savepoint=False)
+def issue_won(*, member_id: UUID, template: str, count: int, subject: str, key: str, now: datetime) -> list[Coupon]:
+    """A rule, a check-in or a tier gave these. Fewer, or none, where the template, its days or its limits allow no more: the audit trail says so.
+
+    The same key again issues no more.
+    """
+    ledger.lock(member_id=member_id)
+    if earlier := list(Coupon.objects.filter(member_id=member_id, key=key).order_by("number")):
+        return earlier
+    of = selectors.templates().get(template)
+    may, why = _may_win(member_id, of, count, now=now)
+    if why:
+        figures = {"template": template, "count": count, "issued": may, "why": why, "subject": subject}
+        audit.record(actor="rule", verb="coupon.withheld", subject=f"member/{member_id}", figures=figures, now=now)
+    if of is None or not may:
+        return []
+    source = _SOURCES.get(subject.partition("/")[0], Source.RULE)
+    return _issue([member_id], of, may, source=source, subject=subject, actor="rule", key=key, now=now)
+
+
+_SOURCES = {"check-in": Source.CHECK_IN, "tier_reached": Source.TIER}
+
+
+def _may_win(member_id: UUID, of: CouponTemplate | None, count: int, *, now: datetime) -> tuple[int, str]:
+    """How many of them can be issued, and why not all."""
+    if of is None:
+        return 0, selectors.TemplateUnknown.code
+    if selectors.validity(of, now=now) is None:
+        return 0, TemplateOver.code
+    may, why = min(count, MOST_AT_ONCE), ""
+    if of.per_member is not None:
+        had = selectors.had(member_ids=[member_id], template=of.code).get(member_id, 0)
+        if may > of.per_member - had:
+            may, why = max(0, of.per_member - had), MemberLimit.code
+    if of.in_all is not None and may:
+        left = _left_locked(of, now=now)
+        may, why = (left, CouponsOut.code) if left < may else (may, why)
+    return may, why
+
+
+def _left_locked(of: CouponTemplate, *, now: datetime) -> int:
+    """How many are left in all: nobody else takes of them until this transaction is over."""
+    counters.take(charges=[selectors.charge(of.code, 0)], now=now)
+    [left] = counters_seen.left(charges=[selectors.charge(of.code, 0, limit=of.in_all)], lock=True).values()
+    return left.times or 0
+
+
+def _earlier(member_id: UUID, key: str, content: tuple[str, int, str]) -> list[Coupon]:
+    earlier = list(Coupon.objects.filter(member_id=member_id, key=key).select_related("template").order_by("number"))
+    if earlier and (earlier[0].template_id, len(earlier), earlier[0].subject) != content:
+        raise ledger.KeyConflict(key=key)
+    return earlier
+
+
+def _issue(member_ids: Sequence[UUID], of: CouponTemplate, count: int, *, source: Source, subject: str, actor: str, key: str, now: datetime) -> list[Coupon]:
+    """To each of them so many, all or none; their locks are held. The counter of the limit in all is the last thing that is locked."""
+    good = selectors.validity(of, now=now)
+    if good is None:
+        raise TemplateOver(template=of.code)
+    if of.per_member is not None:
+        had = selectors.had(member_ids=member_ids, template=of.code)
+        if any(had.get(one, 0) + count > of.per_member for one in member_ids):
+            raise MemberLimit(limit=of.per_member)
+    about = {
+        "template": of, "terms": of.terms.as_json(), "source": source, "subject": subject, "actor": actor, "key": key,
+        "counted": of.in_all is not None, "issued_at": now, **good._asdict(),
+    }  # fmt: skip
+    made = [Coupon(**about, member_id=one, code=rules.code(secrets.token_bytes(16)), number=n) for one in member_ids for n in range(1, count + 1)]
+    Coupon.objects.bulk_create(made)
+    if outbox.heard(events.COUPON_CHANGED):
+        for row in made:
+            _tell(row, before="", now=now)
+    if of.in_all is not None and counters.take(charges=[selectors.charge(of.code, len(made), limit=of.in_all)], now=now):
+        raise CouponsOut(template=of.code)
+    return made
+
+
+def _tell(row: Coupon, *, before: str, purchase: str = "", now: datetime) -> None:
+    payload = {
+        "coupon": str(row.id), "code": row.code, "template": row.template_id, "status": str(row.status), "before": str(before), "source": row.source,
+        "subject": row.subject, "purchase": purchase or row.used_by, "expires_at": row.expires_at.isoformat(),
+    }  # fmt: skip
+    outbox.publish(topic=events.COUPON_CHANGED, member_id=row.member_id, payload=payload, now=now)
+
+
+# Using
+
+
+def use_all(*, member_id: UUID, codes: Sequence[str], purchase_ref: str, discounts: Mapping[str, int] | None = None, now: datetime) -> list[Coupon]:
+    """Use these coupons of the member's for a purchase, all or none; `discounts`: what each took off, where it is known.
+
+    Those used for this very purchase already stay so. Part of the caller's transaction, which holds the member's account.
+    Refuses: CouponUnknown, NotUsable.
+    """
+    theirs = members.with_merged(members.survivor_id(member_id))
+    told = {rules.as_written(code): cents for code, cents in (discounts or {}).items()}
+    wanted = dict.fromkeys(map(rules.as_written, codes))
+    found = {row.code: row for row in Coupon.objects.filter(code__in=wanted, member_id__in=theirs).select_related("template").order_by("id")}
+    if missing := [code for code in wanted if code not in found]:
+        raise selectors.CouponUnknown(coupon=missing[0])
+    return [_use(found[code], purchase_ref, discount_cents=told.get(code), now=now) for code in sorted(wanted)]
+
+
+@transaction.atomic(savepoint=False)
+def use(*, code: str, purchase_ref: str, member_id: UUID | None = None, discount_cents: int | None = None, now: datetime) -> Coupon:
+    """Use a coupon for a purchase of a storefront's own till. For the same purchase again: nothing happens. `member_id`: whose it must be.
+
+    Refuses: CouponUnknown, NotUsable.
+    """
+    found = selectors.coupon(code=code)
+    if member_id is not None and members.survivor_id(found.member_id) != members.survivor_id(member_id):
+        raise NotUsable("coupon_not_members", coupon=found.code)
+    ledger.lock(member_id=found.member_id)
+    return _use(_again(found), purchase_ref, discount_cents=discount_cents, now=now)
+
+
+def _again(row: Coupon) -> Coupon:
+    """As it is under the lock."""
+    return Coupon.objects.select_related("template", "member").get(id=row.id)
+
+
+def _use(row: Coupon, purchase_ref: str, *, discount_cents: int | None, now: datetime) -> Coupon:
+    assert purchase_ref, "a used coupon says for what"
+    if why := selectors.why_not(row, purchase_ref=purchase_ref, now=now):
+        raise NotUsable(why, coupon=row.code)
+    if row.status == Status.USED:
+        return row
+    return _move(row, Status.USED, used_by=purchase_ref, used_at=now, discount_cents=discount_cents, now=now)
+
+
+class GivenBack(NamedTuple):
+    """A coupon of a purchase that is undone. `why_not`: why it stays used (coupon_expired), or is withdrawn; empty: it is good again."""
+
+    coupon: Coupon
+    why_not: str
+
+
+def give_back_of(*, member_id: UUID, purchase_ref: str, now: datetime) -> list[GivenBack]:
+    """A purchase is undone as a whole: its coupons are good again, where they still are. What has expired stays used; none the second time.
+
+    Of a member who was merged, they are the survivor's then. Part of the caller's transaction, which holds the member's account.
+    """
+    theirs = members.with_merged(members.survivor_id(member_id))
+    rows = Coupon.objects.filter(member_id__in=theirs, status=Status.USED, used_by=purchase_ref).select_related("template").order_by("id")
+    return [_give_back(row, now=now) for row in rows]
+
+
+@transaction.atomic(savepoint=False)
+def give_back(*, code: str, purchase_ref: str, now: datetime) -> GivenBack:
+    """The purchase of a storefront's own till came to nothing: the coupon is good again, if it still is. Good again already: nothing happens.
+
+    Refuses: CouponUnknown, NotUsedFor.
+    """
+    found = selectors.coupon(code=code)
+    ledger.lock(member_id=found.member_id)
+    row = _again(found)
+    if row.status != Status.USED:
+        return GivenBack(row, selectors.why_not(row, now=now))
+    if row.used_by != purchase_ref:
+        raise NotUsedFor(coupon=row.code)
+    return _give_back(row, now=now)
+
+
+def _give_back(row: Coupon, *, now: datetime) -> GivenBack:
+    unused = {"used_by": "", "used_at": None, "discount_cents": None}
+    purchase = row.used_by
+    if row.withdrawn_for:
+        _move(row, Status.WITHDRAWN, **unused, purchase=purchase, now=now)
+        _uncount([row], now=now)
+        return GivenBack(row, "coupon_withdrawn")
+    if row.expires_at <= now:
+        return GivenBack(row, "coupon_expired")
+    survivor = members.survivor_id(row.member_id)
+    return GivenBack(_move(row, Status.AVAILABLE, **unused, owner=survivor, purchase=purchase, now=now), "")
+
+
+# Withdrawing
+
+
+@transaction.atomic(savepoint=False)
+def withdraw(*, coupon_id: UUID, reason: str, actor: str, now: datetime) -> Coupon:
+    """An operator takes a coupon away that was not used yet. Refuses: CouponUnknown, ReasonMissing, NotAvailable."""
+    if not reason.strip():
+        raise ReasonMissing
+    found = Coupon.objects.filter(id=coupon_id).first()
+    if found is None:
+        raise selectors.CouponUnknown
+    ledger.lock(member_id=found.member_id)
+    row = _again(found)
+    if selectors.status_at(row, now=now) != Status.AVAILABLE:
+        raise NotAvailable(coupon_status=selectors.status_at(row, now=now))
+    _move(row, Status.WITHDRAWN, withdrawn_for=reason.strip()[:300], now=now)
+    figures = {"template": row.template_id, "coupon": str(row.id)}
+    audit.record(actor=actor, verb="coupon.withdrawn", subject=f"member/{row.member_id}", reason=reason.strip(), figures=figures, now=now)
+    _uncount([row], now=now)
+    return row
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_won(*, member_id: UUID, template: str, count: int, subject: str, key: str, now: datetime) -> list[Coupon]:
+    """What `subject` had won falls: so many of its coupons go, those not used first. A used one stays used and is not given back later.
+
+    The same key again takes no more. The coupons that are withdrawn, or will be.
+    """
+    ledger.lock(member_id=member_id)
+    won = [one for one in selectors.of_subject(member_ids=[member_id], subject=subject) if one.template_id == template]
+    left = count - sum(one.withdrawn_for == key for one in won)
+    standing = sorted((one for one in won if not one.withdrawn_for), key=lambda one: one.status != Status.AVAILABLE)
+    taken = standing[: max(left, 0)]
+    for one in taken:
+        if one.status == Status.AVAILABLE:
+            _move(one, Status.WITHDRAWN, withdrawn_for=key, now=now)
+        else:
+            one.withdrawn_for = key
+            one.save(update_fields=["withdrawn_for"])
+    _uncount([one for one in taken if one.status == Status.WITHDRAWN], now=now)
+    return taken
+
+
+def _uncount(rows: Sequence[Coupon], *, now: datetime) -> None:
+    """What was withdrawn unused can be issued again."""
+    counts = Counter(row.template_id for row in rows if row.counted)
+    counters.give_back(charges=[selectors.charge(template, count) for template, count in counts.items()], now=now)
+
+
+def _move(row: Coupon, status: Status, *, owner: UUID | None = None, purchase: str = "", now: datetime, **changes: Any) -> Coupon:
+    """Go an arrow, and tell it. `owner`: whose it is from then on. Refuses: NotUsable where somebody was quicker."""
+    before = Status(row.status)
+    assert status in Coupon.ARROWS[before], f"a coupon does not go from {before} to {status}"
+    changes |= {"status": status} | ({"member_id": owner} if owner else {})
+    # Conditional, as a coupon of a member who was merged is used under the survivor's lock.
+    if not Coupon.objects.filter(id=row.id, member_id=row.member_id, status=before).update(**changes):
+        raise NotUsable("coupon_used", coupon=row.code)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    _tell(row, before=before, purchase=purchase, now=now)
+    return row
+
+
+@transaction.atomic(savepoint=False)
+def move(*, from_id: UUID, into_id: UUID) -> int:
+    """The coupons that a member who was merged can still use are the survivor's from now on; how many. Used ones stay where they were used."""
+    ledger.lock_all(member_ids=[from_id, into_id])
+    there = Coupon.objects.filter(member_id=into_id, key=OuterRef("key"), number=OuterRef("number"))
+    return Coupon.objects.filter(~Exists(there), member_id=from_id, status=Status.AVAILABLE).update(member_id=into_id)
+
+
+# To many at once
+
+PAGE = 200
+
+
+@transaction.atomic(savepoint=False)
+def issue_to_many(*, template: str, segment: str = "", member_ids: Sequence[UUID] = (), reason: str, actor: str, key: UUID, now: datetime) -> CouponBatch:
+    """Have one coupon issued to each member of a segment, or of a list; the job does so, a page at a time. `key` becomes the issue's id.
+
+    The same again is the same issue. Refuses: TemplateUnknown, TemplateInactive, TemplateOver, SegmentUnknown, NobodyThere, ReasonMissing, KeyConflict.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    of = selectors.template(template)
+    earlier = CouponBatch.objects.filter(id=key).first()
+    if earlier is not None:
+        if (earlier.template_id, earlier.segment_id or "", earlier.made_by) != (of.code, segment, actor):
+            raise ledger.KeyConflict(key=str(key))
+        return earlier
+    if not of.active:
+        raise TemplateInactive(template=of.code)
+    if selectors.validity(of, now=now) is None:
+        raise TemplateOver(template=of.code)
+    listed = [] if segment else [str(one) for one in sorted(set(member_ids))]
+    count = segments.size(segment=segments.segment(segment).code) if segment else len(listed)
+    if not count:
+        raise NobodyThere
+    made = CouponBatch.objects.create(
+        id=key, template=of, segment_id=segment or None, listed=listed, members=count, reason=reason.strip(), made_by=actor, made_at=now
+    )
+    figures = {"template": of.code, "segment": segment, "members": count}
+    audit.record(actor=actor, verb="coupon_batch.made", subject=f"coupon-batch/{made.id}", reason=reason.strip(), figures=figures, now=now)
+    return made
+
+
+@transaction.atomic(savepoint=False)
+def stop(*, batch_id: UUID, reason: str, actor: str, now: datetime) -> CouponBatch:
+    """Issue no more of it; what was issued stays. Refuses: CouponBatchUnknown, ReasonMissing, BatchOver."""
+    if not reason.strip():
+        raise ReasonMissing
+    row = CouponBatch.objects.select_for_update().filter(id=batch_id).first()
+    if row is None:
+        raise selectors.CouponBatchUnknown
+    if row.status != CouponBatch.Status.ISSUING:
+        raise BatchOver
+    _end(row, CouponBatch.Status.STOPPED, why=reason.strip(), now=now)
+    audit.record(actor=actor, verb="coupon_batch.stopped", subject=f"coupon-batch/{row.id}", reason=reason.strip(), figures={"issued": row.issued}, now=now)
+    return row
+
+
+def issue_due(*, now: datetime) -> int:
+    """Issue a page of each issue to many that is under way; to how many members. Safe in several workers at once, and after a kill."""
+    return sum(_issue_page(batch_id, now=now) for batch_id in selectors.batches_to_issue())
+
+
+@transaction.atomic
+def _issue_page(batch_id: UUID, *, now: datetime) -> int:
+    row = CouponBatch.objects.select_for_update(of=("self",), skip_locked=True).select_related("template")
+    row = row.filter(id=batch_id, status=CouponBatch.Status.ISSUING).first()
+    if row is None:
+        return 0
+    after, page = selectors.next_members(row, limit=PAGE)
+    if after is None:
+        _end(row, CouponBatch.Status.DONE, now=now)
+        return 0
+    ledger.lock_all(member_ids=page)
+    able = _able(row, page)
+    may, why = len(able), ""
+    if selectors.validity(row.template, now=now) is None:
+        may, why = 0, TemplateOver.title
+    elif row.template.in_all is not None:
+        may = min(may, _left_locked(row.template, now=now))
+        why = CouponsOut.title if may < len(able) else ""
+    about = {"source": Source.OPERATOR, "subject": f"coupon-batch/{row.id}", "actor": row.made_by, "key": f"coupon-batch/{row.id}", "now": now}
+    if may:
+        _issue(able[:may], row.template, 1, **about)
+    row.issued, row.left_out, row.after = row.issued + may, row.left_out + len(page) - len(able), after
+    row.save(update_fields=["issued", "left_out", "after"])
+    if why:
+        with translation.override(None):
+            _end(row, CouponBatch.Status.STOPPED, why=str(why), now=now)
+    return len(page)
+
+
+def _able(row: CouponBatch, page: Sequence[UUID]) -> list[UUID]:
+    """Who of a page gets one: takes part, has not had as many as one may have, nor one of this issue (merged on the way)."""
+    gone = members.not_active(page)
+    gone |= set(Coupon.objects.filter(member_id__in=page, key=f"coupon-batch/{row.id}").values_list("member_id", flat=True))
+    if row.template.per_member is not None:
+        had = selectors.had(member_ids=page, template=row.template_id)
+        gone |= {one for one, count in had.items() if count >= row.template.per_member}
+    return [one for one in page if one not in gone]
+
+
+def _end(row: CouponBatch, status: CouponBatch.Status, *, why: str = "", now: datetime) -> None:
+    assert status in CouponBatch.ARROWS[CouponBatch.Status(row.status)], f"an issue does not go from {row.status} to {status}"
+    row.status, row.finished_at, row.why_stopped, row.listed = status, now, why[:300], []
+    row.save(update_fields=["status", "finished_at", "why_stopped", "listed"])
+
+
+# Templates
+
+
+@transaction.atomic(savepoint=False)
+def keep(*, template: CouponTemplate, actor: str, now: datetime) -> CouponTemplate:
+    """Write a template as it stands in hand. Coupons issued before keep their terms. Refuses: TemplateInvalid, with a sentence for each field."""
+    try:
+        template.full_clean(validate_unique=template._state.adding)
+    except ValidationError as error:
+        raise TemplateInvalid(fields=error.message_dict) from error
+    template.save()
+    forget(CouponTemplate)
+    audit.record(actor=actor, verb="coupon_template.kept", subject=f"coupon-template/{template.code}", figures=template.terms.as_json(), now=now)
+    return template
+
+
+# Rewards that are coupons
+
+
+def _give(row: Redemption, now: datetime) -> Redemption.Status:
+    issue(
+        member_id=row.member_id, template=row.item, count=row.quantity, source=Source.REDEMPTION, subject=_subject(row), actor=row.actor, key=_subject(row),
+        now=now,
+    )  # fmt: skip
+    return Redemption.Status.DELIVERED
+
+
+def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
+    unused = [one for one in _handed(row) if one.status == Status.AVAILABLE and not one.withdrawn_for]
+    if len(unused) < quantity:
+        raise CouponsUsed(unused=len(unused))
+    for one in unused[-quantity:]:
+        _move(one, Status.WITHDRAWN, withdrawn_for=_subject(row), now=now)
+    _uncount(unused[-quantity:], now=now)
+
+
+def _show(row: Redemption) -> list[dict[str, Any]]:
+    return [selectors.as_shown(one) for one in _handed(row)]
+
+
+def _handed(row: Redemption) -> list[Coupon]:
+    return list(selectors.of_subject(member_ids=members.with_merged(members.survivor_id(row.member_id)), subject=_subject(row)))
+
+
+def _subject(row: Redemption) -> str:
+    return f"redemption/{row.id}"
+
+
+redemptions.hands_out("coupon", redemptions.HandOut(_give, _take_back, _show))
+shelf.item_checked_by("coupon", selectors.item_fault)
