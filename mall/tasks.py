@@ -1,5 +1,6 @@
+from .coupons import tasks as coupons
 from .markdowns import tasks as markdowns
 from .redemptions import tasks as redemptions
 from .vouchers import tasks as vouchers
 
-__all__ = ["markdowns", "redemptions", "vouchers"]
+__all__ = ["coupons", "markdowns", "redemptions", "vouchers"]

@@ -353,6 +353,16 @@ def withdraw(*, coupon_id: UUID, reason: str, actor: str, now: datetime) -> Coup
 
 
 @transaction.atomic(savepoint=False)
+def withdraw_all(*, member_ids: Sequence[UUID], reason: str, now: datetime) -> int:
+    """What these members, who take part no more, could still use is withdrawn; how many. The caller holds their locks."""
+    rows = list(Coupon.objects.filter(member_id__in=member_ids, status=Status.AVAILABLE, expires_at__gt=now).select_related("template"))
+    for row in rows:
+        _move(row, Status.WITHDRAWN, withdrawn_for=reason, now=now)
+    _uncount(rows, now=now)
+    return len(rows)
+
+
+@transaction.atomic(savepoint=False)
 def withdraw_won(*, member_id: UUID, template: str, count: int, subject: str, key: str, now: datetime) -> list[Coupon]:
     """What `subject` had won falls: so many of its coupons go, those not used first. A used one stays used and is not given back later.
 
