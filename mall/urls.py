@@ -3,6 +3,7 @@ from django.urls import path
 from accounts.members.api import member_paths
 
 from .checkout import api as checkout
+from .coupons import api as coupons
 from .redemptions import api as redemptions
 
 urlpatterns = [
@@ -17,6 +18,12 @@ urlpatterns = [
     path("purchases/<str:purchase>/delivered", checkout.DeliveredView.as_view()),
     path("purchases/<str:purchase>/claim", checkout.ClaimView.as_view()),
     path("refunds", checkout.ParkedRefundsView.as_view()),
+    *member_paths("coupons", coupons.CouponsView),
+    *member_paths("coupons/claimable", coupons.ClaimableView),
+    path("coupons/validate", coupons.ValidateView.as_view()),
+    path("coupons/<slug:coupon>", coupons.CouponView.as_view()),
+    path("coupons/<slug:coupon>/use", coupons.UseView.as_view()),
+    path("coupons/<slug:coupon>/give-back", coupons.GiveBackView.as_view()),
     *member_paths("redemptions", redemptions.RedemptionsView),
     *member_paths("redemptions/<uuid:redemption>", redemptions.MembersRedemptionView),
     *member_paths("redemptions/<uuid:redemption>/cancel", redemptions.MembersCancelView),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -152,15 +152,16 @@ def coupon(*, code: str) -> Coupon:
     return found
 
 
-def coupons(*, member_id: UUID, now: datetime) -> QuerySet[Coupon]:
-    """A member's, the newest first, with `seen`: the status at `now`."""
-    return with_status(Coupon.objects.filter(member_id=member_id).select_related("template"), now=now)
+def coupons(*, member_id: UUID, status: str = "", now: datetime) -> QuerySet[Coupon]:
+    """A member's, the newest first; those that stand so at `now`, or all."""
+    rows = Coupon.objects.filter(member_id=member_id).select_related("template").order_by("-id")
+    return rows.filter(standing(status, now=now)) if status else rows
 
 
-def with_status(rows: QuerySet[Coupon], *, now: datetime) -> QuerySet[Coupon]:
-    """With `seen`: the status at `now`, expired among them."""
-    gone = When(status=Status.AVAILABLE, expires_at__lte=now, then=Value(Coupon.EXPIRED))
-    return rows.annotate(seen=Case(gone, default=F("status"), output_field=CharField()))
+def standing(status: str, *, now: datetime) -> Q:
+    """Those that stand so at `now`, expired among them."""
+    good = Q(status=Status.AVAILABLE, expires_at__gt=now)
+    return good if status == Status.AVAILABLE else Q(status=Status.AVAILABLE, expires_at__lte=now) if status == Coupon.EXPIRED else Q(status=status)
 
 
 def status_at(row: Coupon, *, now: datetime) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from accounts.leaving import services as leaving
 from accounts.notifications import services as notifications
+from mall.coupons import services as coupons
+from mall.coupons.models import CouponTemplate
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
 from mall.rewards import services as shelf
@@ -86,6 +88,9 @@ def world(api, member, other_member, now, at):
     item = api.get("members/M-1/inbox").json()["results"][0]["id"]
     named = {"purchase": "P-1", "guest": "P-guest", "hold": hold["id"], "mission": mission.code, "offer": offer, "entry": entry}
     named |= {"item": item, "address": address.id}
+    ten_off = {"code": "ten-off", "name_zh": "十元券", "name_en": "Ten off", "kind": "amount", "amount_cents": 1_000, "valid_days": 30}
+    coupons.keep(template=CouponTemplate(**ten_off, claimable=True, per_member=3), actor="tests", now=now)
+    named["coupon"] = coupons.issue(member_id=member.id, template="ten-off", actor="tests", key="sample", now=now)[0].code
     shelf.keep(reward=Reward(code="mug", kind="goods", name_zh="杯子", name_en="Mug", points=10, cents=500, counted=False), actor="tests", now=now)
     recipient = Recipient("Sample Member", "", "1 Sample Street")
     about = {"member_id": member.id, "reward": "mug", "recipient": recipient, "actor": "tests", "now": now}

@@ -45,6 +45,13 @@ ENDPOINTS = {
     ("members/{member}/addresses", "PUT"): ("members:write", 200, lambda **_: DEVICE),
     ("members/{member}/addresses/{address}", "DELETE"): ("members:write", 200, None),
     ("members/{member}/spends", "POST"): ("points:spend", 201, lambda **_: {"points": 5, "subject": "game/1"}),
+    ("members/{member}/coupons", "GET"): ("points:read", 200, None),
+    ("members/{member}/coupons", "POST"): ("events:write", 201, lambda **_: {"template": "ten-off"}),
+    ("members/{member}/coupons/claimable", "GET"): ("points:read", 200, None),
+    ("coupons/validate", "POST"): ("points:read", 200, lambda w, **_: {"code": w["coupon"], "lines": LINES}),
+    ("coupons/{coupon}", "GET"): ("points:read", 200, None),
+    ("coupons/{coupon}/use", "POST"): ("purchases:write", 200, lambda **_: {"purchase": "P-9"}),
+    ("coupons/{coupon}/give-back", "POST"): ("purchases:write", 200, lambda **_: {"purchase": "P-9"}),
     ("members/{member}/redemptions", "GET"): ("points:read", 200, None),
     ("members/{member}/redemptions", "POST"): ("points:spend", 201, lambda w, **_: {"reward": w["reward"], "recipient": HOME}),
     ("members/{member}/redemptions/{redemption}", "GET"): ("points:read", 200, None),
@@ -73,6 +80,8 @@ OWN = {
     "me/badges",
     "me/cards",
     "me/check-ins",
+    "me/coupons",
+    "me/coupons/claimable",
     "me/entries",
     "me/growth",
     "me/inbox",
@@ -92,6 +101,7 @@ OWN_THINGS = {"me/redemptions/{redemption}"}
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
 OWN_WRITES = {
     "me/check-ins",
+    "me/coupons",
     "me/inbox/read-all",
     "me/inbox/{item}/read",
     "me/missions/{mission}/claim",
@@ -103,7 +113,7 @@ OWN_CHANGES = {("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("
 # Asked by nobody but a provider, whom its signature or its token lets in.
 PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
 # Writes that need no key, because they move nothing or carry ids of their own.
-WITHOUT_KEY = ("quotes", "members/{member}/token", "members/{member}/inbox/read-all", "members/{member}/inbox/{item}/read", "events")
+WITHOUT_KEY = ("quotes", "coupons/validate", "members/{member}/token", "members/{member}/inbox/read-all", "members/{member}/inbox/{item}/read", "events")
 NAMES = {
     "<str:member>": "{member}",
     "<uuid:entry>": "{entry}",
@@ -113,6 +123,7 @@ NAMES = {
     "<uuid:offer>": "{offer}",
     "<str:purchase>": "{purchase}",
     "<slug:mission>": "{mission}",
+    "<slug:coupon>": "{coupon}",
     "<uuid:redemption>": "{redemption}",
 }
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
@@ -142,6 +153,7 @@ def test_every_endpoint_stands_in_the_table():
 NOWHERE = "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"
 NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": NOWHERE, "offer": NOWHERE, "entry": NOWHERE}
 NAMED |= {"item": NOWHERE, "address": NOWHERE, "reward": "mug", "redemption": NOWHERE, "parcel": NOWHERE}
+NAMED |= {"coupon": "NOWHERE"}
 
 
 def knock(asking, client, path, method):
@@ -203,7 +215,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
-    nowhere |= {"redemption": NOWHERE, "parcel": NOWHERE}
+    nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
 
