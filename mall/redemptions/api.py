@@ -32,6 +32,7 @@ Status = Redemption.Status
 SENTENCES = {
     "clearance": gettext_lazy("It was on clearance."),
     "markdown": gettext_lazy("The whole shelf was marked down."),
+    "revival": gettext_lazy("It was paid with points that had expired."),
     "scarcity": gettext_lazy("It was the price of the last ones."),
     "tier": gettext_lazy("It was the price for the member's tier."),
     "tier_discount": gettext_lazy("The member's tier has a discount."),

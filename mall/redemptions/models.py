@@ -46,6 +46,7 @@ class Redemption(models.Model):
     item = models.CharField(_("what is handed out"), max_length=60, blank=True)
 
     spend = models.ForeignKey("points.Entry", verbose_name=_("spent with"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    revived = models.BooleanField(_("paid with expired points"), default=False)
     hold = models.ForeignKey("points.Hold", verbose_name=_("hold"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     pay_until = models.DateTimeField(_("to be paid until"), null=True)
     payment = models.CharField(_("payment"), max_length=64, blank=True, help_text=_("The storefront's own number of it."))
@@ -80,7 +81,7 @@ class Redemption(models.Model):
             ),
             models.CheckConstraint(
                 name="redemption_that_goes_on_is_paid",
-                condition=Q(status__in=["held", "lapsed", "cancelled"]) | Q(spend__isnull=False),
+                condition=Q(status__in=["held", "lapsed", "cancelled"]) | Q(spend__isnull=False) | Q(revived=True),
             ),
         ]
         indexes = [
@@ -89,6 +90,7 @@ class Redemption(models.Model):
             models.Index(fields=["reward", "-id"], name="redemption_by_reward"),
             models.Index(fields=["sale", "-id"], name="redemption_in_sale", condition=Q(sale__isnull=False)),
             models.Index(fields=["pay_until"], name="redemption_to_lapse", condition=Q(status="held")),
+            models.Index(fields=["tracking"], name="redemption_by_tracking", condition=~Q(tracking="")),
             models.Index(fields=["status", "id"], name="redemption_queue", condition=Q(status__in=["confirmed", "fulfilling", "shipped"])),
         ]
 

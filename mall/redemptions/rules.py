@@ -20,6 +20,10 @@ _CALLED = {name: column for column, names in NAMES.items() for name in names}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text.lower()) is not None
+
+
 class FileFault(ValueError):
     """Why a file cannot be read at all: a code, whose sentence says it."""
 
@@ -80,7 +84,7 @@ def _read(number: int, said: Mapping[str, str]) -> Parcel | None:
     if not (carrier or tracking):
         return None
     fault = ""
-    if not _ID.fullmatch(redemption):
+    if not is_id(redemption):
         fault = "redemption_unreadable"
     elif not (carrier and tracking):
         fault = "parcel_incomplete"

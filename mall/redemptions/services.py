@@ -2,18 +2,22 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from babel.dates import format_datetime
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.notifications import services as notifications
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
+from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
+from loyalty.programme import selectors as programme
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
@@ -109,11 +113,15 @@ class HandOut(NamedTuple):
     `give` gives the status that the redemption goes on to (delivered: all is done; fulfilling: somebody else is at it). `take_back` refuses
     where so many of it cannot come back: a coupon that was used; an order at a provider that may still come. It is asked by a return and by the
     cancelling of what is being fulfilled. `show` gives what members read of it: codes, names, terms.
+
+    Where money is due, `reserve` sets aside what will be handed out, or refuses before anything is paid; `let_go` frees it again.
     """
 
     give: Callable[[Redemption, datetime], Status]
     take_back: Callable[[Redemption, int, datetime], None]
     show: Callable[[Redemption], list[dict[str, Any]]]
+    reserve: Callable[[Redemption, datetime], None] | None = None
+    let_go: Callable[[Redemption], None] | None = None
 
 
 _hand_outs: dict[str, HandOut] = {}
@@ -145,6 +153,21 @@ class Sale(NamedTuple):
     take: Callable[[Redemption, datetime], None]
 
 
+class Tender(NamedTuple):
+    """What pays in the place of points: `offer` is the reward at its price in that. `pay` takes `row.points` of it, under the member's lock, or refuses."""
+
+    offer: Offer
+    pay: Callable[[Redemption, datetime], None]
+
+
+_tenders: list[Callable[[Redemption, int], None]] = []
+
+
+def tender_given_back_by(give_back: Callable[[Redemption, int], None]) -> None:
+    """The feature whose tender pays declares how so much of what paid for a redemption comes back."""
+    _tenders[:] = [give_back]
+
+
 class GiveBack(Protocol):
     """Where units of a sale go that come back: to its stock or, once it is over, to the shelf."""
 
@@ -174,24 +197,26 @@ def redeem(
     expected: tuple[int, int] | None = None,
     pay_within: timedelta = PAY_WITHIN,
     sale: Sale | None = None,
+    tender: Tender | None = None,
     actor: str,
     key: str,
     now: datetime,
 ) -> Redeemed:
     """Redeem a reward, named by its code. For points alone it is confirmed and handed out; with money due it waits until `confirm`.
 
-    `expected`: points and cents for one, as the member saw them. `sale`: in which it is redeemed, at its price and from its stock.
+    `expected`: points and cents for one, as the member saw them. `sale`: in which it is redeemed, at its price and from its stock. `tender`:
+    what pays instead of points; then no entry is booked, and no money is due.
     The same key again is a replay.
     Refuses: RewardUnknown, QuantityInvalid, AddressMissing, RewardUnavailable, RewardNotYet, TierTooLow, MemberLimit, MemberDayLimit, PriceChanged,
     DayLimit, TotalLimit, SoldOut, Screened, KeyConflict, what `ledger.spend` and `ledger.hold` refuse, and what its kind refuses to hand out.
     """
-    offer = sale.offer if sale else rewards.offer(reward)
+    offer = sale.offer if sale else tender.offer if tender else rewards.offer(reward)
     if not 1 <= quantity <= MOST_AT_ONCE:
         raise QuantityInvalid
     if offer.kind == "goods" and not (recipient.name.strip() and recipient.address.strip()):
         raise AddressMissing
     ledger.lock(member_id=member_id)
-    digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient, sale and sale.id]).encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient, sale and sale.id, tender is not None]).encode(), digest_size=16).hexdigest()
     asked: dict[str, Any] = {"member_id": member_id, "reward_ids": [offer.id], "sale_id": sale and sale.id, "key": key, "now": now}
     seen = selectors.known(**asked)
     if seen.earlier is not None:
@@ -200,7 +225,8 @@ def redeem(
         # Nobody redeems by a tier that they no longer have.
         tiers.look_again(member_ids=[member_id], now=now)
         seen = selectors.known(**asked)
-    price = _priced(offer, seen, in_sale=sale is not None, quantity=quantity, expected=expected, now=now)
+    fixed = "sale" if sale else "revival" if tender else ""
+    price = _priced(offer, seen, fixed=fixed, quantity=quantity, expected=expected, now=now)
     row = _new(offer, price, member_id=member_id, quantity=quantity, recipient=recipient, digest=digest, actor=actor, key=key, now=now)
     if sale:
         row.sale_id, row.stocked = sale.id, True
@@ -208,17 +234,24 @@ def redeem(
     if not verdict.allowed:
         raise screening.Screened(verdict)
     about: dict[str, Any] = {"member_id": member_id, "points": row.points, "subject": _subject(row), "actor": actor, "now": now}
-    if price.cents:
+    if tender:
+        assert not price.cents, "what is paid otherwise costs no money"
+        row.status, row.revived = Status.CONFIRMED, True
+    elif price.cents:
         row.status, row.pay_until = Status.HELD, now + pay_within
         row.hold = ledger.hold(**about, expires_at=row.pay_until, key=f"{_subject(row)}/hold")
     else:
         row.status = Status.CONFIRMED
         row.spend = ledger.spend(**about, key=f"{_subject(row)}/spend")
     _insert(row)
+    if tender:
+        tender.pay(row, now)
     _take(offer, row, sale, now=now)
     _tell(row, before="", now=now)
     if row.status == Status.CONFIRMED:
         _hand_out(row, actor=actor, now=now)
+    elif (how := _hand_outs.get(offer.kind)) and how.reserve:
+        how.reserve(row, now)
     return Redeemed(row, False)
 
 
@@ -229,11 +262,11 @@ def _answered(redemption_id: UUID, member_id: UUID, *, digest: str, key: str) ->
     return Redeemed(row, True)
 
 
-def _priced(offer: Offer, seen: Known, *, in_sale: bool, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
-    if no := _refused(offer, seen, quantity=quantity, now=now):
+def _priced(offer: Offer, seen: Known, *, fixed: str, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
+    if no := refusal(offer, seen, quantity=quantity, now=now):
         raise no
-    if in_sale:
-        price = Price(offer.points, offer.cents, "sale", offer.points, offer.cents)
+    if fixed:
+        price = Price(offer.points, offer.cents, fixed, offer.points, offer.cents)
     else:
         scarce = offer.counted and any(one.kind == "scarcity" for one in offer.prices)
         left = rewards.stocks(reward_ids=[offer.id]).get(offer.id, 0) if scarce else None
@@ -243,7 +276,8 @@ def _priced(offer: Offer, seen: Known, *, in_sale: bool, quantity: int, expected
     return price
 
 
-def _refused(offer: Offer, seen: Known, *, quantity: int, now: datetime) -> BusinessError | None:
+def refusal(offer: Offer, seen: Known, *, quantity: int, now: datetime) -> BusinessError | None:
+    """Why the member may not have so many of it; None: they may, as far as points and stock go."""
     no = pricing.refused(offer, seen.viewer, quantity=quantity, now=now)
     return _REFUSALS[no.code](**no.figures) if no else None
 
@@ -417,6 +451,8 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
     restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, reason=reason, now=now)
     if row.status == Status.FULFILLING:
         _take_back(row, row.quantity, now=now)
+    if row.status == Status.HELD:
+        _let_go(row)
     _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
     if reason:
         figures = {"points": points, "cents": cents, "restocked": restocked}
@@ -432,7 +468,16 @@ def _take_back(row: Redemption, quantity: int, *, now: datetime) -> None:
         how.take_back(row, quantity, now)
 
 
+def _let_go(row: Redemption) -> None:
+    how = _hand_outs.get(row.reward.kind)
+    if how is not None and how.let_go is not None:
+        how.let_go(row)
+
+
 def _restore(row: Redemption, points: int, *, key: str, actor: str, reason: str, now: datetime) -> None:
+    if row.revived:
+        _tenders[0](row, points)
+        return
     assert row.spend_id is not None, "what goes on is paid"
     ledger.restore(member_id=row.member_id, entry_id=row.spend_id, points=points, subject=_subject(row), actor=actor, reason=reason, key=key, now=now)
 
@@ -445,6 +490,7 @@ def lapse(*, redemption_id: UUID, actor: str, now: datetime) -> bool:
         return False
     ledger.expire(member_id=row.member_id, actor=actor, now=now)
     restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, now=now)
+    _let_go(row)
     _go(row, Status.LAPSED, actor=actor, restocked=restocked, now=now)
     if merged:
         merging.forward(member_id=row.member_id, actor=actor, now=now)
@@ -582,6 +628,39 @@ def cancel_all(*, member_id: UUID, actor: str, reason: str, now: datetime) -> in
     for one in ids:
         cancel(redemption_id=one, reason=reason, actor=actor, now=now)
     return cancelled + len(ids)
+
+
+# What members are told, by the status that it reached.
+ANNOUNCED = {
+    Status.HELD.value: "redemption_to_pay",
+    Status.SHIPPED.value: "redemption_shipped",
+    Status.CANCELLED.value: "redemption_cancelled",
+    Status.LAPSED.value: "redemption_cancelled",
+}
+
+
+def announces(told: Mapping[str, Any]) -> bool:
+    """Whether the member is told of that change (the payload of `mall.redemption_changed`)."""
+    return told["status"] in ANNOUNCED and told["status"] != told["before"]
+
+
+@transaction.atomic(savepoint=False)
+def announce(*, redemption_id: UUID, member_id: UUID, status: str, now: datetime) -> None:
+    """Tell the member that their redemption reached that status. Once for each status."""
+    row = selectors.redemption(redemption_id=redemption_id, member_id=member_id)
+    cents = row.cents if status == Status.HELD else selectors.money_back(row)
+    about: dict[str, Any] = {
+        "reward": {"zh": row.reward.name_zh, "en": row.reward.name_en}, "quantity": row.quantity, "points": row.points, "carrier": row.carrier,
+        "tracking": row.tracking,
+    }  # fmt: skip
+    if cents:
+        currency = programme.programme().currency or "CNY"
+        about["amount"] = {"zh": show(cents, currency, "zh-hans"), "en": show(cents, currency, "en")}
+    if row.pay_until:
+        until = row.pay_until.astimezone(programme.zone(now=now))
+        about["until"] = {"zh": format_datetime(until, "M月d日 HH:mm", locale="zh_Hans"), "en": format_datetime(until, "d MMM, HH:mm", locale="en")}
+    kind = ANNOUNCED[status]
+    notifications.notify(member_id=member_id, kind=kind, key=f"redemption/{redemption_id}/{status}", about=about, now=now)
 
 
 def handed(row: Redemption) -> list[dict[str, Any]]:
