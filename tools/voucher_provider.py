@@ -96,6 +96,7 @@ class Provider(ThreadingHTTPServer):
     """Listens on 127.0.0.1. `asked`: method and path of each request that was signed as it should be."""
 
     daemon_threads = True
+    clock = staticmethod(time.time)
 
     def __init__(self, *, port: int = 0, file: Path, secret: str, key_id: str = KEY_ID) -> None:
         self.orders, self.secret, self.key_id = Orders(file), secret, key_id
@@ -149,7 +150,7 @@ class Conversation(BaseHTTPRequestHandler):
         found = re.fullmatch(r"HMAC-SHA256 Credential=(\S+), Timestamp=(\d{1,12}), Signature=([0-9a-f]{64})", self.headers.get("authorization") or "")
         if not found or found[1] != self.server.key_id:
             raise Refusal(401, "credential_unknown")
-        if abs(time.time() - int(found[2])) > FRESH:
+        if abs(self.server.clock() - int(found[2])) > FRESH:
             raise Refusal(401, "signature_too_old")
         text = "\n".join((self.command, self.path, found[2], hashlib.sha256(body).hexdigest()))
         if not hmac.compare_digest(hmac.new(self.server.secret.encode(), text.encode(), hashlib.sha256).hexdigest(), found[3]):
