@@ -20,6 +20,10 @@ erasable(
 )
 erasable("mall.VoucherOrder", cleared={"vouchers": [], "detail": "", "reason": ""}, impersonal=("sku", "number", "actor", "lease_until"))
 erasable("mall.VoucherAttempt", cleared={"detail": ""})
+# A code says nothing about who had it; the shop that honours it may know.
+erasable("mall.Code", impersonal=("value",), cleared={"voided_for": ""})
+erasable("mall.Privilege", hashed=("subject", "key"), said={"ended_for": "CASE WHEN ended_for = '' THEN '' ELSE 'erased' END"}, impersonal=("actor",))
+erasable("mall.PrivilegeUse", hashed=("subject",), impersonal=("actor",))
 
 portable("checkout_holds", "mall.CheckoutHold")
 portable("settlements", "mall.Settlement")
@@ -28,3 +32,6 @@ portable("redemptions", "mall.Redemption", without=("digest", "unit_cost_cents",
 portable("redemption_steps", "mall.Step", without=("key",))
 portable("coupons", "mall.Coupon", without=("key", "counted"))
 portable("voucher_orders", "mall.VoucherOrder", without=("lease_until", "asks", "detail", "actor"))
+portable("codes", "mall.Code", without=("batch", "voided_for"))
+portable("privileges", "mall.Privilege", without=("key",))
+portable("privilege_uses", "mall.PrivilegeUse")

@@ -4,6 +4,7 @@ from accounts.members.api import member_paths
 
 from .checkout import api as checkout
 from .coupons import api as coupons
+from .privileges.api import GiveBackView, PrivilegesView, UseView
 from .redemptions import api as redemptions
 
 urlpatterns = [
@@ -31,4 +32,7 @@ urlpatterns = [
     path("redemptions/<uuid:redemption>/confirm", redemptions.ConfirmView.as_view()),
     path("redemptions/<uuid:redemption>/cancel", redemptions.CancelView.as_view()),
     path("redemptions/<uuid:redemption>/return", redemptions.ReturnView.as_view()),
+    *member_paths("privileges", PrivilegesView),
+    *member_paths("privileges/<uuid:privilege>/use", UseView),
+    *member_paths("privileges/<uuid:privilege>/give-back", GiveBackView),
 ]
