@@ -1,11 +1,12 @@
 """What the mall does when something happens below; and what features declare to each other."""
 
-import mall.codes.services  # noqa: F401 (declares how its rewards are handed out)
+from uuid import UUID
+
+import mall.codes.services
 import mall.vouchers.services  # noqa: F401 (declares how its rewards are handed out)
 from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
 from mall.privileges import services as privileges
-from uuid import UUID
 
 
 @subscribe("points.members_merged")
