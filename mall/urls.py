@@ -6,6 +6,7 @@ from .checkout import api as checkout
 from .coupons import api as coupons
 from .privileges.api import GiveBackView, PrivilegesView, UseView
 from .redemptions import api as redemptions
+from .shelf import api as shelf
 
 urlpatterns = [
     path("programme", checkout.ProgrammeView.as_view()),
@@ -32,6 +33,11 @@ urlpatterns = [
     path("redemptions/<uuid:redemption>/confirm", redemptions.ConfirmView.as_view()),
     path("redemptions/<uuid:redemption>/cancel", redemptions.CancelView.as_view()),
     path("redemptions/<uuid:redemption>/return", redemptions.ReturnView.as_view()),
+    path("reward-categories", shelf.CategoriesView.as_view()),
+    path("rewards", shelf.RewardsView.as_view()),
+    path("rewards/<slug:reward>", shelf.RewardView.as_view()),
+    *member_paths("rewards", shelf.MembersRewardsView),
+    *member_paths("rewards/<slug:reward>", shelf.MembersRewardView),
     *member_paths("privileges", PrivilegesView),
     *member_paths("privileges/<uuid:privilege>/use", UseView),
     *member_paths("privileges/<uuid:privilege>/give-back", GiveBackView),

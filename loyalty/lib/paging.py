@@ -3,7 +3,8 @@
 import base64
 import json
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as NotThatType
 from django.db.models import Q, QuerySet
@@ -13,6 +14,17 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
+
+Row = TypeVar("Row")
+
+
+class NotOurs(ValidationError):
+    def __init__(self) -> None:
+        super().__init__({"cursor": [_("This is no cursor that we gave out.")]})
+
+
+def _remembered(cursor: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
 
 
 class NewestFirst(BasePagination):
@@ -45,21 +57,23 @@ class NewestFirst(BasePagination):
         if self._last is None:
             return None
         meta = self._last._meta
-        seen = json.dumps([meta.get_field(name).value_to_string(self._last) for name in self._fields], separators=(",", ":"))
-        cursor = base64.urlsafe_b64encode(seen.encode()).decode().rstrip("=")
+        return self._address([meta.get_field(name).value_to_string(self._last) for name in self._fields])
+
+    def _address(self, seen: list[Any]) -> str:
+        said = json.dumps(seen, separators=(",", ":"))
+        cursor = base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
         return replace_query_param(self._request.build_absolute_uri(), "cursor", cursor)
 
     def _after(self, queryset: QuerySet[Any], cursor: str) -> Q:
         """What comes after the row the cursor remembers."""
         meta = queryset.model._meta
         try:
-            texts = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-            pairs = zip(self._fields, texts, strict=True)
+            pairs = zip(self._fields, _remembered(cursor), strict=True)
             seen = {name: meta.get_field(name).to_python(str(text)) for name, text in pairs}
             if None in seen.values():
                 raise ValueError
         except (ValueError, TypeError, RecursionError, OverflowError, NotThatType):
-            raise ValidationError({"cursor": [_("This is no cursor that we gave out.")]}) from None
+            raise NotOurs from None
         first, *rest = self._fields
         if not rest:
             return Q(**{f"{first}__lt": seen[first]})
@@ -77,3 +91,22 @@ class NewestFirst(BasePagination):
         about, example = "The next page's address; null on the last.", "https://loyalty.example/api/v1/me/entries?cursor=WyIxMiJd"
         following = {"type": "string", "format": "uri", "nullable": True, "description": about, "example": example}
         return {"type": "object", "required": ["results", "next"], "properties": {"results": schema, "next": following}}
+
+
+class AtHand(NewestFirst):
+    """Pages of rows that are held in the process, in their own order."""
+
+    def page(self, rows: Sequence[Row], *, place: Callable[[Row], tuple[Any, ...]], request: Request) -> Response:
+        """`place` gives a row's place in the order: a tuple of whole numbers and texts that no other row has."""
+        self._request, limit = request, self._limit(request)
+        if (cursor := request.query_params.get("cursor")) is not None:
+            try:
+                seen = tuple(_remembered(cursor))
+                rows = [row for row in rows if place(row) > seen]
+            except (ValueError, TypeError, RecursionError):
+                raise NotOurs from None
+        self._last = list(place(rows[limit - 1])) if len(rows) > limit else None
+        return self.get_paginated_response(list(rows[:limit]))
+
+    def _next(self) -> str | None:
+        return self._address(self._last) if self._last else None

@@ -42,7 +42,9 @@ def read(content: bytes) -> Pair:
             picture.draft("RGB", (LARGE, LARGE))
             turned = ImageOps.exif_transpose(picture)
             large = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as broken:
+    except Image.DecompressionBombError as bomb:
+        raise Unfit("too_many_pixels") from bomb
+    except (OSError, SyntaxError, ValueError) as broken:
         raise Unfit("unread") from broken
     large.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
     small = large.copy()

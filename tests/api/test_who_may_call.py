@@ -45,6 +45,11 @@ ENDPOINTS = {
     ("members/{member}/addresses", "PUT"): ("members:write", 200, lambda **_: DEVICE),
     ("members/{member}/addresses/{address}", "DELETE"): ("members:write", 200, None),
     ("members/{member}/spends", "POST"): ("points:spend", 201, lambda **_: {"points": 5, "subject": "game/1"}),
+    ("rewards", "GET"): ("points:read", 200, None),
+    ("rewards/{reward}", "GET"): ("points:read", 200, None),
+    ("reward-categories", "GET"): ("points:read", 200, None),
+    ("members/{member}/rewards", "GET"): ("points:read", 200, None),
+    ("members/{member}/rewards/{reward}", "GET"): ("points:read", 200, None),
     ("members/{member}/coupons", "GET"): ("points:read", 200, None),
     ("members/{member}/coupons", "POST"): ("events:write", 201, lambda **_: {"template": "ten-off"}),
     ("members/{member}/coupons/claimable", "GET"): ("points:read", 200, None),
@@ -93,10 +98,13 @@ OWN = {
     "me/purchases",
     "me/redemptions",
     "me/referrals",
+    "me/rewards",
     "me/standing",
 }
 # One thing of a member's.
 OWN_THINGS = {"me/redemptions/{redemption}"}
+# A thing of everybody's, at their own price.
+OWN_PRICES = {"me/rewards/{reward}"}
 # A member's own version of it says less.
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
 OWN_WRITES = {
@@ -123,6 +131,7 @@ NAMES = {
     "<uuid:offer>": "{offer}",
     "<str:purchase>": "{purchase}",
     "<slug:mission>": "{mission}",
+    "<slug:reward>": "{reward}",
     "<slug:coupon>": "{coupon}",
     "<uuid:redemption>": "{redemption}",
 }
@@ -146,7 +155,7 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}").replace("{parcel}", "{redemption}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_VERSIONS | OWN_THINGS} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
+    named |= {(path, "GET") for path in OWN | OWN_VERSIONS | OWN_THINGS | OWN_PRICES} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
@@ -215,7 +224,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
-    nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE}
+    nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE, "reward": "nowhere"}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
 

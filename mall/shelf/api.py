@@ -1,0 +1,243 @@
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.members import selectors as members
+from accounts.members.api import MemberView
+from loyalty.lib.fields import MomentField, id_in_address
+from loyalty.lib.paging import AtHand
+from mall.pictures import selectors as pictures
+from mall.rewards import selectors as rewards
+from mall.rewards.models import Reward
+
+from . import selectors, services
+from .selectors import Item
+
+PRICES = ("list", "clearance", "scarcity", "tier", "tier_discount", "markdown")
+
+
+class PictureShown(serializers.Serializer[Any]):
+    url = serializers.URLField(help_text="WebP, at most 1,200 pixels a side. It never changes: keep it as long as you like.")
+    small = serializers.URLField(help_text="The same, at most 400 pixels a side.")
+
+
+class WhyNotShown(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="What a redemption would be refused with now, for programs.")
+    detail = serializers.CharField(help_text="A sentence for the member, in the request's language.")
+
+
+class RewardShown(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="The code, by which it is redeemed.")
+    code = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Reward.Kind.choices)
+    name = serializers.CharField(help_text="In the request's language.")
+    text = serializers.CharField()
+    category = serializers.CharField(help_text="Its code; empty: none.")
+    pictures = PictureShown(many=True)
+    points = serializers.IntegerField(help_text="What one costs who looks, now.")
+    cents = serializers.IntegerField(help_text="The money due on top of the points; 0: none.")
+    list_points = serializers.IntegerField(help_text="What one costs without discounts, to be shown struck through.")
+    list_cents = serializers.IntegerField()
+    price = serializers.ChoiceField(choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time.")
+    left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted.")
+    least_tier = serializers.CharField(help_text="For members of this tier and above; empty: for all.")
+    starts_at = MomentField(allow_null=True)
+    ends_at = MomentField(allow_null=True)
+    per_member = serializers.IntegerField(allow_null=True, help_text="So many may one member have in all; null: no limit.")
+    per_member_day = serializers.IntegerField(allow_null=True)
+    redeemable = serializers.BooleanField(help_text="Whether it can be had now, points apart.")
+    why_not = WhyNotShown(allow_null=True)
+    affordable = serializers.BooleanField(allow_null=True, help_text="Whether the member's points pay for one; null: no member was named.")
+    points_missing = serializers.IntegerField(allow_null=True, help_text="So many points are still to go; 0: none.")
+
+
+_REWARD = {
+    "id": "mug-white",
+    "code": "mug-white",
+    "kind": "goods",
+    "name": "白色马克杯",
+    "text": "350 毫升，可用洗碗机清洗。",
+    "category": "home",
+    "pictures": [
+        {
+            "url": "https://loyalty.example/pictures/9f2b0c6e0d1c4a5b8e7f60718293a4b5c6d7e8f9a0b1c2d3e4f5061728394a5b.webp",
+            "small": "https://loyalty.example/pictures/9f2b0c6e0d1c4a5b8e7f60718293a4b5c6d7e8f9a0b1c2d3e4f5061728394a5b-small.webp",
+        }
+    ],
+    "points": 900,
+    "cents": 0,
+    "list_points": 1000,
+    "list_cents": 0,
+    "price": "tier_discount",
+    "left": 42,
+    "least_tier": "",
+    "starts_at": None,
+    "ends_at": None,
+    "per_member": 2,
+    "per_member_day": None,
+    "redeemable": True,
+    "why_not": None,
+    "affordable": False,
+    "points_missing": 180,
+}
+_LATER = {
+    **_REWARD,
+    "id": "own-agent",
+    "code": "own-agent",
+    "kind": "privilege",
+    "name": "专属客服",
+    "text": "",
+    "pictures": [],
+    "price": "list",
+    "points": 1000,
+    "left": None,
+    "least_tier": "gold",
+    "redeemable": False,
+    "why_not": {"code": "tier_too_low", "detail": "该奖品仅限更高等级的会员兑换。"},
+}
+
+
+def shown(one: Item, request: Request) -> dict[str, Any]:
+    """As `RewardShown` says; by hand, because a shelf is long and a serializer takes longer over it than all the rest."""
+    offer, language = one.offer, get_language() or "zh"
+    moment = MomentField().to_representation
+    return {
+        "id": offer.code,
+        "code": offer.code,
+        "kind": offer.kind,
+        "name": offer.name(language),
+        "text": offer.text(language),
+        "category": offer.category,
+        "pictures": [
+            {"url": request.build_absolute_uri(pictures.path(digest)), "small": request.build_absolute_uri(pictures.path(digest, small=True))}
+            for digest in offer.pictures
+        ],
+        "points": one.price.points,
+        "cents": one.price.cents,
+        "list_points": one.price.list_points,
+        "list_cents": one.price.list_cents,
+        "price": one.price.why,
+        "left": one.left,
+        "least_tier": offer.least_tier,
+        "starts_at": offer.starts_at and moment(offer.starts_at),
+        "ends_at": offer.ends_at and moment(offer.ends_at),
+        "per_member": offer.per_member,
+        "per_member_day": offer.per_member_day,
+        "redeemable": one.why_not is None,
+        "why_not": one.why_not and {"code": one.why_not.code, "detail": one.why_not.message},
+        "affordable": one.affordable,
+        "points_missing": one.missing,
+    }
+
+
+def _place(one: Item) -> tuple[int, int, str]:
+    return one.price.points, one.price.cents, one.offer.code
+
+
+_WHOSE = OpenApiParameter("member", str, description="The storefront's id of the member whose shelf it is; left out: nobody's.")
+_FILTERS = [
+    OpenApiParameter("category", str, description="Only of this category."),
+    OpenApiParameter("kind", str, enum=Reward.Kind.values, description="Only of this kind."),
+    OpenApiParameter("affordable", bool, description="true: only what the member's points pay for; false: only what they do not."),
+]
+_ABOUT = (
+    "What can be redeemed, cheapest first, at this member's own prices; what cannot be had now says why. A click a moment later decides anew: "
+    "send the price that you showed with the redemption."
+)
+_EXAMPLES = [OpenApiExample("For a gold member", _REWARD, response_only=True), OpenApiExample("Not for this tier", _LATER, response_only=True)]
+
+
+def _asked(given: Mapping[str, str]) -> dict[str, Any]:
+    """The filters, checked."""
+    kind, affordable = given.get("kind", ""), given.get("affordable", "")
+    if kind and kind not in Reward.Kind.values:
+        raise ValidationError({"kind": [_("There is no such kind of reward.")]})
+    if affordable not in ("", "true", "false"):
+        raise ValidationError({"affordable": [_("Write true or false.")]})
+    return {"category": given.get("category", ""), "kind": kind, "affordable": {"true": True, "false": False}.get(affordable)}
+
+
+def _page(request: Request, member_id: UUID | None) -> Response:
+    now = timezone.now()
+    found = selectors.shelf(who=services.who_looks(member_id=member_id, now=now), **_asked(request.query_params), now=now)
+    answer = AtHand().page(found, place=_place, request=request)
+    answer.data["results"] = [shown(one, request) for one in answer.data["results"]]
+    return answer
+
+
+def _one(request: Request, member_id: UUID | None, code: str) -> Response:
+    now = timezone.now()
+    return Response(shown(selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now), request))
+
+
+def _named(request: Request) -> UUID | None:
+    given = request.query_params.get("member")
+    return members.get(id_in_address("member", given)).id if given is not None else None
+
+
+class RewardsView(APIView):
+    scopes = {"GET": "points:read"}
+    pagination_class = AtHand
+
+    @extend_schema(summary="The shelf", description=_ABOUT, parameters=[_WHOSE, *_FILTERS], responses=RewardShown(many=True), examples=_EXAMPLES)
+    def get(self, request: Request) -> Response:
+        return _page(request, _named(request))
+
+
+class RewardView(APIView):
+    scopes = {"GET": "points:read"}
+
+    @extend_schema(summary="A reward", parameters=[_WHOSE], responses=RewardShown, examples=_EXAMPLES)
+    def get(self, request: Request, reward: str) -> Response:
+        return _one(request, _named(request), reward)
+
+
+class MembersRewardsView(MemberView):
+    scopes = {"GET": "points:read"}
+    members_may = {"GET"}
+    pagination_class = AtHand
+
+    @extend_schema(summary="A member's shelf", description=_ABOUT, parameters=_FILTERS, responses=RewardShown(many=True), examples=_EXAMPLES)
+    def get(self, request: Request) -> Response:
+        return _page(request, self.member.id)
+
+
+class MembersRewardView(MemberView):
+    scopes = {"GET": "points:read"}
+    members_may = {"GET"}
+
+    @extend_schema(summary="A reward, as a member finds it", responses=RewardShown, examples=_EXAMPLES)
+    def get(self, request: Request, reward: str) -> Response:
+        return _one(request, self.member.id, reward)
+
+
+class CategoryShown(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="The code.")
+    code = serializers.CharField()
+    name = serializers.CharField(help_text="In the request's language.")
+
+
+class CategoriesView(APIView):
+    scopes = {"GET": "points:read"}
+    pagination_class = AtHand
+
+    @extend_schema(
+        summary="The categories of rewards, in order",
+        responses=CategoryShown(many=True),
+        examples=[OpenApiExample("A category", {"id": "home", "code": "home", "name": "家居"}, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        language = get_language() or "zh"
+        answer = AtHand().page(list(enumerate(rewards.categories())), place=lambda row: row[:1], request=request)
+        answer.data["results"] = [{"id": one.code, "code": one.code, "name": one.name(language)} for _place, one in answer.data["results"]]
+        return answer
