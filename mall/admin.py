@@ -2,6 +2,7 @@ from .checkout.admin import BurnPolicyAdmin, CheckoutHoldAdmin, GuestPurchaseAdm
 from .codes.admin import CodeAdmin, CodeImportAdmin, CodePoolAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
+from .vouchers.admin import ProviderAdmin, VoucherOrderAdmin
 
 __all__ = [
     "BurnPolicyAdmin",
@@ -14,7 +15,9 @@ __all__ = [
     "MarkdownTermsAdmin",
     "PrivilegeAdmin",
     "PrivilegeKindAdmin",
+    "ProviderAdmin",
     "RefundSettlementAdmin",
     "SettlementAdmin",
     "UnmatchedRefundAdmin",
+    "VoucherOrderAdmin",
 ]

@@ -27,6 +27,7 @@ from loyalty.lib.money import show
 from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
+from mall.vouchers import selectors as vouchers
 from points.adjustments import selectors as adjustments
 from points.batches import selectors as batches
 from points.boards import selectors as boards
@@ -134,6 +135,8 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         waiting = open_refunds.filter(status=UnmatchedRefund.Status.WAITING)
         found.append(("accounts_unmatchedrefund", "?status__exact=parked", _("Refunds parked for an operator"), _bounded(parked), False))
         found.append(("accounts_unmatchedrefund", "?status__exact=waiting", _("Refunds that wait for their purchase"), _bounded(waiting), False))
+    if user.has_perm("mall.decide_voucherorder"):
+        found.append(("mall_voucherorder", "?state__exact=unknown", _("Orders of vouchers that nobody answered"), _bounded(vouchers.to_decide()), False))
     if user.has_perm("points.view_finding"):
         found.append(("points_finding", "?status__exact=open", _("Members whose books do not balance"), _bounded(reconciliation.open_findings()), True))
     if user.has_perm("accounts.view_delivery"):

@@ -89,6 +89,15 @@ def vouchers(told: Any) -> tuple[Voucher, ...]:
     return tuple(found)
 
 
+def typed(lines: str) -> tuple[Voucher, ...]:
+    """Vouchers as an operator types them, a line each: code, address and last day, with commas between; what is not there stays empty."""
+    found = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        code, url, day, *_rest = [*(part.strip() for part in re.split("[,，]", line)), "", ""]
+        found.append(Voucher(code, url, day))
+    return tuple(found)
+
+
 def _is_day(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text

@@ -1,0 +1,288 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
+
+from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+
+from . import rules, selectors, services
+from .models import Provider, ProviderProduct, VoucherOrder
+
+State = VoucherOrder.State
+STATE_COLOURS = {
+    State.WAITING: "info",
+    State.SENDING: "info",
+    State.DELIVERED: "success",
+    State.REFUSED: "warning",
+    State.WITHDRAWN: "warning",
+    State.UNKNOWN: "danger",
+}
+# What an operator may do with an order, by its state.
+OPEN_TO = {State.UNKNOWN: ("decide",), State.WAITING: ("ask-again", "withdraw"), State.DELIVERED: ("withdraw",)}
+
+
+def _why(detail: str) -> str:
+    """Why something was not asked, or what the provider said."""
+    sentence = rules.WHY_NOT.get(detail)
+    return gettext(sentence) if sentence else detail
+
+
+class ProductInline(TabularInline):
+    model = ProviderProduct
+    fields = ["code", "sku", "name_zh", "name_en", "active"]
+    extra = 0
+    can_delete = False
+    verbose_name_plural = _("What it issues: each line is what a reward can hand out")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Provider)
+class ProviderAdmin(HistoryAdmin):
+    list_display = ["code", "named", "state", "reached_at"]
+    actions = None
+    inlines = [ProductInline]
+    readonly_fields = ["environment"]
+    actions_detail = ["try_out"]
+    list_before_template = "admin/explanation.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        said = _("Who issues film tickets, memberships and the like: a reward of that kind names a product, and who redeems it gets one from its provider.")
+        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
+        about = _("How a provider must answer is written in the documentation, under “Vouchers: what a provider speaks”.")
+        said = _("The secret that signs is set where the programs are started, and shown nowhere.")
+        return [
+            (None, {"fields": ["code", "name_zh", "name_en", "active"]}),
+            (_("How it is reached"), {"fields": ["base_url", "key_id", "days"], "description": about}),
+            *([(_("From the environment"), {"fields": ["environment"], "description": said})] if obj else []),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> list[str]:
+        return ["code", *self.readonly_fields] if obj else self.readonly_fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_try_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        services.kept(form.instance, actor=operator_name(request), now=timezone.now())
+
+    @display(description=_("name"))
+    def named(self, provider: Provider) -> str:
+        return provider.name
+
+    @display(description=_("state"), label={"asked": "success", "stuck": "danger", "off": "info"})
+    def state(self, provider: Provider) -> tuple[str, Any]:
+        fault = selectors.fault(provider)
+        if fault == "not_in_use":
+            return "off", _("not in use")
+        return ("stuck", _(rules.WHY_NOT[fault])) if fault else ("asked", _("in use"))
+
+    @display(description=_("address"))
+    def reached_at(self, provider: Provider) -> str:
+        return selectors.line(provider).base_url
+
+    @display(description=_("environment"))
+    def environment(self, provider: Provider) -> str:
+        about = {
+            rules.environment_name("SECRET", provider.code): (True, gettext("A long random text that only the provider knows besides.")),
+            rules.environment_name("URL", provider.code): (False, gettext("Where the provider is reached, in place of the address above.")),
+        }
+        lines = [(name, bool(settings.VOUCHERS.get(name)), needed, said) for name, (needed, said) in about.items()]
+        return render_to_string("admin/accounts/channelsettings/environment.html", {"lines": lines})
+
+    @action(description=_("Try the connection"), url_path="try", permissions=["try"], icon="cable")
+    def try_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        provider = get_object_or_404(Provider, pk=object_id)
+        back = reverse("admin:mall_provider_change", args=[provider.pk])
+        if request.method == "POST":
+            # Not in a transaction: the provider is waited for.
+            answer = services.try_out(provider=provider, actor=operator_name(request), now=timezone.now())
+            said = gettext(rules.TRIED.get(answer.said, rules.UNEXPECTED)) % {"detail": _why(answer.detail)}
+            messages.add_message(request, messages.SUCCESS if answer.said == "absent" else messages.WARNING, said)
+            return HttpResponseRedirect(back)
+        return confirm(
+            request,
+            site=self.admin_site,
+            title=_("Try the connection"),
+            consequence=_("The provider is asked for an order that does not exist. That shows whether address, key and secret are right; nothing is ordered."),
+            form=NoQuestion(),
+            act=lambda _asked: "",
+            back=back,
+            context={"opts": self.opts, "object": provider, "original": provider},
+        )
+
+
+class ProviderFilter(admin.SimpleListFilter):
+    title, parameter_name = _("provider of vouchers"), "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.code, one.name) for one in Provider.objects.all()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[VoucherOrder]) -> QuerySet[VoucherOrder]:
+        return queryset.filter(provider_id=self.value()) if self.value() else queryset
+
+
+class DecisionForm(ReasonForm):
+    decision = forms.ChoiceField(
+        label=_("What becomes of it"),
+        widget=UnfoldAdminRadioSelectWidget,
+        choices=[
+            ("ask_again", _("Ask the provider again, for as many days as before.")),
+            ("withdraw", _("Have the provider cancel it; once it says so, the points go back.")),
+            ("write_off", _("The provider has told us that nothing was or will be issued: the points go back now.")),
+            ("hand_over", _("The provider has given us the vouchers by another way: the member gets them now.")),
+        ],
+    )
+    vouchers = forms.CharField(
+        label=_("Vouchers"),
+        required=False,
+        max_length=200_000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        help_text=_("Only to hand them over. A line for each: its code and, where there are any, its address and its last day, with commas between."),
+    )
+    field_order = ["decision", "vouchers", "reason"]
+
+
+@admin.register(VoucherOrder)
+class VoucherOrderAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "whose", "what", "quantity", "provider", "shown", "attempts", "why"]
+    list_filter = ["state", ProviderFilter]
+    list_select_related = ["member", "product", "provider"]
+    search_fields = ["number"]
+    search_help_text = _("A member's storefront id, the redemption, the key of the order, or the provider's number")
+    sortable_by = ()
+    ordering = ["-id"]
+    fieldsets = [
+        (None, {"fields": ["whose", "redeemed", "what", "quantity", "shown", "why", "issued"]}),
+        (_("At the provider"), {"fields": ["provider", "id", "sku", "number"]}),
+        (_("When"), {"fields": ["created_at", "due", "until", "settled_at"]}),
+        (_("Decided"), {"fields": ["reason", "actor"]}),
+        (_("Attempts"), {"fields": ["chain"]}),
+    ]
+    readonly_fields = ["whose", "redeemed", "what", "shown", "why", "issued", "due", "chain"]
+    actions_detail = ["decide", "ask_again", "withdraw"]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[VoucherOrder], search_term: str) -> tuple[QuerySet[VoucherOrder], bool]:
+        term = search_term.strip()
+        return (queryset.filter(pk__in=selectors.found(term).values("pk")) if term else queryset), False
+
+    @display(description=_("member"))
+    def whose(self, order: VoucherOrder) -> str:
+        return _link("accounts_member", order.member_id, order.member)
+
+    @display(description=_("redemption"))
+    def redeemed(self, order: VoucherOrder) -> str:
+        return _link("mall_redemption", order.redemption_id, order.redemption_id)
+
+    @display(description=_("product of a provider"))
+    def what(self, order: VoucherOrder) -> str:
+        return order.product.name
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def shown(self, order: VoucherOrder) -> tuple[str, str]:
+        being_cancelled = order.asks == VoucherOrder.Ask.DELETE and order.state in (State.WAITING, State.SENDING)
+        return order.state, gettext("is to be cancelled") if being_cancelled else order.get_state_display()
+
+    @display(description=_("what the provider said"))
+    def why(self, order: VoucherOrder) -> str:
+        return _why(order.detail)
+
+    @display(description=_("vouchers"))
+    def issued(self, order: VoucherOrder) -> str:
+        # Never whole: who reads this page is not who may use them.
+        return ", ".join(rules.masked(one["code"] or one["url"]) for one in order.vouchers) or gettext("none")
+
+    @display(description=_("next attempt"))
+    def due(self, order: VoucherOrder) -> Any:
+        return order.due_at if order.state == State.WAITING else None
+
+    @display(description=_("attempts"))
+    def chain(self, order: VoucherOrder) -> SafeString:
+        rows = [
+            {"row": row, "outcome": row.get_outcome_display() or gettext("under way, or its program was ended"), "why": _why(row.detail)}
+            for row in selectors.attempts(order)
+        ]
+        return render_to_string("admin/mall/voucherorder/chain.html", {"attempts": rows})
+
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("mall.decide_voucherorder")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        there = VoucherOrder.objects.filter(pk=object_id).first()
+        names = OPEN_TO.get(State(there.state), ()) if there else ()
+        return [one for one in super().get_actions_detail(request, object_id) if one.path in names]
+
+    @action(description=_("Decide"), url_path="decide", permissions=["decide"], icon="gavel")
+    def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the network could not settle, a person does."""
+
+        def act(asked: Mapping[str, Any]) -> Any:
+            verb = {"ask_again": services.ask_again, "withdraw": services.withdraw, "write_off": services.write_off, "hand_over": services.hand_over}
+            typed = {"vouchers": rules.typed(asked["vouchers"])} if asked["decision"] == "hand_over" else {}
+            order = verb[asked["decision"]](**self._about(request, object_id, asked), **typed)
+            return gettext("It is decided: %(state)s.") % {"state": order.get_state_display()}
+
+        order = get_object_or_404(VoucherOrder, pk=object_id)
+        consequence = ngettext(
+            "For %(count)s day its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
+            "For %(count)s days its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
+            max((order.until - order.created_at).days, 1),
+        ) % {"count": max((order.until - order.created_at).days, 1)}
+        return self._ask(request, order, _("Decide"), consequence, DecisionForm(request.POST or None), act)
+
+    @action(description=_("Ask now"), url_path="ask-again", permissions=["decide"], icon="sync")
+    def ask_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.ask_again(**self._about(request, object_id, asked))
+            return _("The provider is asked in a moment.")
+
+        order = get_object_or_404(VoucherOrder, pk=object_id)
+        return self._ask(request, order, _("Ask now"), _("The provider is asked at once what became of it."), ReasonForm(request.POST or None), act)
+
+    @action(description=_("Take back"), url_path="withdraw", permissions=["decide"], icon="undo")
+    def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.withdraw(**self._about(request, object_id, asked))
+            return _("The provider is asked to cancel it. Once it says so, the points go back.")
+
+        order = get_object_or_404(VoucherOrder, pk=object_id)
+        consequence = _("The provider is asked to cancel the voucher. Once it has, the points go back; where it was used already, all stays as it is.")
+        return self._ask(request, order, _("Take back"), consequence, ReasonForm(request.POST or None), act, danger=True)
+
+    @staticmethod
+    def _about(request: HttpRequest, object_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {"order_id": UUID(object_id), "reason": asked["reason"], "actor": operator_name(request), "now": timezone.now()}
+
+    def _ask(
+        self, request: HttpRequest, order: VoucherOrder, title: Any, consequence: Any, form: forms.Form, act: Callable[[Mapping[str, Any]], Any], **how: Any
+    ) -> HttpResponse:
+        back = reverse("admin:mall_voucherorder_change", args=[order.pk])
+        context = {"opts": self.opts, "object": order, "original": order}
+        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, context=context, **how)
+
+
+def _link(page: str, pk: Any, text: Any) -> str:
+    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
