@@ -4,8 +4,10 @@ from uuid import UUID
 
 import mall.codes.services
 import mall.vouchers.services  # noqa: F401 (declares how its rewards are handed out)
+from accounts.members import selectors as members
 from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
+from mall.coupons import services as coupons
 from mall.privileges import services as privileges
 
 
@@ -13,3 +15,26 @@ from mall.privileges import services as privileges
 def move_privileges(event: Event) -> None:
     """What a merged member may still use is the survivor's."""
     privileges.move(from_id=UUID(event.payload["merged"]), into_id=event.member_id, now=event.now)
+
+
+def _about_a_coupon(event: Event) -> bool:
+    return event.payload["effect"] == "coupon"
+
+
+@subscribe("points.effect_won", wants=_about_a_coupon)
+@subscribe("points.effect_withdrawn", wants=_about_a_coupon)
+def keep_coupons(event: Event) -> None:
+    """Coupons that a rule, a check-in or a tier gave, or whose ground fell. One subscriber for both, so that no withdrawal overtakes its issue."""
+    told = event.payload
+    member_id = members.survivor_id(event.member_id)
+    about = {"template": told["item"], "count": told["count"], "subject": told["subject"], "key": f"effect/{event.id}"}
+    if event.topic == "points.effect_won":
+        coupons.issue_won(member_id=member_id, **about, now=event.now)
+    else:
+        coupons.withdraw_won(member_id=member_id, **about, now=event.now)
+
+
+@subscribe("points.members_merged")
+def move_coupons(event: Event) -> None:
+    """The coupons that a merged member could still use are the survivor's."""
+    coupons.move(from_id=UUID(event.payload["merged"]), into_id=event.member_id)
