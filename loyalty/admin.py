@@ -2,6 +2,7 @@ from .audit.admin import AuditEntryAdmin, JobRunAdmin, ScheduleAdmin
 from .console.admin import LockedLoginAdmin, MemberAdmin, OperatorAdmin, RoleAdmin
 from .outbox.admin import OutboxRowAdmin
 from .programme.admin import ProgrammeAdmin
+from .webhooks.admin import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
     "AuditEntryAdmin",
@@ -13,4 +14,6 @@ __all__ = [
     "ProgrammeAdmin",
     "RoleAdmin",
     "ScheduleAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]

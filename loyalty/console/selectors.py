@@ -26,6 +26,8 @@ from loyalty.lib.localtime import local_date
 from loyalty.lib.money import show
 from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
+from loyalty.webhooks import selectors as webhooks
+from mall.codes import selectors as codes
 from mall.checkout import selectors as checkout
 from mall.vouchers import selectors as vouchers
 from points.adjustments import selectors as adjustments
@@ -139,11 +141,17 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         found.append(("mall_voucherorder", "?state__exact=unknown", _("Orders of vouchers that nobody answered"), _bounded(vouchers.to_decide()), False))
     if user.has_perm("points.view_finding"):
         found.append(("points_finding", "?status__exact=open", _("Members whose books do not balance"), _bounded(reconciliation.open_findings()), True))
+    if user.has_perm("mall.view_codepool"):
+        found.append(("mall_codepool", "", _("Pools of codes that run low"), _bounded(codes.low()), False))
     if user.has_perm("accounts.view_delivery"):
         unsent = _("Messages given up, or without an answer, since yesterday")
         found.append(("accounts_delivery", "?trouble=1", unsent, _bounded(notifications.failed(now=now)), True))
     if user.has_perm("loyalty.view_outboxrow"):
         found.append(("loyalty_outboxrow", "?status__exact=failed", _("Events that could not be delivered"), outbox.open_rows_by_status()["failed"], True))
+    if user.has_perm("loyalty.view_webhookendpoint"):
+        troubled, dead = webhooks.troubled().count(), _bounded(webhooks.dead_letters())
+        found.append(("loyalty_webhookendpoint", "", _("Webhook endpoints that fail, or were switched off for it"), troubled, True))
+        found.append(("loyalty_webhookdelivery", "?status__exact=failed", _("Webhooks that could not be delivered"), dead, True))
     if user.has_perm("loyalty.view_jobrun"):
         last = audit.last_runs(jobs=JOBS).values()
         broken = sum(run.status in (JobRun.Status.FAILED, JobRun.Status.ABANDONED) for run in last)

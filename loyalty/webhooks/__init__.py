@@ -12,7 +12,7 @@ What always holds:
 - An endpoint that fails several times in a row rests, and is then asked with a single delivery: an outage costs neither attempts nor senders,
   and once it answers, all that waits goes on at once. Failing for five days, or answering 410, it is switched off; what waits is kept.
 - No request in a transaction, none to an address inside the network unless its host is named in WEBHOOK_INTERNAL_HOSTS, and that of the very
-  address that was checked. No redirect is followed. Of an answer the first words are kept.
+  address that was checked. No redirect is followed. Of a refusal the first words are kept.
 
 A **secret** is in no table: it is derived from SECRET_KEY, the endpoint and its generation, and shown once. We keep a digest, so that an
 installation with another SECRET_KEY (a copy for tests, say) sends nothing rather than with signatures nobody can verify. Rotated, the secret

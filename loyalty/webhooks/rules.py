@@ -39,6 +39,10 @@ def _stayed(told: Mapping[str, Any]) -> bool:
     return bool(told["status"] == told["before"])
 
 
+def _given_back(told: Mapping[str, Any]) -> bool:
+    return (told["before"], told["status"]) == ("used", "available")
+
+
 _ENTRY = ("entry", "points", "subject", "occurred_at")
 _FRIEND = ("friend", "completion")
 _REDEMPTION = ("mall.redemption_changed", ("redemption", "reward", "kind", "quantity", "points", "cents", "status", "before"))

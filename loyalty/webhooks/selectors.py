@@ -125,3 +125,9 @@ def troubled() -> QuerySet[WebhookEndpoint]:
     """Endpoints that were switched off because they failed, or that rest because they are failing."""
     failing = Q(off_at=None, failures__gte=rules.RESTS_AFTER)
     return WebhookEndpoint.objects.filter(failing | Q(off_why__in=[WebhookEndpoint.OffWhy.GONE, WebhookEndpoint.OffWhy.FAILING]))
+
+
+def last_delivered(*, endpoint_id: UUID) -> datetime | None:
+    """When the newest of what was delivered to it was."""
+    rows = WebhookDelivery.objects.filter(endpoint_id=endpoint_id, status=Status.DELIVERED).order_by("-id")
+    return rows.values_list("settled_at", flat=True).first()

@@ -255,8 +255,9 @@ def _finish(endpoint: WebhookEndpoint, row: WebhookDelivery, answer: Answer, *, 
     if not kept:
         # Dropped, or its member erased, while the answer was waited for.
         return ""
+    said = "" if answer.accepted else answer.detail
     WebhookAttempt.objects.create(
-        delivery_id=row.id, member_id=row.member_id, at=began, status_code=answer.status, detail=answer.detail, milliseconds=answer.milliseconds
+        delivery_id=row.id, member_id=row.member_id, at=began, status_code=answer.status, detail=said, milliseconds=answer.milliseconds
     )
     if answer.accepted:
         if endpoint.failures:
@@ -280,7 +281,7 @@ def _failed(endpoint: WebhookEndpoint, answer: Answer, *, now: datetime) -> None
     row.rests_until = rules.rests_until(failures=row.failures, asked=answer.retry_after, now=now)
     WebhookEndpoint.objects.filter(id=row.id).update(failures=row.failures, failing_since=row.failing_since, rests_until=row.rests_until)
     endpoint.failures = row.failures
-    logger.warning("webhook failed", endpoint=str(row.id), failures=row.failures, answer=str(answer))
+    logger.warning("webhook failed", endpoint=str(row.id), failures=row.failures, status=answer.status)
     if row.off_at is None and (answer.gone or now - row.failing_since >= rules.GIVES_UP_AFTER):
         _switch_off(row, OffWhy.GONE if answer.gone else OffWhy.FAILING, actor=ACTOR, now=now)
         logger.error("webhook endpoint switched off", endpoint=str(row.id), why=row.off_why)

@@ -14,8 +14,8 @@ TOLD = (models.CharField, models.TextField, models.JSONField, models.DateField, 
 MOMENTS = {
     "active_at", "added_at", "answered_at", "asked_at", "at", "available_at", "blocked_at", "changed_at", "claim_until", "claimed_at", "closed_at",
     "completed_at", "counts_since", "counts_until", "created_at", "decided_at", "delivered_at", "done_at", "due", "due_at", "earned_at", "ended_at",
-    "ends_at", "expires_at", "floor_until", "found_at", "given_back_at", "gone_at", "granted_at", "handed_at", "handed_over_at", "issued_at",
-    "lifted_at", "made_at", "matures_at", "occurred_at", "pay_until", "read_at", "recorded_at", "registered_at", "requested_at", "said_at", "seen_at",
+    "ends_at", "expires_at", "floor_until", "found_at", "given_back_at", "gone_at", "granted_at", "handed_at", "handed_over_at", "issued_at", "lifted_at",
+    "made_at", "matures_at", "occurred_at", "pay_until", "read_at", "recorded_at", "registered_at", "requested_at", "said_at", "seen_at",
     "settled_at", "since", "slept_at", "sprint_from", "started_at", "starts_at", "told_at", "turned_at", "until", "uploaded_at", "used_at",
     "voided_at", "withdrawn_at", "woke_at", "won_at",
 }  # fmt: skip
@@ -25,7 +25,7 @@ BY_VERBS = {"loyalty.AnsweredRequest", "loyalty.OutboxRow"}
 NOT_IN_THE_COPY = {
     "accounts.Attempt", "accounts.Copy", "accounts.Erasure", "accounts.MarketingDay", "accounts.PurchaseNumber", "points.Allocation",
     "mall.VoucherAttempt",
-    "points.Finding", "points.SimulatedMember",
+    "loyalty.WebhookAttempt", "points.Finding", "points.SimulatedMember",
 }  # fmt: skip
 
 
