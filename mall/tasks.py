@@ -1,7 +1,8 @@
 from .codes import tasks as codes
 from .coupons import tasks as coupons
+from .flashsale import tasks as flashsale
 from .markdowns import tasks as markdowns
 from .redemptions import tasks as redemptions
 from .vouchers import tasks as vouchers
 
-__all__ = ["codes", "coupons", "markdowns", "redemptions", "vouchers"]
+__all__ = ["codes", "coupons", "flashsale", "markdowns", "redemptions", "vouchers"]

@@ -4,9 +4,11 @@ from accounts.members.api import member_paths
 
 from .checkout import api as checkout
 from .coupons import api as coupons
+from .flashsale import api as flashsale
 from .privileges.api import GiveBackView, PrivilegesView, UseView
 from .redemptions import api as redemptions
 from .shelf import api as shelf
+from .topups import api as topups
 
 urlpatterns = [
     path("programme", checkout.ProgrammeView.as_view()),
@@ -41,4 +43,10 @@ urlpatterns = [
     *member_paths("privileges", PrivilegesView),
     *member_paths("privileges/<uuid:privilege>/use", UseView),
     *member_paths("privileges/<uuid:privilege>/give-back", GiveBackView),
+    path("flash-sales", flashsale.SalesView.as_view()),
+    *member_paths("flash-sales", flashsale.MembersSalesView),
+    *member_paths("flash-sales/<int:sale>/ticket", flashsale.TicketView),
+    *member_paths("flash-sales/<int:sale>/redemptions", flashsale.RedeemInSaleView),
+    *member_paths("top-ups", topups.TopUpsView),
+    path("top-ups/<uuid:top_up>/give-back", topups.TopUpBackView.as_view()),
 ]

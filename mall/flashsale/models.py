@@ -84,9 +84,7 @@ class FlashPlan(_Terms):
         _("every so many weeks"), default=1, validators=[MinValueValidator(1), MaxValueValidator(52)], help_text=_("Counted from the week of the first day.")
     )
     at = models.TimeField(_("begins at"), help_text=_("Time of day in the programme's time zone."))
-    minutes = models.PositiveSmallIntegerField(
-        _("lasts, in minutes"), default=60, validators=[MinValueValidator(1), MaxValueValidator(7 * 24 * 60)]
-    )
+    minutes = models.PositiveSmallIntegerField(_("lasts, in minutes"), default=60, validators=[MinValueValidator(1), MaxValueValidator(7 * 24 * 60)])
     first_on = models.DateField(_("first day"))
     last_on = models.DateField(_("last day"), null=True, blank=True, help_text=_("Empty: no end."))
     active = models.BooleanField(_("in use"), default=True, help_text=_("Off: no more sales are made, and those for which nothing is set aside yet go."))
