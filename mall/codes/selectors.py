@@ -99,7 +99,7 @@ def sentence(fault: rules.Fault) -> str:
 
 
 _FREE = "c.pool_id = {pool} AND c.redemption_id IS NULL AND c.voided_at IS NULL AND COALESCE(c.expires_at, %s) > %s"
-_LEFT = f"(SELECT count(*) FROM (SELECT FROM mall_code c WHERE {_FREE.format(pool='mall_codepool.code')} LIMIT %s) some)"  # noqa: S608 (our own names)
+_LEFT = f"(SELECT count(*) FROM (SELECT FROM mall_code c WHERE {_FREE.format(pool='mall_codepool.code')} LIMIT %s) found)"  # noqa: S608 (our own names)
 
 
 def pools(*, now: datetime) -> QuerySet[CodePool]:

@@ -9,6 +9,8 @@ from accounts.leaving import services as leaving
 from accounts.notifications import services as notifications
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponTemplate
+from mall.privileges import services as privileges
+from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
 from mall.rewards import services as shelf
@@ -98,4 +100,7 @@ def world(api, member, other_member, now, at):
     redemptions.confirm(redemption_id=parcel.id, paid_cents=500, actor="tests", now=now)
     redemptions.ship(redemption_id=parcel.id, carrier="Sample Post", tracking="T-1", actor="tests", now=now)
     named |= {"reward": "mug", "redemption": redemption.id, "parcel": parcel.id}
+    kind = privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Agent", term="for_ever"), actor="tests", now=now)
+    (privilege,) = privileges.grant(member_id=member.id, kind=kind.code, actor="tests", key="privilege", now=now)
+    named["privilege"] = privilege.id
     return {"member": "M-1", "other": "M-2", **named, "body": purchase}

@@ -65,6 +65,9 @@ ENDPOINTS = {
     ("redemptions/{redemption}/confirm", "POST"): ("points:spend", 200, lambda **_: {"paid_cents": 500}),
     ("redemptions/{redemption}/cancel", "POST"): ("points:spend", 200, lambda **_: {"reason": "tests"}),
     ("redemptions/{parcel}/return", "POST"): ("points:spend", 200, lambda **_: {"restock": True, "reason": "tests"}),
+    ("members/{member}/privileges", "GET"): ("points:read", 200, None),
+    ("members/{member}/privileges/{privilege}/use", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
+    ("members/{member}/privileges/{privilege}/give-back", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
     ("events", "POST"): ("events:write", 200, lambda w, at: {"events": [{"id": "E-9", "kind": "liked", "member": w["member"], "occurred_at": at}]}),
     ("programme", "GET"): (None, 200, None),
     ("quotes", "POST"): ("points:read", 200, lambda w, **_: {"member": w["member"], "lines": LINES}),
@@ -94,6 +97,7 @@ OWN = {
     "me/missions",
     "me/offers",
     "me/preferences",
+    "me/privileges",
     "me/proofs",
     "me/purchases",
     "me/redemptions",
@@ -129,6 +133,7 @@ NAMES = {
     "<uuid:item>": "{item}",
     "<uuid:address>": "{address}",
     "<uuid:offer>": "{offer}",
+    "<uuid:privilege>": "{privilege}",
     "<str:purchase>": "{purchase}",
     "<slug:mission>": "{mission}",
     "<slug:reward>": "{reward}",
@@ -162,6 +167,7 @@ def test_every_endpoint_stands_in_the_table():
 NOWHERE = "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f02"
 NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": "P-guest", "hold": NOWHERE, "offer": NOWHERE, "entry": NOWHERE}
 NAMED |= {"item": NOWHERE, "address": NOWHERE, "reward": "mug", "redemption": NOWHERE, "parcel": NOWHERE}
+NAMED |= {"privilege": NOWHERE}
 NAMED |= {"coupon": "NOWHERE"}
 
 
@@ -224,6 +230,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
+    nowhere |= {"privilege": NOWHERE}
     nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE, "reward": "nowhere"}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected

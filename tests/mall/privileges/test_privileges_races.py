@@ -1,0 +1,65 @@
+"""The last use of a privilege, asked for by many at once. The control is the same without the member's lock, and it is used too often."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from loyalty.lib.refusals import BusinessError
+from mall.privileges import services
+from mall.privileges.models import Privilege, PrivilegeUse
+from points.ledger import services as ledger
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*acts):
+    """What each gave, run at the same moment in a transaction of its own: its result, its refusal, or the assertion that it broke."""
+    start = threading.Barrier(len(acts))
+
+    def run(act):
+        try:
+            connection.ensure_connection()
+            start.wait(20)
+            with transaction.atomic():
+                return act()
+        except (BusinessError, AssertionError) as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return Counter(type(one).__name__ for one in pool.map(run, acts))
+
+
+def test_eight_at_the_last_use_and_one_has_it(privileges, member):
+    privileges.kind(uses=1)
+    (row,) = privileges.grant(member)
+    given = at_once(*(lambda n=n: privileges.use(row, f"purchase/{n}") for n in range(8)))
+    assert given == {"Used": 1, "PrivilegeNotGood": 7}
+    assert (Privilege.objects.get().uses_left, PrivilegeUse.objects.count()) == (0, 1)
+
+
+def test_eight_for_one_subject_use_it_once(privileges, member):
+    privileges.kind(uses=3)
+    (row,) = privileges.grant(member)
+    assert at_once(*[lambda: privileges.use(row)] * 8) == {"Used": 8}
+    assert (Privilege.objects.get().uses_left, PrivilegeUse.objects.count()) == (2, 1)
+
+
+def test_control_without_the_members_lock_more_is_used_than_there_was(privileges, member, monkeypatch):
+    privileges.kind(uses=1)
+    (row,) = privileges.grant(member)
+    monkeypatch.setattr(ledger, "lock", lambda **_: None)
+    meet, state_of = threading.Barrier(2), services.selectors.state_of
+
+    def together(*args, **kwargs):
+        seen = state_of(*args, **kwargs)
+        meet.wait(20)
+        return seen
+
+    monkeypatch.setattr(services.selectors, "state_of", together)
+    # Both have seen one left. Only the condition of the update stops the second, as a bug that announces itself.
+    assert at_once(*(lambda n=n: privileges.use(row, f"purchase/{n}") for n in range(2))) == {"Used": 1, "AssertionError": 1}
