@@ -186,6 +186,8 @@ NO_ADDRESS: Mapping[str, str] = {
     "has_user": _("The address must hold neither a user nor a password. Requests are signed; that tells who they come from."),
     "internal": _("This address is inside a network. If the storefront is there, name its host in WEBHOOK_INTERNAL_HOSTS of the environment."),
 }
+# What stands in the log of attempts, where no address of the host may be called.
+NOT_CALLED = "not called: the name leads inside a network, and is not in WEBHOOK_INTERNAL_HOSTS"
 _HOST = re.compile(r"[a-z0-9._:-]+", re.ASCII)
 # Addresses that stand for one of IPv4 behind a translator.
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))

@@ -320,7 +320,7 @@ def _ask(endpoint: WebhookEndpoint, *, message: str, payload: Mapping[str, Any],
     host = url.hostname or ""
     allowed = [] if selectors.url_fault(endpoint.url) else selectors.addresses(host=host, port=url.port or (443 if url.scheme == "https" else 80))
     if not allowed:
-        raise ConnectionRefusedError(gettext(rules.NO_ADDRESS["internal"]))
+        raise ConnectionRefusedError(rules.NOT_CALLED)
     port = f":{url.port}" if url.port else ""
     headers = {**rules.headers(selectors.secrets(endpoint, now=now), message=message, body=body, now=now), "host": url.netloc, "accept-encoding": "identity"}
     timeout = httpx.Timeout(settings.WEBHOOK_ANSWER_SECONDS, connect=settings.WEBHOOK_CONNECT_SECONDS, pool=settings.WEBHOOK_CONNECT_SECONDS)
