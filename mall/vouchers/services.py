@@ -173,7 +173,8 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
     overtaken = order.asks == Ask.DELETE and attempt.ask != Ask.DELETE
     late = answer.said in rules.FINAL and order.state in (State.WAITING, State.UNKNOWN) and not overtaken
     counts = attempt.number == order.attempts and (order.state == State.SENDING or late)
-    chain.filter(number=attempt.number).update(answered_at=now, outcome=answer.said, detail=answer.detail, counted=counts)
+    if counts or answer.said in rules.FINAL:
+        chain.filter(number=attempt.number).update(answered_at=now, outcome=answer.said, detail=answer.detail, counted=counts)
     if not counts:
         return order.state
     unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
