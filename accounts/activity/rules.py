@@ -20,7 +20,8 @@ FUTURE = timedelta(minutes=5)
 class Line:
     """`amount_cents` is for all of `quantity`; it may be zero or negative (deposits returned), and so may the quantity be zero.
 
-    `cost_cents`: what all of it cost the shop, where the storefront says so.
+    `cost_cents`: what all of it cost the shop, where the storefront says so. `paid_cents`: what of it was paid in money, where the till
+    has split the order's discounts and points over its lines; else its part is as its amount's.
     """
 
     id: str
@@ -30,6 +31,12 @@ class Line:
     quantity: int = 1
     amount_cents: int = 0
     cost_cents: int | None = None
+    paid_cents: int | None = None
+
+    @property
+    def weight(self) -> int:
+        """Its part of what was paid for goods."""
+        return max(0, self.amount_cents) if self.paid_cents is None else self.paid_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,12 @@ class Purchase:
     def discount_cents(self) -> int:
         return sum(int(discount["discount_cents"]) for discount in self.discounts)
 
+    @property
+    def goods_cents(self) -> int:
+        """What of the money was paid for goods: where the till has not split it, all beyond the price of shipping."""
+        told = [line.paid_cents for line in self.lines if line.paid_cents is not None]
+        return sum(told) if told else max(0, self.paid_cents - self.shipping_cents)
+
 
 @dataclass(frozen=True, slots=True)
 class RefundLine:
@@ -79,7 +92,7 @@ class Refund:
 
 
 # Left out of a digest where they say nothing: they came later, and what was recorded before them must still read the same.
-_LATER = {"channel": "", "cost_cents": None}
+_LATER = {"channel": "", "cost_cents": None, "paid_cents": None}
 
 
 def digest(fact: Purchase | Refund, **more: str) -> str:
@@ -157,8 +170,10 @@ def _part(line: Line, quantity: int | None) -> Fraction:
     return Fraction(quantity, line.quantity)
 
 
-def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
+def left_after(purchase: Purchase, refunds: Sequence[Refund], *, parts: Sequence[int] = ()) -> Left:
     """What is left of an order after these refunds. Raises RefundNotPossible: more money, more of a line, or a line it has not.
+
+    `parts`: by what lines, and behind them whatever else there is, count in `given_back`; where nothing is said, lines by their amounts.
 
     A refund gives back what it says, or what its lines say; a line without an amount, its share of what was paid for goods: the
     parts of a line add up to it. Parts that said their amount change nothing of what the others give back, so that the order in which
@@ -166,7 +181,8 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
     """
     index = {line.id: i for i, line in enumerate(purchase.lines)}
     weights = [max(0, line.amount_cents) for line in purchase.lines]
-    shares = share(max(0, purchase.paid_cents - purchase.shipping_cents), weights)
+    parts = parts if any(parts) else weights
+    shares = share(purchase.goods_cents, [line.weight for line in purchase.lines])
     kept = [Fraction(1)] * len(purchase.lines)
     by_share = [Fraction(0)] * len(purchase.lines)
     refunded, money, given_back = 0, 0, Fraction(0)
@@ -180,7 +196,7 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
             kept[i] -= of_line
             if kept[i] < 0:
                 raise RefundNotPossible("line_exceeded", line=part.id)
-            returned += weights[i] * of_line
+            returned += parts[i] * of_line
             if refund.amount_cents is None and part.amount_cents is None:
                 by_lines += int(shares[i] * (by_share[i] + of_line)) - int(shares[i] * by_share[i])
                 by_share[i] += of_line
@@ -190,15 +206,14 @@ def left_after(purchase: Purchase, refunds: Sequence[Refund]) -> Left:
         refunded += money
         if refunded > purchase.paid_cents:
             raise RefundNotPossible("refund_exceeds_paid", paid_cents=purchase.paid_cents, refunded_cents=refunded)
-        if refund.lines and any(weights):
-            given_back += returned / sum(weights)
+        if refund.lines and any(parts):
+            given_back += returned / sum(parts)
         elif purchase.paid_cents:
             given_back += Fraction(money, purchase.paid_cents)
     all_money = refunded == purchase.paid_cents > 0
     all_lines = any(weights) and not any(part for part, weight in zip(kept, weights, strict=True) if weight)
     complete = all_money or all_lines
-    goods = purchase.paid_cents - purchase.shipping_cents
-    return Left(refunded, money, kept, min(given_back, Fraction(1)), complete or refunded >= goods > 0, complete)
+    return Left(refunded, money, kept, min(given_back, Fraction(1)), complete or refunded >= purchase.goods_cents > 0, complete)
 
 
 # What a purchase is called where kinds of facts are named; beside it, what stands for many kinds at once. No kind is called so.

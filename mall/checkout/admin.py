@@ -92,7 +92,7 @@ class BurnPolicyAdmin(PublishedAdmin):
         return f"{Decimal(policy.max_share_bps) / 100:f} %"
 
     def initial(self) -> dict[str, Any]:
-        policy = selectors.policy_rules(selectors.burn_policy())
+        policy = selectors.policy_rules(selectors.burn_policy(now=timezone.now()))
         share = Decimal(policy.max_share_bps) / 100
         return {
             "points_per_unit": policy.points_per_unit,
@@ -108,8 +108,8 @@ class BurnPolicyAdmin(PublishedAdmin):
         asked, currency = form.cleaned_data, programme.programme().currency or "CNY"
         total = to_cents(asked["order"], currency)
         new = rules.Policy(asked["points_per_unit"], asked["threshold"], asked["step"], form.max_share_bps, minor_digits(currency))
-        both = (selectors.policy_rules(selectors.burn_policy()), new)
-        most = [policy.most(total_cents=total, available=asked["available"]) for policy in both]
+        both = (selectors.policy_rules(selectors.burn_policy(now=timezone.now())), new)
+        most = [policy.within(worth_cents=total * policy.share_of(total) // rules.ONE, available=asked["available"]) for policy in both]
         worth = [show(policy.worth(points), currency, get_language() or "en") for policy, points in zip(both, most, strict=True)]
         rows = [(_("points that this order may use"), *(f"{points:,}" for points in most)), (_("what they pay"), *worth)]
         return ("", _("now"), _("then")), rows

@@ -27,7 +27,7 @@ from points.ledger import services as ledger
 from points.ledger.models import Entry, Hold
 from points.terms import selectors as terms
 
-from . import selectors, services
+from . import rules, selectors, services
 from .models import CheckoutHold, RefundSettlement
 
 SENTENCES = {
@@ -35,6 +35,9 @@ SENTENCES = {
     "basis": gettext_lazy("Points are earned on %(amount)s, what is paid in money for goods."),
     "below_threshold": gettext_lazy("Points can be used from %(threshold)s on."),
     "clawed_back": gettext_lazy("%(points)s earned points are taken back, for what was refunded."),
+    "coupon_back": gettext_lazy("The coupon %(coupon)s is good again."),
+    "coupon_stays": gettext_lazy("The coupon %(coupon)s cannot be used again: it has expired or was withdrawn."),
+    "coupon_used": gettext_lazy("The coupon %(coupon)s took off %(amount)s."),
     "closed": gettext_lazy("An operator has closed this refund; it moves no points."),
     "debt": gettext_lazy("%(points)s points are owed now; the next points that come in settle them."),
     "claimable": gettext_lazy("%(points)s points wait to be claimed."),
@@ -42,9 +45,12 @@ SENTENCES = {
     "earned_in_all": gettext_lazy("%(points)s points earned."),
     "earning_screened": gettext_lazy("Risk control lets this member earn nothing now."),
     "fewer_points": gettext_lazy("%(used)s points can be used instead of %(wanted)s."),
+    "free_shipping": gettext_lazy("Shipping is free for the member's tier."),
     "hold_lapsed": gettext_lazy("The hold had lapsed, so %(points)s points were spent from the balance."),
     "linked": gettext_lazy("An operator has applied this refund to another purchase."),
     "no_rule": gettext_lazy("No earning rule is published, so nothing is earned."),
+    "not_with_coupon": gettext_lazy("No points can be used beside this coupon."),
+    "over_goods": gettext_lazy("The points paid more than the %(amount)s of these goods that they may."),
     "over_share": gettext_lazy("The points paid more than the %(percent)s %% of the order that they may."),
     "owed": gettext_lazy("%(points)s of them were missing and are owed; the next points that come in settle them."),
     "pending": gettext_lazy("The points can be spent later, as the terms say."),
@@ -52,6 +58,7 @@ SENTENCES = {
     "rule_gave": gettext_lazy("%(points)s points by the rule “%(rule)s”."),
     "screened": gettext_lazy("Risk control lets this member use no points now."),
     "share_of_order": gettext_lazy("Points may pay at most %(percent)s %% of the order."),
+    "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
     "spent": gettext_lazy("%(points)s held points were spent."),
     "surprise": gettext_lazy("With luck it is up to %(points)s points."),
     "undecided": gettext_lazy("The refund could not be applied. It is kept for an operator."),
@@ -98,16 +105,23 @@ class LineGiven(StrictSerializer):
 
 
 class CouponGiven(StrictSerializer):
-    code = TextField(max_length=64, required=False)
-    kind = TextField(max_length=30)
-    discount_cents = CentsField()
+    code = TextField(max_length=64, required=False, help_text="Of a coupon of the member's: it takes off what it does.")
+    kind = TextField(max_length=30, required=False, help_text="Of a discount of your own, with discount_cents. “coupon” where it counts as one.")
+    discount_cents = CentsField(required=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "code" not in given and not {"kind", "discount_cents"} <= given.keys():
+            raise serializers.ValidationError(_("Give the code of a coupon, or kind and discount_cents of a discount of your own."))
+        if ("kind" in given) != ("discount_cents" in given):
+            raise serializers.ValidationError(_("kind and discount_cents go together."))
+        return given
 
 
 class _Cart(StrictSerializer):
     lines = LineGiven(many=True, max_length=500)
     shipping_cents = CentsField(required=False)
     channel = TextField(max_length=40, required=False, allow_blank=True, help_text="Where it is bought: app, web, a branch. Rules can ask for it.")
-    coupons = CouponGiven(many=True, required=False, max_length=50, help_text="Your own discounts.")
+    coupons = CouponGiven(many=True, required=False, max_length=50, help_text="The member's coupons by their codes, and your own discounts.")
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[facts.Line]:
         made = [facts.Line(**{"id": str(number), **line}) for number, line in enumerate(lines, 1)]
@@ -121,6 +135,18 @@ class QuoteAsked(_Cart):
     points = PointsField(required=False, help_text="How many points the member would like to use.")
 
 
+class RateShown(serializers.Serializer[Any]):
+    version = serializers.IntegerField(help_text="0 before any was published.")
+    points = serializers.IntegerField(help_text="So many points …")
+    cents = serializers.IntegerField(help_text="… are worth so much.")
+
+
+class ShareBy(models.TextChoices):
+    ORDER = "order"
+    CATEGORY = "category"
+    UNIT_PRICE = "unit_price"
+
+
 class Burn(serializers.Serializer[Any]):
     max_points = serializers.IntegerField(help_text="The most points that this order may use.")
     worth_cents = serializers.IntegerField(help_text="What those are worth.")
@@ -128,23 +154,67 @@ class Burn(serializers.Serializer[Any]):
     points_worth_cents = serializers.IntegerField()
     threshold = serializers.IntegerField()
     step = serializers.IntegerField()
+    rate = RateShown(help_text="What points are worth for this quote, and by which version of the burn policy. A hold from it keeps that.")
 
 
 class QuotedLine(serializers.Serializer[Any]):
     id = serializers.CharField()
     basis_cents = serializers.IntegerField(help_text="What of the line is paid in money.")
     earn = serializers.IntegerField(help_text="Its share of the points earned; the shares add up.")
+    coupon_cents = serializers.IntegerField(help_text="What the member's coupons take off it.")
+    points = serializers.IntegerField(help_text="Its share of the points used.")
+    points_cents = serializers.IntegerField(help_text="What those pay of it.")
+    share_bps = serializers.IntegerField(help_text="How much of the line points may pay, in hundredths of a percent.")
+    share_by = serializers.ChoiceField(choices=ShareBy.choices, help_text="What says so.")
+
+
+class QuotedCoupon(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField(help_text="In the request's language.")
+    discount_cents = serializers.IntegerField()
+    shipping_cents = serializers.IntegerField(help_text="How much of that is off shipping.")
+    with_points = serializers.BooleanField(help_text="Whether points can be used beside it.")
+
+
+class CouponNot(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    why = serializers.CharField(help_text="Stable, for programs.")
+    text = serializers.CharField(help_text="For people, in the request's language.")
 
 
 class QuoteShown(serializers.Serializer[Any]):
     earn = serializers.IntegerField(help_text="What the order earns when it is paid like this.")
+    due_cents = serializers.IntegerField(help_text="What is to be paid in money: lines and shipping less coupons, discounts and the points used.")
+    shipping_cents = serializers.IntegerField(help_text="What shipping costs before coupons, 0 where it is free for the tier. Send it so.")
     burn = Burn()
+    coupons = QuotedCoupon(many=True, help_text="Those that take something off: send these with the purchase.")
+    coupons_not = CouponNot(many=True, help_text="Those that do not, and why.")
     lines = QuotedLine(many=True)
     why = Why(many=True)
     quote = serializers.CharField(allow_blank=True, help_text="To make a hold from; good for an hour. Empty without a member.")
 
 
 _LINES = [{"id": "1", "sku": "MUG-01", "category": "HOME/KITCHEN", "quantity": 2, "amount_cents": 12800, "cost_cents": 7000}]
+
+
+def _rate(policy: rules.Policy) -> dict[str, int]:
+    return {"points": policy.points_per_unit, "cents": 10**policy.minor_digits}
+
+
+def _quoted_line(quote: selectors.Quote, i: int, line: facts.Line) -> dict[str, Any]:
+    # An order without any priced line is decided on as one.
+    _line, cents, earned = quote.parts[i] if i < len(quote.parts) else (line, 0, 0)
+    part, (share_bps, share_by) = quote.how.lines[i], quote.allowed.lines[i]
+    return {
+        "id": line.id,
+        "basis_cents": cents,
+        "earn": earned,
+        "coupon_cents": sum((part.coupons or {}).values()),
+        "points": part.points,
+        "points_cents": part.worth_cents,
+        "share_bps": share_bps,
+        "share_by": share_by,
+    }
 
 
 class QuoteView(APIView):
@@ -161,8 +231,31 @@ class QuoteView(APIView):
                 "A quote",
                 {
                     "earn": 123,
-                    "burn": {"max_points": 1280, "worth_cents": 1280, "points": 500, "points_worth_cents": 500, "threshold": 0, "step": 1},
-                    "lines": [{"id": "1", "basis_cents": 12300, "earn": 123}],
+                    "due_cents": 12300,
+                    "shipping_cents": 0,
+                    "burn": {
+                        "max_points": 1280,
+                        "worth_cents": 1280,
+                        "points": 500,
+                        "points_worth_cents": 500,
+                        "threshold": 0,
+                        "step": 1,
+                        "rate": {"version": 1, "points": 100, "cents": 100},
+                    },
+                    "coupons": [],
+                    "coupons_not": [],
+                    "lines": [
+                        {
+                            "id": "1",
+                            "basis_cents": 12300,
+                            "earn": 123,
+                            "coupon_cents": 0,
+                            "points": 500,
+                            "points_cents": 500,
+                            "share_bps": 10000,
+                            "share_by": "order",
+                        }
+                    ],
                     "why": [{"code": "basis", "text": "…"}],
                     "quote": "eyJ…",
                 },
@@ -186,6 +279,8 @@ class QuoteView(APIView):
         )
         shown = {
             "earn": quote.earn,
+            "due_cents": quote.total_cents - quote.worth_cents,
+            "shipping_cents": quote.shipping_cents,
             "burn": {
                 "max_points": quote.max_points,
                 "worth_cents": quote.max_worth_cents,
@@ -193,8 +288,20 @@ class QuoteView(APIView):
                 "points_worth_cents": quote.worth_cents,
                 "threshold": quote.policy.threshold,
                 "step": quote.policy.step,
+                "rate": {"version": quote.number, **_rate(quote.policy)},
             },
-            "lines": [{"id": line.id, "basis_cents": cents, "earn": points} for line, cents, points in quote.parts],
+            "coupons": [
+                {
+                    "code": one.code,
+                    "name": one.name,
+                    "discount_cents": one.discount_cents,
+                    "shipping_cents": one.shipping_cents,
+                    "with_points": one.with_points and quote.policy.with_coupons,
+                }
+                for one in quote.coupons.coupons
+            ],
+            "coupons_not": [one._asdict() for one in quote.coupons.refusals],
+            "lines": [_quoted_line(quote, i, line) for i, line in enumerate(cart["lines"])],
             "why": sentences(quote.why, _language(request)),
             "quote": quote.token,
         }
@@ -382,6 +489,7 @@ _PAID = {
     "id": "1001",
     "member": "M-1001",
     "earned": 123,
+    "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
     "spent": 500,
     "entries": [
         {"id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f03", "kind": "capture", "points": 500},
@@ -397,6 +505,7 @@ def _shown_payment(paid: services.Paid, member_ref: str, language: str) -> dict[
         "id": paid.purchase.external_id,
         "member": member_ref,
         "earned": settled.earned,
+        "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
         "spent": settled.spent,
         "entries": selectors.entries(settled, purchase_ref=paid.purchase.external_id),
         "explanation": sentences(settled.explanation, language),
@@ -447,6 +556,7 @@ class PurchasesView(APIView):
                 "id": purchase.id,
                 "member": None,
                 "earned": 0,
+                "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
                 "spent": 0,
                 "entries": [],
                 "explanation": sentences([{"code": "guest"}], _language(request)),
@@ -492,6 +602,12 @@ class RefundStatus(models.TextChoices):
     CLOSED = "closed"
 
 
+class RefundedCoupon(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    given_back = serializers.BooleanField()
+    why_not = serializers.CharField(allow_blank=True, help_text="Stable, for programs; empty where it is given back.")
+
+
 class RefundedShown(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=RefundStatus.choices)
@@ -499,6 +615,7 @@ class RefundedShown(serializers.Serializer[Any]):
     restored = serializers.IntegerField(help_text="Spent points given back.")
     waived = serializers.IntegerField(help_text="Of the points taken back, those that had expired and are not claimed.")
     debt = serializers.IntegerField(help_text="What the member owes after it.")
+    coupons = RefundedCoupon(many=True, help_text="The order's coupons, where it is undone as a whole.")
     explanation = Why(many=True)
 
 
@@ -509,14 +626,16 @@ _REFUNDED = {
     "restored": 250,
     "waived": 0,
     "debt": 0,
+    "coupons": [],
     "explanation": [{"code": "restored", "text": "…"}, {"code": "clawed_back", "text": "…"}],
 }
-_KEPT = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0}
+_KEPT = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0, "coupons": []}
 
 
 def _why_refunded(settled: RefundSettlement) -> list[dict[str, Any]]:
     said = {"restored": settled.restored, "clawed_back": settled.clawed_back, "waived": settled.waived, "debt": settled.debt}
-    return [{"code": code, "points": points} for code, points in said.items() if points] or [{"code": "unmoved"}]
+    told: list[dict[str, Any]] = [{"code": code, "points": points} for code, points in said.items() if points] or [{"code": "unmoved"}]
+    return told + [{"code": "coupon_stays" if one["why_not"] else "coupon_back", "coupon": one["code"]} for one in settled.coupons]
 
 
 class RefundsView(APIView):
@@ -561,6 +680,7 @@ class RefundsView(APIView):
             "restored": settled.restored,
             "waived": settled.waived,
             "debt": settled.debt,
+            "coupons": [{"code": one["code"], "given_back": not one["why_not"], "why_not": one["why_not"]} for one in settled.coupons],
             "explanation": sentences(_why_refunded(settled), _language(request)),
         }
         return Response(RefundedShown(shown).data, status=201, headers=_REPLAYED if done.replayed else {})
@@ -660,19 +780,71 @@ class WayToEarn(serializers.Serializer[Any]):
     categories = serializers.DictField(child=serializers.CharField(), help_text="Other rates, by category.")
 
 
+class BandShown(serializers.Serializer[Any]):
+    from_cents = serializers.IntegerField()
+    share_bps = serializers.IntegerField()
+
+
+class CategoryShareShown(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    share_bps = serializers.IntegerField()
+
+
+class TierShareShown(serializers.Serializer[Any]):
+    tier = serializers.CharField()
+    share_bps = serializers.IntegerField(allow_null=True, help_text="Their own; null where the factor holds.")
+    factor_bps = serializers.IntegerField(help_text="So many times the order's share, at most all: 12000 is 1.2 times.")
+
+
+class UseShown(serializers.Serializer[Any]):
+    threshold = serializers.IntegerField(help_text="The fewest points that an order may use.")
+    step = serializers.IntegerField()
+    max_share_bps = serializers.IntegerField(help_text="The share of an order that points may pay, in hundredths of a percent; below all bands.")
+    bands = BandShown(many=True, help_text="From this total of the order on, that share in its place.")
+    dear_cents = serializers.IntegerField(allow_null=True, help_text="Goods from this unit price on have a share of their own; null: they have none.")
+    dear_share_bps = serializers.IntegerField()
+    categories = CategoryShareShown(many=True, help_text="Goods of these have a share of their own; 0: points pay nothing of them.")
+    tiers = TierShareShown(many=True)
+    with_coupons = serializers.BooleanField(help_text="Whether an order may use points and a coupon.")
+
+
+class ComingShown(serializers.Serializer[Any]):
+    in_force_from = MomentField()
+    worth = serializers.DictField(child=serializers.IntegerField())
+    use = UseShown()
+
+
+def _use(policy: rules.Policy) -> dict[str, Any]:
+    return {
+        **{name: getattr(policy, name) for name in ("threshold", "step", "max_share_bps", "dear_cents", "dear_share_bps", "with_coupons")},
+        **rules.as_json(policy),
+    }
+
+
 class ProgrammeShown(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="What the points are called, in the request's language.")
     unit = serializers.CharField()
     currency = serializers.CharField(allow_blank=True)
     zone = serializers.CharField(help_text="IANA time zone of the business days.")
     worth = serializers.DictField(child=serializers.IntegerField(), help_text="`points` are worth `cents`.")
-    use = serializers.DictField(
-        child=serializers.IntegerField(),
-        help_text="How an order may use points: threshold, step, and the share of it that they may pay, in hundredths of a percent.",
-    )
+    use = UseShown(help_text="How an order may use points.")
+    coming = ComingShown(allow_null=True, help_text="What was announced to take the place of worth and use; null where nothing was.")
     earn = WayToEarn(many=True)
     expiry = serializers.CharField(help_text="months:12, days:90, calendar_year:0, fiscal_year:0:4 (years after, first month) or never.")
     pending = serializers.CharField(help_text="When points of a purchase can be spent: none (at once), days:7, delivered.")
+
+
+_USE = {
+    "threshold": 0,
+    "step": 1,
+    "max_share_bps": 3000,
+    "bands": [{"from_cents": 10000, "share_bps": 5000}, {"from_cents": 30000, "share_bps": 8000}],
+    "dear_cents": 50000,
+    "dear_share_bps": 7000,
+    "categories": [{"category": "GOLD", "share_bps": 0}],
+    "tiers": [{"tier": "diamond", "share_bps": 10000, "factor_bps": 10000}],
+    "with_coupons": True,
+}
 
 
 class ProgrammeView(APIView):
@@ -690,7 +862,8 @@ class ProgrammeView(APIView):
                     "currency": "CNY",
                     "zone": "Asia/Shanghai",
                     "worth": {"points": 100, "cents": 100},
-                    "use": {"threshold": 0, "step": 1, "max_share_bps": 10000},
+                    "use": _USE,
+                    "coming": {"in_force_from": "2026-07-01T00:00:00+08:00", "worth": {"points": 125, "cents": 100}, "use": _USE},
                     "earn": [{"rule": "purchase", "name": "购物积分", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
                     "expiry": "months:12",
                     "pending": "none",
@@ -701,14 +874,16 @@ class ProgrammeView(APIView):
     )
     def get(self, request: Request) -> Response:
         now, settings, term = timezone.now(), programme.programme(), terms.terms()
-        policy = selectors.policy_rules(selectors.burn_policy())
+        policy, coming = selectors.policy_rules(selectors.burn_policy(now=now)), selectors.coming(now=now)
+        next_one = selectors.policy_rules(coming)
         shown = {
             "name": settings.points_name,
             "unit": settings.points_unit,
             "currency": settings.currency,
             "zone": settings.zone_at(now).key,
-            "worth": {"points": policy.points_per_unit, "cents": 10**policy.minor_digits},
-            "use": {"threshold": policy.threshold, "step": policy.step, "max_share_bps": policy.max_share_bps},
+            "worth": _rate(policy),
+            "use": _use(policy),
+            "coming": {"in_force_from": coming.starts_at, "worth": _rate(next_one), "use": _use(next_one)} if coming else None,
             "earn": earning.ways_to_earn(now=now),
             "expiry": str(term.policy),
             "pending": f"days:{term.pending_days}" if term.pending == "days" else term.pending,

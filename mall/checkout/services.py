@@ -20,6 +20,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import services as programme
+from mall.coupons import services as coupons
 from points.earning import rules as earning_rules
 from points.earning import selectors as earning
 from points.earning import services as granting
@@ -37,6 +38,10 @@ from .models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
 
 class AmountsDisagree(BusinessError):
     code, status, title = "amounts_disagree", 422, _("The amounts do not add up: lines + shipping − discounts − worth of the points is not what was paid.")
+
+
+class GuestCoupon(BusinessError):
+    code, status, title = "coupon_refused", 422, _("A guest has no coupons: name the member whose coupon it is, or say what it took off.")
 
 
 class PointsExceedPolicy(BusinessError):
@@ -75,6 +80,14 @@ class PolicyInvalid(BusinessError):
     code, status, title = "policy_invalid", 422, _("This burn policy cannot work.")
 
 
+class PolicyRetroactive(BusinessError):
+    code, status, title = "policy_retroactive", 422, _("A burn policy comes into force now or later, never in the past.")
+
+
+class NoticeTooShort(BusinessError):
+    code, status, title = "notice_too_short", 422, _("What points are worth changes at least seven days after it is announced. Give the reason why not.")
+
+
 _COLUMNS = [field.attname for field in Settlement._meta.concrete_fields]
 _SETTLE = f"INSERT INTO {Settlement._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 (our own names)
 
@@ -96,15 +109,62 @@ class Refunded(NamedTuple):
 
 
 @transaction.atomic(savepoint=False)
-def publish_policy(*, points_per_unit: int, threshold: int, step: int, max_share_bps: int, actor: str, now: datetime) -> BurnPolicy:
-    """A new version of the burn policy, in force from now on; holds and purchases keep theirs. Refuses: PolicyInvalid."""
-    if points_per_unit < 1 or step < 1 or threshold < 0 or not 0 <= max_share_bps <= 10_000:
-        raise PolicyInvalid
-    newest = BurnPolicy.objects.order_by("-number").values_list("number", flat=True).first() or 0
+def publish_policy(
+    *,
+    points_per_unit: int,
+    threshold: int,
+    step: int,
+    max_share_bps: int,
+    bands: Sequence[rules.Band] = (),
+    dear_cents: int | None = None,
+    dear_share_bps: int = rules.ONE,
+    categories: Sequence[rules.CategoryShare] = (),
+    tiers: Sequence[rules.TierShare] = (),
+    with_coupons: bool = True,
+    in_force_from: datetime | None = None,
+    reason: str = "",
+    actor: str,
+    now: datetime,
+) -> BurnPolicy:
+    """A new version of the burn policy, in force from now on or from a later time; quotes, holds and purchases before keep theirs.
+
+    What points are worth changes `rules.NOTICE` ahead, or says the `reason` why not.
+    Refuses: PolicyInvalid, PolicyRetroactive, NoticeTooShort.
+    """
+    bands = sorted(bands, key=lambda one: one.from_cents)
+    new = rules.Policy(
+        points_per_unit, threshold, step, max_share_bps, bands=bands, dear_cents=dear_cents, dear_share_bps=dear_share_bps, categories=categories,
+        tiers=tiers, with_coupons=with_coupons,
+    )  # fmt: skip
+    if found := rules.faults(new):
+        raise PolicyInvalid(faults=found)
+    if in_force_from is not None and in_force_from < now:
+        raise PolicyRetroactive
+    starts_at = in_force_from or now
     forget(BurnPolicy)
-    return BurnPolicy.objects.create(
-        number=newest + 1, points_per_unit=points_per_unit, threshold=threshold, step=step, max_share_bps=max_share_bps, published_at=now, published_by=actor
+    replaced = selectors.burn_policy(now=starts_at)
+    if rules.too_soon(old=replaced.plain if replaced else None, new=new, starts_at=starts_at, now=now) and not reason.strip():
+        raise NoticeTooShort(days=rules.NOTICE.days)
+    newest = BurnPolicy.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    made = BurnPolicy.objects.create(
+        number=newest + 1,
+        points_per_unit=points_per_unit,
+        threshold=threshold,
+        step=step,
+        max_share_bps=max_share_bps,
+        dear_cents=dear_cents,
+        dear_share_bps=dear_share_bps,
+        with_coupons=with_coupons,
+        **rules.as_json(new),
+        in_force_from=in_force_from,
+        published_at=now,
+        published_by=actor,
+        reason=reason.strip(),
     )
+    forget(BurnPolicy)
+    figures = {"points_per_unit": points_per_unit, "in_force_from": starts_at.isoformat()}
+    audit.record(actor=actor, verb="burn_policy.published", subject=f"burn-policy/{made.number}", reason=made.reason, figures=figures, now=now)
+    return made
 
 
 @transaction.atomic(savepoint=False)
@@ -117,13 +177,13 @@ def hold(
     """
     screening.demand(member_id=member_id, action="hold", points=points, now=now)
     promised = selectors.quoted(token=quote, member_id=member_id) if quote else None
-    row = promised.policy if promised else selectors.burn_policy()
+    row = promised.policy if promised else selectors.burn_policy(now=now)
     policy = selectors.policy_rules(row)
     if points % policy.step or points < policy.threshold:
         raise PointsExceedPolicy(threshold=policy.threshold, step=policy.step)
-    if promised and points > (most := policy.most(total_cents=promised.total_cents, available=points)):
+    if promised and points > (most := policy.within(worth_cents=promised.most_cents, available=points)):
         raise PointsExceedPolicy(max_points=most, total_cents=promised.total_cents)
-    if not policy.max_share_bps:
+    if policy.closed:
         raise PointsExceedPolicy(max_points=0)
     held = ledger.hold(
         member_id=member_id,
@@ -139,6 +199,7 @@ def hold(
         hold=held,
         member_id=member_id,
         burn_policy=row,
+        tier=promised.tier if promised else selectors.tier(policy=policy, member_id=member_id, now=now),
         total_cents=promised.total_cents if promised else None,
         worth_cents=policy.worth(points),
         purchase_ref=purchase_ref,
@@ -151,7 +212,7 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
 
     The same purchase again is a replay. `policy` takes the place of the programme's expiry. A lapsed hold does not refuse a paid
     purchase.
-    Refuses: PurchaseConflict, PurchaseGone, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed.
+    Refuses: PurchaseConflict, PurchaseGone, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed, CouponRefused.
     """
     merged_into = ledger.lock(member_id=member_id)
     digest = facts_rules.digest(facts)
@@ -162,13 +223,29 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     programme.fix_currency(currency=facts.currency)
 
     subject = f"purchase/{facts.id}"
-    held, worth, policy_of_hold = _hold_of(member_id, facts.hold)
+    held, worth, policy_of_hold, tier = _hold_of(member_id, facts.hold)
+    # By the time at which it was paid: the message may be late.
+    order = selectors.with_coupons(facts, member_id=member_id, now=min(now, facts.occurred_at))
+    facts = order.purchase
+    if order.coupons.refusals:
+        no = order.coupons.refusals[0]
+        raise selectors.CouponRefused(no.text, coupon=no.code, why=no.why)
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
     purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
     spend, why = _spend_hold(held, member_id=member_id, subject=subject, actor=actor, now=now) if held else (None, [])
-    if worth > policy_of_hold.most_worth(total_cents=facts.paid_cents + worth):
-        why.append({"code": "over_share", "percent": policy_of_hold.max_share_bps / 100})
+    how = None
+    if spend or order.off:
+        parts = rules.due(facts, order.off)
+        allowed = rules.allowance(policy_of_hold, facts.lines, parts, tier=tier)
+        how = rules.split(parts, allowed, order.off, worth_cents=worth, points=spend.points if spend else 0)
+        facts = rules.with_split(facts, how)
+        if worth > allowed.worth_cents:
+            why.append({**selectors.share_reached(allowed), "code": "over_share" if allowed.plain else "over_goods"})
+    if order.off:
+        discounts = {one.code: one.cents for one in order.off}
+        coupons.use_all(member_id=member_id, codes=list(discounts), purchase_ref=facts.id, discounts=discounts, now=min(now, facts.occurred_at))
+        why += [{"code": "coupon_used", "coupon": code, "cents": cents, "currency": facts.currency} for code, cents in discounts.items()]
 
     granted = granting.award_purchase(member_id=member_id, facts_of=facts, policy=policy, actor=actor, now=now)
     basis_cents = sum(line.cents for line in earning_rules.basis(facts))
@@ -184,6 +261,7 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
         spent=spend.points if spend else 0,
         earned=granted.points,
         explanation=[*why, *_why_earned(granted, basis_cents, facts.currency, delivered=delivered_at is not None)],
+        split=how.as_json() if how else None,
     )
     _insert(settlement)
     referrals.purchase_paid(member_id=member_id, purchase_ref=facts.id, net_cents=basis_cents, occurred_at=facts.occurred_at, now=now)
@@ -202,7 +280,8 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
 
 def _insert(settlement: Settlement) -> None:
     # Not save(), which takes several times as long as the database to write one row.
-    values = [json.dumps(settlement.explanation) if name == "explanation" else getattr(settlement, name) for name in _COLUMNS]
+    written = {"explanation": json.dumps(settlement.explanation), "split": settlement.split and json.dumps(settlement.split)}
+    values = [written[name] if name in written else getattr(settlement, name) for name in _COLUMNS]
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, values)
     settlement._state.adding = False
@@ -217,10 +296,10 @@ def _paid_before(purchase_id: UUID, *, member_id: UUID, owner_id: UUID | None, d
     return Paid(purchase, selectors.settlement(member_id=owner_id, purchase_id=purchase_id), True)
 
 
-def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Policy]:
-    """The hold that a purchase names, what its points are worth, under which policy. Holds not for checkout are none of the till's."""
+def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Policy, str]:
+    """The hold that a purchase names, what its points are worth, under which policy, for whose tier. Holds not for checkout are none of the till's."""
     if not hold_ref:
-        return None, 0, rules.Policy()
+        return None, 0, rules.Policy(), ""
     pinned = selectors.checkout_hold(member_id=member_id, hold_id=UUID(hold_ref))
     if pinned is None:
         # Made before the member was merged.
@@ -231,7 +310,7 @@ def _hold_of(member_id: UUID, hold_ref: str) -> tuple[Hold | None, int, rules.Po
         raise HoldUsed(hold=hold_ref)
     policy = selectors.policy_rules(pinned.burn_policy)
     captured = pinned.hold.status == Hold.Status.CAPTURED
-    return pinned.hold, policy.worth(pinned.hold.captured) if captured else pinned.worth_cents, policy
+    return pinned.hold, policy.worth(pinned.hold.captured) if captured else pinned.worth_cents, policy, pinned.tier
 
 
 def _spend_hold(held: Hold, *, member_id: UUID, subject: str, actor: str, now: datetime) -> tuple[Entry, list[dict[str, Any]]]:
@@ -309,7 +388,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
             return Refunded(selectors.refund_settlement(member_id=member_id, refund_id=earlier.id), replayed=True)
 
     settlement = selectors.settlement(member_id=member_id, purchase_id=purchase.id)
-    bought = activity.facts_of(purchase)
+    bought = rules.with_split(activity.facts_of(purchase), settlement.how)
     left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
     basis = earning_rules.still_earned(bought, left)
 
@@ -338,7 +417,13 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
         # The growth that came with the merge lessens as well.
         tiers.recount_purchase(member_id=answers_id, purchase=purchase.external_id, net_cents=sum(part.cents for part in basis), now=now)
     debt = books.balance(member_id=answers_id, now=now).debt
-    made = RefundSettlement.objects.create(refund=row, member_id=member_id, restored=restore, clawed_back=back.points, waived=back.waived, debt=debt)
+    returned = []
+    if left.complete and settlement.how and settlement.how.coupons:
+        given_back = coupons.give_back_of(member_id=member_id, purchase_ref=purchase.external_id, now=now)
+        returned = [{"code": one.coupon.code, "why_not": one.why_not} for one in given_back]
+    made = RefundSettlement.objects.create(
+        refund=row, member_id=member_id, restored=restore, clawed_back=back.points, waived=back.waived, debt=debt, coupons=returned
+    )
     return Refunded(made)
 
 
@@ -361,7 +446,7 @@ def _planned(
 ) -> tuple[facts_rules.Left, int]:
     """What a refund comes to: what is left of the order, how many points come back. Refuses what is not possible."""
     try:
-        left = facts_rules.left_after(bought, [*before, facts])
+        left = facts_rules.left_after(bought, [*before, facts], parts=settlement.how.points if settlement.how else ())
         return left, rules.to_restore(facts, left, spent=settlement.spent, restored=settlement.restored)
     except facts_rules.RefundNotPossible as no:
         raise _NOT_POSSIBLE[no.code](**no.figures) from no
@@ -374,7 +459,7 @@ def _apply_waiting(waiting: UnmatchedRefund, purchase: Purchase, *, actor: str, 
     before = [facts_rules.refund_from_json(one.facts) for one in activity.refunds_of(member_id=purchase.member_id, purchase_id=purchase.id)]
     try:
         _refuse_others(waiting.member_ref, purchase.member)
-        _planned(activity.facts_of(purchase), settlement, before, facts)
+        _planned(rules.with_split(activity.facts_of(purchase), settlement.how), settlement, before, facts)
     except BusinessError as refusal:
         # Nothing was written yet: planning only computes.
         recording.park(refund=waiting, why=_untranslated(refusal.title), actor=actor, now=now)
@@ -470,8 +555,10 @@ def _deliver(settlement: Settlement, *, subject: str, occurred_at: datetime, act
 def keep_guest(*, facts: facts_rules.Purchase, now: datetime) -> GuestPurchase:
     """A purchase that names no member was paid: kept until somebody claims it. The same again changes nothing.
 
-    Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree: what is wrong with it is said to whoever can still put it right.
+    Refuses: PurchaseConflict, CurrencyMismatch, AmountsDisagree, GuestCoupon: what is wrong with it is said to whoever can still put it right.
     """
+    if unsaid := [one["code"] for one in facts.discounts if "discount_cents" not in one]:
+        raise GuestCoupon(coupon=unsaid[0])
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=0)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=0)
     programme.fix_currency(currency=facts.currency)

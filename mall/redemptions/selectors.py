@@ -73,12 +73,8 @@ def day_of(now: datetime) -> date:
 
 def price_of(offer: pricing.Offer, viewer: Viewer, *, left: int | None, now: datetime) -> pricing.Price:
     """What one of it costs the viewer now."""
-    return pricing.price(offer, viewer, left=left, markdown_bps=markdowns.off_bps(now=now), points_per_unit=points_per_unit(), minor_digits=digits(), now=now)
-
-
-def points_per_unit() -> int:
-    """What points are worth now: so many pay one unit of money."""
-    return checkout.policy_rules(checkout.burn_policy()).points_per_unit
+    worth = {"points_per_unit": checkout.points_per_unit(now=now), "minor_digits": digits()}
+    return pricing.price(offer, viewer, left=left, markdown_bps=markdowns.off_bps(now=now), **worth, now=now)
 
 
 def digits() -> int:

@@ -18,6 +18,7 @@ from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
 from loyalty.programme import selectors as programme
+from mall.checkout import selectors as checkout
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
@@ -286,7 +287,7 @@ def _new(offer: Offer, price: Price, *, member_id: UUID, quantity: int, recipien
     shared = (("day", offer.per_day), ("all", offer.in_all))
     return Redemption(
         id=new_id(), member_id=member_id, reward_id=offer.id, quantity=quantity, unit_points=price.points, unit_cents=price.cents, price=price.why,
-        unit_cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, points_per_unit=selectors.points_per_unit(), item=offer.item,
+        unit_cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, points_per_unit=checkout.points_per_unit(now=now), item=offer.item,
         **(recipient._asdict() if offer.kind == "goods" else {}), counted_on=selectors.day_of(now), stocked=offer.counted,
         charged=[name for name, limit in shared if limit is not None], key=key, digest=digest, actor=actor, created_at=now, changed_at=now,
     )  # fmt: skip

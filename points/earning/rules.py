@@ -743,15 +743,14 @@ def given_back(before: Sequence[Charge], now: Sequence[Charge]) -> tuple[list[Ch
 
 
 def basis(purchase: activity.Purchase) -> list[Line]:
-    """What was paid in money for goods, shared over the lines by their amounts. Lines below zero carry none.
+    """What was paid in money for goods: of each line as the till has split it, else shared by their amounts. Lines below zero carry none.
 
     An order without any line above zero is one line without a category.
     """
-    goods = max(0, purchase.paid_cents - purchase.shipping_cents)
-    weights = [max(0, line.amount_cents) for line in purchase.lines]
-    if not any(weights):
-        return [Line("", goods)]
-    return [_line(line, cents) for line, cents in zip(purchase.lines, share(goods, weights), strict=True)]
+    if not any(line.amount_cents > 0 for line in purchase.lines):
+        return [Line("", purchase.goods_cents)]
+    shares = share(purchase.goods_cents, [line.weight for line in purchase.lines])
+    return [_line(line, cents) for line, cents in zip(purchase.lines, shares, strict=True)]
 
 
 def _line(line: activity.Line, cents: int, part: Fraction = Fraction(1)) -> Line:
@@ -766,7 +765,7 @@ def _line(line: activity.Line, cents: int, part: Fraction = Fraction(1)) -> Line
 def still_earned(purchase: activity.Purchase, left: activity.Left) -> list[Line]:
     """The basis of what is left: the lines of which something was kept, none beyond that part, all together no more than the money that was."""
     original = basis(purchase)
-    money = max(0, purchase.paid_cents - left.refunded_cents - purchase.shipping_cents)
+    money = max(0, purchase.goods_cents - left.refunded_cents)
     if not any(line.amount_cents > 0 for line in purchase.lines):
         return [replace(original[0], cents=min(money, original[0].cents))]
     kept = [(line, whole.cents, part) for line, whole, part in zip(purchase.lines, original, left.kept, strict=True) if part]

@@ -116,7 +116,7 @@ def test_the_key_opens_everything(load, place):
 def test_the_programme_is_set_and_its_purchases_end_this_week(load, now):
     load()
     assert (Programme.current().zone, Programme.current().currency, str(Terms.current().policy)) == ("America/New_York", "USD", "months:12")
-    assert (rulebook.in_force(at=now).said.effect, till.burn_policy().points_per_unit) == (Effect("per_unit", rate=ONE, by_category={"LUXURY": ONE // 2}), 100)
+    assert (rulebook.in_force(at=now).said.effect, till.points_per_unit(now=now)) == (Effect("per_unit", rate=ONE, by_category={"LUXURY": ONE // 2}), 100)
     last = Purchase.objects.exclude(external_id__startswith="SAMPLE").order_by("-occurred_at").first()
     assert 0 <= (now - last.occurred_at).total_seconds() + 60 < 8 * 86400
 

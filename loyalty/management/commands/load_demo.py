@@ -119,7 +119,7 @@ class Command(BaseCommand):
             Programme(id=1, currency=CURRENCY, zone=ZONE).save()
         if not Terms.objects.exists():
             Terms(id=1, expiry=Terms.Expiry.MONTHS, length=12).save()
-        if till.burn_policy() is None:
+        if till.burn_policy(now=now) is None:
             checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
         if Group.objects.filter(name__in=OPERATORS).count() < len(OPERATORS):
             console.load_roles()

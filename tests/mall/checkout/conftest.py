@@ -72,8 +72,9 @@ def rule(now, points_per_unit="1", **categories):
     return rulebook.publish_formula(points_per_unit=Decimal(points_per_unit), categories=categories, actor="tests", now=now)
 
 
-def policy(now, *, points_per_unit=100, threshold=0, step=1, max_share_bps=10_000):
-    return services.publish_policy(points_per_unit=points_per_unit, threshold=threshold, step=step, max_share_bps=max_share_bps, actor="tests", now=now)
+def policy(now, **more):
+    plain = {"points_per_unit": 100, "threshold": 0, "step": 1, "max_share_bps": 10_000, "reason": "tests"}
+    return services.publish_policy(**{**plain, **more}, actor="tests", now=now)
 
 
 @pytest.fixture

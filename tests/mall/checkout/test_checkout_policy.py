@@ -9,16 +9,16 @@ from mall.checkout.models import BurnPolicy
 pytestmark = pytest.mark.django_db
 
 
-def test_without_any_policy_a_hundred_points_are_one_unit_of_money():
-    assert selectors.burn_policy() is None
+def test_without_any_policy_a_hundred_points_are_one_unit_of_money(now):
+    assert selectors.burn_policy(now=now) is None
     policy = selectors.policy_rules(None)
     assert (policy.points_per_unit, policy.threshold, policy.step, policy.max_share_bps) == (100, 0, 1, 10_000)
 
 
-def test_versions_count_up_and_the_newest_is_in_force(publish_policy):
+def test_versions_count_up_and_the_newest_is_in_force(publish_policy, now):
     publish_policy(points_per_unit=50)
     assert publish_policy(points_per_unit=200, threshold=10, step=5, max_share_bps=1).number == 2
-    policy = selectors.policy_rules(selectors.burn_policy())
+    policy = selectors.policy_rules(selectors.burn_policy(now=now))
     assert (policy.points_per_unit, policy.threshold, policy.step, policy.max_share_bps) == (200, 10, 5, 1)
 
 

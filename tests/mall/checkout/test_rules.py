@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.activity.rules import Line, Purchase, Refund, RefundLine, RefundNotPossible, left_after
 from loyalty.lib.money import minor_digits
-from mall.checkout.rules import Policy, expected_paid, to_restore
+from mall.checkout.rules import Policy, allowance, due, expected_paid, to_restore
 from points.earning.rules import PURCHASE, Fact, Given, basis, decide, ready, rolls, still_earned
 from points.rulebook.rules import ONE, Definition, Effect
 
@@ -31,6 +31,12 @@ def by_amount(cents, points=None):
 
 def by_lines(*lines, amount=None, points=None):
     return Refund("R", AT, amount, tuple(RefundLine(*line) for line in lines), points)
+
+
+def most_of(policy, total, available, *, lines=(), tier=""):
+    """The most points that an order of one line, or of these, may use."""
+    cart = order(*lines or [(total,)])
+    return policy.within(worth_cents=allowance(policy, cart.lines, due(cart), tier=tier).worth_cents, available=available)
 
 
 # How many points an order may use
@@ -58,22 +64,22 @@ def test_points_are_worth_whole_minor_units_rounded_down(points_per_unit, digits
 
 @pytest.mark.parametrize(("available", "most"), [(99, 0), (100, 100), (101, 101)])
 def test_points_can_be_used_from_the_threshold_on(available, most):
-    assert Policy(threshold=100).most(total_cents=100_000, available=available) == most
+    assert most_of(Policy(threshold=100), 100_000, available) == most
 
 
 @pytest.mark.parametrize(("total", "most"), [(99, 0), (100, 100), (101, 101)])
 def test_an_order_too_small_for_the_threshold_uses_none(total, most):
-    assert Policy(threshold=100).most(total_cents=total, available=500) == most
+    assert most_of(Policy(threshold=100), total, 500) == most
 
 
 @pytest.mark.parametrize(("available", "most"), [(0, 0), (99, 0), (100, 100), (101, 100), (199, 100), (200, 200), (201, 200)])
 def test_points_are_used_in_steps(available, most):
-    assert Policy(step=100).most(total_cents=100_000, available=available) == most
+    assert most_of(Policy(step=100), 100_000, available) == most
 
 
 @pytest.mark.parametrize(("available", "most"), [(149, 0), (150, 0), (199, 0), (200, 200), (250, 200)])
 def test_a_threshold_between_two_steps_begins_at_the_next_step(available, most):
-    assert Policy(threshold=150, step=100).most(total_cents=100_000, available=available) == most
+    assert most_of(Policy(threshold=150, step=100), 100_000, available) == most
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_a_threshold_between_two_steps_begins_at_the_next_step(available, most):
     ],
 )
 def test_points_pay_at_most_a_share_of_the_order(share, total, most):
-    assert Policy(max_share_bps=share).most(total_cents=total, available=10**6) == most
+    assert most_of(Policy(max_share_bps=share), total, 10**6) == most
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_points_pay_at_most_a_share_of_the_order(share, total, most):
     ],
 )
 def test_the_currencys_own_minor_unit_counts(policy, total, most):
-    assert policy.most(total_cents=total, available=10**6) == most
+    assert most_of(policy, total, 10**6) == most
 
 
 policies = st.builds(
@@ -121,7 +127,7 @@ policies = st.builds(
 
 @given(policy=policies, total=st.integers(-100, 10**6), available=st.integers(0, 10**6))
 def test_whatever_the_policy_the_most_is_a_step_within_the_share_and_never_below_the_threshold(policy, total, available):
-    most = policy.most(total_cents=total, available=available)
+    most = most_of(policy, total, available)
     assert 0 <= most <= available
     assert most % policy.step == 0
     assert most == 0 or most >= policy.threshold
