@@ -1,7 +1,9 @@
 from .checkout.admin import BurnPolicyAdmin, CheckoutHoldAdmin, GuestPurchaseAdmin, RefundSettlementAdmin, SettlementAdmin, UnmatchedRefundAdmin
 from .codes.admin import CodeAdmin, CodeImportAdmin, CodePoolAdmin
+from .flashsale.admin import FlashPlanAdmin, FlashSaleAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
+from .topups.admin import TopUpAdmin, TopUpTermsAdmin
 from .vouchers.admin import ProviderAdmin, VoucherOrderAdmin
 
 __all__ = [
@@ -10,6 +12,8 @@ __all__ = [
     "CodeAdmin",
     "CodeImportAdmin",
     "CodePoolAdmin",
+    "FlashPlanAdmin",
+    "FlashSaleAdmin",
     "GuestPurchaseAdmin",
     "MarkdownAdmin",
     "MarkdownTermsAdmin",
@@ -18,6 +22,8 @@ __all__ = [
     "ProviderAdmin",
     "RefundSettlementAdmin",
     "SettlementAdmin",
+    "TopUpAdmin",
+    "TopUpTermsAdmin",
     "UnmatchedRefundAdmin",
     "VoucherOrderAdmin",
 ]

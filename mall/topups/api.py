@@ -19,7 +19,7 @@ from .models import TopUp
 
 
 class BuyAsked(StrictSerializer):
-    paid_cents = CentsField(min_value=1, help_text="What the member paid for points.")
+    paid_cents = CentsField(help_text="What the member paid for points.")
     payment = IdField(help_text="Your own number of the payment: one payment, one top-up.")
 
 
