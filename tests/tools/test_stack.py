@@ -24,10 +24,17 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path):
     data.make()
     first = data.secrets
     assert data.secrets == first
-    assert len(set(first.values())) == 3
+    assert len(set(first.values())) == 4
     assert all(len(value) >= 50 for value in first.values())
     assert mode(tmp_path / "data" / "secrets.json") == SAFE
     assert mode(tmp_path / "data") == 0o700
+
+
+def test_a_directory_made_by_an_earlier_version_gets_the_secret_that_it_lacks(tmp_path):
+    data = DataDirectory(tmp_path)
+    (tmp_path / "secrets.json").write_text('{"secret_key": "a", "postgres": "b", "valkey": "c"}')
+    assert data.secrets == {**data.secrets, "secret_key": "a", "postgres": "b", "valkey": "c"}
+    assert data.secrets["vouchers"] == data.secrets["vouchers"] != ""
 
 
 def test_the_state_is_its_owners_alone_and_empty_where_nobody_wrote_it(tmp_path):

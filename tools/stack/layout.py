@@ -35,6 +35,7 @@ class DataDirectory:
         self.metrics = path / "metrics"
         self.static = path / "static"
         self.mail = path / "mail"
+        self.vouchers = path / "vouchers.sqlite3"
         self.demo = path / "demo.json"
         self._lock: int | None = None
 
@@ -86,9 +87,10 @@ class DataDirectory:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The secret key and the two servers' passwords, made on this machine at the first call."""
+        """The secret key, the two servers' passwords and the sample provider's secret, each made on this machine when it is first wanted."""
         path = self.path / "secrets.json"
-        if not path.exists():
-            names = ("secret_key", "postgres", "valkey")
-            write_private(path, json.dumps({name: secrets.token_urlsafe(48) for name in names}, indent=1))
-        return json.loads(path.read_text())
+        known = json.loads(path.read_text()) if path.exists() else {}
+        missing = {name: secrets.token_urlsafe(48) for name in ("secret_key", "postgres", "valkey", "vouchers") if name not in known}
+        if missing:
+            write_private(path, json.dumps({**known, **missing}, indent=1))
+        return {**known, **missing}

@@ -32,8 +32,9 @@ def run(signals: Signals) -> None:
     try:
         say(f"Starting in {data.path}")
         session.open(port=port)
+        vouchers = sample_provider(session)
         prepare(session, url=f"http://127.0.0.1:{port}")
-        serve(session, port)
+        serve(session, port, vouchers)
         announce(data)
         session.supervisor.watch()
     finally:
@@ -49,6 +50,14 @@ def chosen_port() -> int:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise RefusedError(f"PORT is {port!r}; it must be a number from 1 to 65535.")
     return int(port)
+
+
+def sample_provider(session: Session) -> int:
+    """The port of the provider of sample vouchers that `serve` starts, once the settings lead to it."""
+    port = free_port()
+    session.settings |= {"VOUCHER_SECRET_SAMPLE": session.data.secrets["vouchers"], "VOUCHER_URL_SAMPLE": f"http://127.0.0.1:{port}"}
+    session.supervisor.note(settings=session.settings)
+    return port
 
 
 def prepare(session: Session, *, url: str) -> None:
@@ -70,8 +79,8 @@ def prepare(session: Session, *, url: str) -> None:
         raise RefusedError("The demo programme could not be loaded; what it says above tells why.")
 
 
-def serve(session: Session, port: int) -> None:
-    """Start web, worker and beat, and wait until `/readyz` is content."""
+def serve(session: Session, port: int, vouchers: int) -> None:
+    """Start web, worker, beat and the provider of sample vouchers, and wait until `/readyz` is content."""
     data = session.data
     shutil.rmtree(data.metrics)  # of processes that are gone
     data.metrics.mkdir()
@@ -94,6 +103,7 @@ def serve(session: Session, port: int) -> None:
             "INFO",
         ],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
+        "vouchers": [python, "tools/voucher_provider.py", "--port", str(vouchers), "--file", str(data.vouchers)],
     }
     programs = [Program(name=name, argv=argv, log=data.log / f"{name}.log", cwd=ROOT, env=env) for name, argv in commands.items()]
     for program in programs:

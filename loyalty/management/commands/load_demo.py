@@ -39,6 +39,9 @@ from loyalty.outbox import services as outbox
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from mall.checkout import services as checkout
+from mall.vouchers import selectors as vouchers_seen
+from mall.vouchers import services as vouchers
+from mall.vouchers.models import Provider, ProviderProduct
 from points.adjustments import services as adjustments
 from points.adjustments.models import AdjustmentLimit
 from points.checkin import services as checkin
@@ -86,6 +89,13 @@ BEHAVIOURS: tuple[tuple[int, str, str, str, dict[str, Any]], ...] = (
 )
 # M-1001 missed one day. The last seven are a streak.
 CHECKED_IN = (12, 11, 10, 9, 7, 6, 5, 4, 3, 2, 1)
+# Product → SKU at the provider of sample vouchers that `make run` starts, names. The last one is always refused: its points come back.
+VOUCHERS = {
+    "sample-film-ticket": ("SAMPLE-FILM", "电影票(示例)", "Film ticket (sample)"),
+    "sample-video-month": ("SAMPLE-VIDEO", "视频会员月卡(示例)", "A month of films at home (sample)"),
+    "sample-slow-ticket": ("SLOW", "慢慢出票的门票(示例)", "Ticket that takes its time (sample)"),
+    "sample-sold-out": ("SOLD-OUT", "已售罄的演出票(示例)", "Concert that is sold out (sample)"),
+}
 ADJUSTMENT = uuid5(NAMESPACE_URL, "loyalty:demo:adjustment")
 
 
@@ -129,6 +139,14 @@ class Command(BaseCommand):
         if settings.CHANNELS["MAIL_DIR"] and channels_seen.untouched(channel="email"):
             # Nothing leaves this machine: mails are files, to be looked at.
             channels.set_up(provider="mailbox", parameters={"from_address": "points@shop.example", "from_name": "Sample shop"}, in_use=True)
+
+        if vouchers_seen.product("sample-film-ticket") is None:
+            about = {"base_url": "http://127.0.0.1:8100", "key_id": "sample-shop", "active": True}
+            provider = Provider(code="sample", name_zh="示例供应商", name_en="Sample provider", **about)
+            products = [
+                ProviderProduct(code=code, provider=provider, sku=sku, name_zh=chinese, name_en=english) for code, (sku, chinese, english) in VOUCHERS.items()
+            ]
+            vouchers.keep(provider=provider, products=products, actor=ACTOR, now=now)
 
     def _samples(self, start: datetime) -> None:
         """Members whose ids are easy to type with what they did, in its order, and two refunds that wait for an operator."""
