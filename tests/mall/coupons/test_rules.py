@@ -150,9 +150,7 @@ def test_the_order_in_which_coupons_of_different_kinds_are_named_does_not_matter
 
 CATEGORIES = ("", "HOME", "HOME/KITCHEN", "BOOKS")
 cents = st.integers(0, 30_000)
-lines = st.lists(
-    st.builds(Line, id=st.uuids().map(str), category=st.sampled_from(CATEGORIES), amount_cents=st.integers(-3_000, 50_000)), max_size=6
-)
+lines = st.lists(st.builds(Line, id=st.uuids().map(str), category=st.sampled_from(CATEGORIES), amount_cents=st.integers(-3_000, 50_000)), max_size=6)
 some_categories = st.lists(st.sampled_from(CATEGORIES[1:]), max_size=2).map(tuple)
 common = {"threshold_cents": cents, "categories": some_categories, "excluded": some_categories, "with_coupons": st.booleans()}
 terms = st.one_of(
