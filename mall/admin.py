@@ -5,6 +5,7 @@ from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
 from .topups.admin import TopUpAdmin, TopUpTermsAdmin
 from .vouchers.admin import ProviderAdmin, VoucherOrderAdmin
+from .redemptions.admin import RedemptionAdmin
 
 __all__ = [
     "BurnPolicyAdmin",
@@ -20,6 +21,7 @@ __all__ = [
     "PrivilegeAdmin",
     "PrivilegeKindAdmin",
     "ProviderAdmin",
+    "RedemptionAdmin",
     "RefundSettlementAdmin",
     "SettlementAdmin",
     "TopUpAdmin",

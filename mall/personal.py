@@ -1,6 +1,11 @@
 """What this app keeps of members: what becomes of it when a member is erased, and which part of their copy it is."""
 
-from accounts.leaving.services import erasable, portable
+from datetime import datetime
+from uuid import UUID
+
+from accounts.leaving.services import before_erasure, erasable, portable
+from mall.redemptions import services as redemptions
+from points.ledger import services as ledger
 
 erasable("mall.CheckoutHold", hashed=("purchase_ref",))
 # Codes and figures.
@@ -39,3 +44,12 @@ portable("privileges", "mall.Privilege", without=("key",))
 portable("privilege_uses", "mall.PrivilegeUse")
 portable("flash_tickets", "mall.FlashTicket")
 portable("top_ups", "mall.TopUp")
+
+
+@before_erasure
+def settle_redemptions(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[str, int]:
+    """What is not paid, and goods that are not on their way, are cancelled: nobody will be there. The points that come back are forfeited."""
+    ledger.lock_all(member_ids=member_ids)
+    cancelled = sum(redemptions.cancel_all(member_id=member_id, actor=actor, reason="erased", now=now) for member_id in member_ids)
+    forfeited = sum(ledger.void_all(member_id=member_id, actor=actor, reason="erased", key="erasure", now=now) for member_id in member_ids)
+    return {"redemptions cancelled": cancelled, "points of redemptions forfeited": forfeited}

@@ -10,6 +10,7 @@ from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
 from mall.coupons import services as coupons
 from mall.privileges import services as privileges
+from mall.redemptions import services as redemptions
 
 
 @subscribe("points.members_merged")
@@ -39,3 +40,15 @@ def keep_coupons(event: Event) -> None:
 def move_coupons(event: Event) -> None:
     """The coupons that a merged member could still use are the survivor's."""
     coupons.move(from_id=UUID(event.payload["merged"]), into_id=event.member_id)
+
+
+@subscribe("points.members_merged")
+def cancel_unpaid(event: Event) -> None:
+    """A merge frees what its member had set aside: what they had not paid comes to nothing."""
+    redemptions.cancel_held(member_id=UUID(event.payload["merged"]), actor="merge", now=event.now)
+
+
+@subscribe("mall.redemption_changed", wants=lambda event: redemptions.announces(event.payload))
+def tell_of_redemption(event: Event) -> None:
+    told = event.payload
+    redemptions.announce(redemption_id=UUID(told["redemption"]), member_id=event.member_id, status=told["status"], now=event.now)

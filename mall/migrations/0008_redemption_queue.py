@@ -19,13 +19,14 @@ KINDS = {
             "zh-hans": (
                 "{{ reward }}已为您保留",
                 "{{ reward }} × {{ quantity }} 已为您保留，请在{{ until }}前支付 {{ amount }}。",
-                "{{ reward }} × {{ quantity }} 已为您保留，{{ points }} {{ points_name }}已冻结。请在{{ until }}前支付 {{ amount }}；逾期未付会自动取消，{{ points_name }}原样退回。",
+                "{{ reward }} × {{ quantity }} 已为您保留，{{ points }} {{ points_name }}已冻结。"
+                "请在{{ until }}前支付 {{ amount }}；逾期未付会自动取消，{{ points_name }}原样退回。",
             ),
             "en": (
                 "{{ reward }} is set aside for you",
                 "{{ reward }} × {{ quantity }} is set aside for you. Please pay {{ amount }} by {{ until }}.",
-                "{{ reward }} × {{ quantity }} is set aside for you, and so are {{ points }} of your {{ points_name }}. Please pay {{ amount }} by {{ until }}. "
-                "What is not paid by then is cancelled by itself, and your {{ points_name }} are free again.",
+                "{{ reward }} × {{ quantity }} is set aside for you, and so are {{ points }} of your {{ points_name }}. "
+                "Please pay {{ amount }} by {{ until }}. What is not paid by then is cancelled by itself, and your {{ points_name }} are free again.",
             ),
         },
     ),
@@ -59,7 +60,8 @@ KINDS = {
             "zh-hans": (
                 "{{ reward }}的兑换已取消",
                 "{{ reward }} × {{ quantity }} 的兑换已取消，{{ points }} {{ points_name }}已退回[[，{{ amount }} 将原路退还]]。",
-                "{{ reward }} × {{ quantity }} 的兑换已取消。{{ points }} {{ points_name }}已退回到原来的批次，有效期不变[[；您支付的 {{ amount }} 将原路退还]]。",
+                "{{ reward }} × {{ quantity }} 的兑换已取消。{{ points }} {{ points_name }}已退回到原来的批次，有效期不变"
+                "[[；您支付的 {{ amount }} 将原路退还]]。",
             ),
             "en": (
                 "Your {{ reward }} was cancelled",

@@ -119,7 +119,9 @@ class ParcelsForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,text/csv"}),
-        help_text=_("CSV in UTF-8 or GB18030, as spreadsheets save it, with the columns redemption, carrier, tracking number: the downloaded queue, filled in."),
+        help_text=_(
+            "CSV in UTF-8 or GB18030, as spreadsheets save it, with the columns redemption, carrier, tracking number: the downloaded queue, filled in."
+        ),
     )
 
     def clean_file(self) -> list[rules.Parcel]:
@@ -235,7 +237,9 @@ class RedemptionAdmin(BooksAdmin):
     def books(self, row: Redemption) -> str:
         links = [("points_entry", row.spend_id, gettext("spent"))] if row.spend_id else []
         links += [("points_hold", row.hold_id, gettext("held"))] if row.hold_id else []
-        return format_html_join(", ", '<a class="console-link" href="{}">{}</a>', [(reverse(f"admin:{page}_change", args=[pk]), text) for page, pk, text in links])
+        return format_html_join(
+            ", ", '<a class="console-link" href="{}">{}</a>', [(reverse(f"admin:{page}_change", args=[pk]), text) for page, pk, text in links]
+        )
 
     @display(description=_("cost"))
     def worth(self, row: Redemption) -> str:
@@ -367,7 +371,12 @@ class RedemptionAdmin(BooksAdmin):
     def upload_parcels(self, request: HttpRequest) -> HttpResponse:
         """Two steps: the file, then what it would do, line by line; only then it is booked."""
         back = reverse("admin:mall_redemption_changelist")
-        page: dict[str, Any] = {"form": ParcelsForm(), "back": back, "button": _("Check"), "consequence": _("Nothing is booked yet: you see first what it would do.")}
+        page: dict[str, Any] = {
+            "form": ParcelsForm(),
+            "back": back,
+            "button": _("Check"),
+            "consequence": _("Nothing is booked yet: you see first what it would do."),
+        }
         parcels: list[rules.Parcel] = []
         if "checked" in request.POST:
             parcels = _unsealed(request.POST["checked"])

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from mall.reconciliation import selectors as reconciliation
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
 from mall.rewards import selectors as rewards
@@ -55,6 +56,16 @@ class Mall:
 @pytest.fixture
 def mall(db, now):
     return Mall(now)
+
+
+@pytest.fixture
+def assert_mall_adds_up(mall):
+    """Audit stock, redemptions, codes, coupons, vouchers and sales, as `manage.py audit_mall` does."""
+    return lambda: _adds_up(mall.now)
+
+
+def _adds_up(now):
+    assert [str(breach) for breach in reconciliation.audit(now=now).breaches] == []
 
 
 @pytest.fixture
