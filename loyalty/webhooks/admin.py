@@ -89,14 +89,14 @@ class WebhookEndpointAdmin(HistoryAdmin):
     list_display = ["name", "url", "state", "waiting", "told"]
     ordering = ["-id"]
     list_per_page = 20
-    readonly_fields = ["state", "waiting", "last_delivered", "created_at", "previous_until", "failures", "failing_since", "rests_until", "off_at"]
-    actions_detail = ["send_test", "replay", "drop_all", "rotate", "switch_on", "switch_off"]
+    readonly_fields = ["how", "waiting", "last_delivered", "created_at", "previous_until", "failures", "failing_since", "rests_until", "off_at"]
+    actions_detail = ["send_test", "replay", "switch_on", "switch_off", {"title": _("More"), "items": ["rotate", "drop_all"]}]
 
     def get_fieldsets(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         what = (None, {"fields": ["name", "url", "topics"]})
         if obj is None:
             return [what]
-        health = ["state", "waiting", "last_delivered", "failures", "failing_since", "rests_until", "off_at", "created_at", "previous_until"]
+        health = ["how", "waiting", "last_delivered", "failures", "failing_since", "rests_until", "off_at", "created_at", "previous_until"]
         return [(_("How it goes"), {"fields": health}), what]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -124,6 +124,10 @@ class WebhookEndpointAdmin(HistoryAdmin):
         if endpoint.rests_until and endpoint.rests_until > now:
             return "rests", _("fails, and rests for a while")
         return ("fails", _("fails")) if endpoint.failures else ("sends", _("on"))
+
+    @display(description=_("state"))
+    def how(self, endpoint: WebhookEndpoint) -> Any:
+        return self.state(endpoint)[1]
 
     @display(description=_("waiting"))
     def waiting(self, endpoint: WebhookEndpoint) -> str:
