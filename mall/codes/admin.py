@@ -130,7 +130,7 @@ class CodePoolAdmin(HistoryAdmin):
         pool = get_object_or_404(CodePool, pk=object_id)
         if not self.has_take_in_permission(request):
             raise PermissionDenied
-        form = FileForm(request.POST or None, request.FILES or None)
+        form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
         back = reverse("admin:mall_codepool_change", args=[pool.pk])
         page = {**self.admin_site.each_context(request), "opts": self.opts, "object": pool, "original": pool, "title": _("Take in codes"), "back": back}
         if form.is_valid():
@@ -246,7 +246,7 @@ class CodeAdmin(ReadOnlyAdmin):
         code = self.get_object(request, object_id)
         return super().get_actions_detail(request, object_id) if code and code.handed_at and not code.voided_at else []
 
-    @display(description=_("code"))
+    @display(description=_("redemption code"))
     def masked(self, code: Code) -> str:
         return rules.masked(code.value)
 

@@ -77,7 +77,7 @@ class Code(models.Model):
     """One that nobody has got is of nobody; from when it is reserved on it is its member's for ever."""
 
     pool = models.ForeignKey(CodePool, verbose_name=_("pool"), on_delete=models.PROTECT, related_name="+", db_index=False)
-    value = models.CharField(_("code"), max_length=rules.LONGEST)
+    value = models.CharField(_("redemption code"), max_length=rules.LONGEST)
     batch = models.ForeignKey(CodeImport, verbose_name=_("import"), on_delete=models.PROTECT, related_name="+", db_index=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("The first instant at which nobody gets it any more. Empty: never."))
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -87,8 +87,8 @@ class Code(models.Model):
     voided_for = models.CharField(_("voided because"), max_length=300, blank=True)
 
     class Meta:
-        verbose_name = _("code")
-        verbose_name_plural = _("codes")
+        verbose_name = _("redemption code")
+        verbose_name_plural = _("redemption codes")
         ordering = ["-id"]
         permissions = [("replace_code", "Can replace codes that do not work")]
         constraints = [

@@ -73,14 +73,6 @@ class Report(NamedTuple):
         return found
 
 
-def pool(code: str) -> CodePool:
-    """Refuses: PoolUnknown."""
-    found = CodePool.objects.filter(code=code).first()
-    if found is None:
-        raise PoolUnknown(pool=code)
-    return found
-
-
 def check(*, pool: str, content: bytes, now: datetime) -> Report:
     """What taking in this file would do. Refuses: FileUnread."""
     try:

@@ -1,5 +1,6 @@
 import hashlib
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -59,32 +60,27 @@ def keep(*, pool: CodePool, actor: str, now: datetime) -> CodePool:
 
 _ADD = """
 INSERT INTO mall_code (pool_id, value, expires_at, batch_id, voided_for)
-SELECT %(pool)s, one.value, one.expires_at, %(batch)s, '' FROM unnest(%(values)s::text[], %(ends)s::timestamptz[]) one (value, expires_at)
-ON CONFLICT (pool_id, value) DO NOTHING"""
+SELECT %(pool)s, one.value, one.expires_at, %(batch)s, '' FROM unnest(%(values)s::text[], %(ends)s::timestamptz[]) one (value, expires_at)"""
 
 
 @transaction.atomic(savepoint=False)
 def take_in(*, pool: str, content: bytes, file_name: str = "", actor: str, now: datetime) -> CodeImport:
     """Take in the codes of a file: a CSV whose first line names `code` and, where they have a last day, `expires_on`. Faulty lines are left out.
 
-    The same file again brings nothing new. Refuses: PoolUnknown, FileUnread, NothingNew.
+    One at a time for a pool. The same file again brings nothing new. Refuses: PoolUnknown, FileUnread, NothingNew.
     """
-    selectors.pool(pool)
+    if CodePool.objects.select_for_update(no_key=True).filter(code=pool).first() is None:
+        raise selectors.PoolUnknown(pool=pool)
     report = selectors.check(pool=pool, content=content, now=now)
+    if not report.rows:
+        raise NothingNew
+    figures: dict[str, Any] = {"added": len(report.rows), "there": report.there, "faulty": report.faulty, "digest": hashlib.sha256(content).hexdigest()}
+    made = CodeImport.objects.create(pool_id=pool, file_name=file_name[:100], **figures, actor=actor, at=now)
     zone = programme.zone(now=now)
-    made = CodeImport.objects.create(
-        pool_id=pool, file_name=file_name[:100], digest=hashlib.sha256(content).hexdigest(), added=0, there=0, faulty=report.faulty, actor=actor, at=now,
-    )  # fmt: skip
     ends = [end_of_day(row.last_day, zone) if row.last_day else None for row in report.rows]
     with connection.cursor() as cursor:
         cursor.execute(_ADD, {"pool": pool, "batch": made.id, "values": [row.value for row in report.rows], "ends": ends})
-        made.added = cursor.rowcount
-    if not made.added:
-        raise NothingNew
-    made.there = report.there + len(report.rows) - made.added
-    made.save(update_fields=["added", "there"])
-    figures = {"import": made.id, "added": made.added, "there": made.there, "faulty": made.faulty, "digest": made.digest}
-    audit.record(actor=actor, verb="codes.taken_in", subject=f"code_pool/{pool}", figures=figures, now=now)
+    audit.record(actor=actor, verb="codes.taken_in", subject=f"code_pool/{pool}", figures={"import": made.id, **figures}, now=now)
     return made
 
 

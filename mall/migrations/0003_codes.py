@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
             name='Code',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.CharField(max_length=100, verbose_name='code')),
+                ('value', models.CharField(max_length=100, verbose_name='redemption code')),
                 ('expires_at', models.DateTimeField(blank=True, help_text='The first instant at which nobody gets it any more. Empty: never.', null=True, verbose_name='expires')),
                 ('handed_at', models.DateTimeField(blank=True, null=True, verbose_name='handed over')),
                 ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='voided')),
@@ -72,8 +72,8 @@ class Migration(migrations.Migration):
                 ('pool', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.codepool', verbose_name='pool')),
             ],
             options={
-                'verbose_name': 'code',
-                'verbose_name_plural': 'codes',
+                'verbose_name': 'redemption code',
+                'verbose_name_plural': 'redemption codes',
                 'ordering': ['-id'],
                 'permissions': [('replace_code', 'Can replace codes that do not work')],
             },

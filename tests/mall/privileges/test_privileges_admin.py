@@ -49,7 +49,7 @@ def test_a_kind_is_made_and_who_made_it_is_known(operator):
     ("wrong", "sentence"),
     [
         ({"term_days": ""}, "For how many days?"),
-        ({"term_days": "0"}, "greater than or equal to 1"),
+        ({"term_days": "0"}, "For how many days?"),
         ({"uses": "0"}, "greater than or equal to 1"),
         ({"code": "Fast!"}, "Write small letters"),
     ],
