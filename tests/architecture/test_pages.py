@@ -30,6 +30,7 @@ def is_there(name):
         ("Reminders, jobs, reconciliation", 10),
         ("Ladder plans", 9),
         ("Channels", 9),
+        ("Webhooks", 10),
     ],
 )
 def test_every_test_that_the_page_names_exists(section, least):
