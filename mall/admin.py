@@ -1,5 +1,6 @@
 from .checkout.admin import BurnPolicyAdmin, CheckoutHoldAdmin, GuestPurchaseAdmin, RefundSettlementAdmin, SettlementAdmin, UnmatchedRefundAdmin
 from .codes.admin import CodeAdmin, CodeImportAdmin, CodePoolAdmin
+from .coupons.admin import CouponAdmin, CouponBatchAdmin, CouponTemplateAdmin
 from .flashsale.admin import FlashPlanAdmin, FlashSaleAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
@@ -13,6 +14,9 @@ __all__ = [
     "CodeAdmin",
     "CodeImportAdmin",
     "CodePoolAdmin",
+    "CouponAdmin",
+    "CouponBatchAdmin",
+    "CouponTemplateAdmin",
     "FlashPlanAdmin",
     "FlashSaleAdmin",
     "GuestPurchaseAdmin",

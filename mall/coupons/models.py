@@ -102,10 +102,23 @@ class CouponTemplate(models.Model):
                 condition=Q(kind="amount", amount_cents__gte=1, percent_bps=0, cap_cents=None)
                 | Q(kind="percent", percent_bps__gte=1, percent_bps__lte=rules.ONE, amount_cents=0)
                 | Q(kind="free_shipping", amount_cents=0, percent_bps=0, cap_cents=None),
+                violation_error_message=_("Say how much it takes off: an amount, or a percentage up to 100 %."),
             ),
-            models.CheckConstraint(name="coupon_template_ends", condition=Q(valid_days__isnull=False) | Q(ends_on__isnull=False)),
-            models.CheckConstraint(name="coupon_template_ends_after_it_starts", condition=Q(starts_on=None) | Q(ends_on=None) | Q(starts_on__lte=F("ends_on"))),
-            models.CheckConstraint(name="coupon_template_claimed_within_limits", condition=Q(claimable=False) | Q(per_member__isnull=False)),
+            models.CheckConstraint(
+                name="coupon_template_ends",
+                condition=Q(valid_days__isnull=False) | Q(ends_on__isnull=False),
+                violation_error_message=_("Every coupon ends: say after how many days, or on which day."),
+            ),
+            models.CheckConstraint(
+                name="coupon_template_ends_after_it_starts",
+                condition=Q(starts_on=None) | Q(ends_on=None) | Q(starts_on__lte=F("ends_on")),
+                violation_error_message=_("The last day comes before the first."),
+            ),
+            models.CheckConstraint(
+                name="coupon_template_claimed_within_limits",
+                condition=Q(claimable=False) | Q(per_member__isnull=False),
+                violation_error_message=_("Say how many a member may have: what may be claimed without a limit would be claimed without end."),
+            ),
         ]
 
     def __str__(self) -> str:

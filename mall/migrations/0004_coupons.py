@@ -144,19 +144,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off', violation_error_message='Say how much it takes off: an amount, or a percentage up to 100 %.'),
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_days__isnull', False), ('ends_on__isnull', False), _connector='OR'), name='coupon_template_ends'),
+            constraint=models.CheckConstraint(condition=models.Q(('valid_days__isnull', False), ('ends_on__isnull', False), _connector='OR'), name='coupon_template_ends', violation_error_message='Every coupon ends: say after how many days, or on which day.'),
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_on', None), ('ends_on', None), ('starts_on__lte', models.F('ends_on')), _connector='OR'), name='coupon_template_ends_after_it_starts'),
+            constraint=models.CheckConstraint(condition=models.Q(('starts_on', None), ('ends_on', None), ('starts_on__lte', models.F('ends_on')), _connector='OR'), name='coupon_template_ends_after_it_starts', violation_error_message='The last day comes before the first.'),
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('claimable', False), ('per_member__isnull', False), _connector='OR'), name='coupon_template_claimed_within_limits'),
+            constraint=models.CheckConstraint(condition=models.Q(('claimable', False), ('per_member__isnull', False), _connector='OR'), name='coupon_template_claimed_within_limits', violation_error_message='Say how many a member may have: what may be claimed without a limit would be claimed without end.'),
         ),
         migrations.AddIndex(
             model_name='couponbatch',

@@ -1,0 +1,388 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.members import selectors as members
+from accounts.segments import selectors as segments
+from accounts.segments.admin import IdsForm
+from loyalty.lib.ids import new_id
+from loyalty.lib.refusals import BusinessError
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from points.ledger.admin import BooksAdmin
+
+from . import rules, selectors, services
+from .models import Coupon, CouponBatch, CouponTemplate
+
+Status = Coupon.Status
+STATUS_COLOURS = {Status.AVAILABLE: "success", Status.USED: "info", Coupon.EXPIRED: "warning", Status.WITHDRAWN: "danger"}
+UNKNOWN_SHOWN = 100
+
+
+class PathsField(forms.CharField):
+    """Paths of categories, one a line, as the list that is kept."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        lines = value if isinstance(value, list) else (value or "").splitlines()
+        return list(dict.fromkeys(one.strip(" /") for one in lines if one.strip(" /")))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class TemplateForm(forms.ModelForm):
+    # What is not of a kind, and what stands there then.
+    OTHERS = {"amount": {"percent_bps": 0, "cap_cents": None}, "percent": {"amount_cents": 0}}
+    NONE = {"amount_cents": 0, "percent_bps": 0, "cap_cents": None}
+
+    categories = PathsField(
+        label=_("only on these categories"), required=False, help_text=_("One path a line, like HOME/KITCHEN; it stands for all below it. Empty: on all.")
+    )
+    excluded = PathsField(label=_("not on these categories"), required=False, help_text=_("One path a line, like GIFT-CARDS."))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        return {**given, **self.OTHERS.get(given.get("kind", ""), self.NONE)}
+
+
+@admin.register(CouponTemplate)
+class CouponTemplateAdmin(HistoryAdmin):
+    """Coupons that members have keep their terms, whatever is changed here."""
+
+    form = TemplateForm
+    list_display = ["code", "named", "does", "good", "claimable", "left", "active"]
+    list_filter = ["kind", "claimable", "active"]
+    search_fields = ["code", "name_zh", "name_en"]
+    actions = None
+    list_before_template = "admin/explanation.html"
+    fieldsets = [
+        (None, {"fields": ["code", ("name_zh", "name_en"), ("text_zh", "text_en"), "active"]}),
+        (
+            _("What it takes off"),
+            {"fields": ["kind", "amount_cents", ("percent_bps", "cap_cents"), "threshold_cents", ("categories", "excluded")]},
+        ),
+        (_("What it goes with"), {"fields": [("combines_with_points", "combines_with_coupons")]}),
+        (_("How long it is good"), {"fields": ["valid_days", ("starts_on", "ends_on")]}),
+        (_("How many there are"), {"fields": [("in_all", "per_member")]}),
+        (_("Who may claim it"), {"fields": ["claimable", ("least_tier", "segment")]}),
+    ]
+    conditional_fields = {
+        "amount_cents": "kind == 'amount'",
+        "percent_bps": "kind == 'percent'",
+        "cap_cents": "kind == 'percent'",
+        "least_tier": "claimable",
+        "segment": "claimable",
+    }
+
+    def get_fieldsets(self, request: HttpRequest, obj: CouponTemplate | None = None) -> list[Any]:
+        return [(_("As members see it"), {"fields": ["preview"]}), *self.fieldsets] if obj else self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CouponTemplate | None = None) -> list[str]:
+        return ["code", "preview"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        said = _("What coupons do. Rules, tiers, rewards and check-in prizes name a template by its code; operators issue its coupons under “Coupons”.")
+        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        left = selectors.left(list(found.result_list))
+        for row in found.result_list:
+            row.left_now = left.get(row.code)
+        return found
+
+    def save_model(self, request: HttpRequest, obj: CouponTemplate, form: forms.ModelForm, change: bool) -> None:
+        services.keep(template=obj, actor=operator_name(request), now=timezone.now())
+
+    @display(description=_("name"))
+    def named(self, template: CouponTemplate) -> str:
+        return template.name
+
+    @display(description=_("what it does"))
+    def does(self, template: CouponTemplate) -> str:
+        return selectors.what_it_does(template.terms)
+
+    @display(description=_("how long it is good"))
+    def good(self, template: CouponTemplate) -> str:
+        return selectors.until(template)
+
+    @display(description=_("left"), empty_value="∞")
+    def left(self, template: Any) -> str | None:
+        return None if template.left_now is None else f"{template.left_now:,}"
+
+    @display(description=_("in short"))
+    def preview(self, template: CouponTemplate) -> str:
+        """In both languages, and on carts below, at and above its threshold."""
+        said = []
+        for language in ("zh-hans", "en"):
+            with translation.override(language):
+                said.append((template.name, selectors.what_it_does(template.terms), selectors.until(template), template.text))
+        return render_to_string("admin/mall/coupontemplate/preview.html", {"said": said, "carts": samples(template.terms)})
+
+
+def samples(terms: rules.Terms) -> Sequence[tuple[str, str, str, str]]:
+    """What it does on carts around its threshold: (goods, shipping, taken off, why not)."""
+    at, shipping = terms.threshold_cents or 10_000, 1_000
+    category = terms.categories[0] if terms.categories else ""
+    rows = []
+    for cents in (at - 1, at, 3 * at):
+        found = rules.apply(terms, [rules.Line("1", category=category, amount_cents=cents)], shipping)
+        off, why = (found.cents, "") if isinstance(found, rules.Off) else (0, selectors.sentence(found))
+        rows.append((selectors.amount(cents), selectors.amount(shipping), selectors.amount(off) if off else "–", why))
+    return rows
+
+
+class IssueForm(ReasonForm):
+    """`key` is made with the form, so that a form sent twice is one issue."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    member = forms.CharField(label=_("Member"), max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id."))
+    template = forms.ChoiceField(label=_("Template"), widget=UnfoldAdminSelectWidget)
+    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=services.MOST_AT_ONCE, initial=1, widget=UnfoldAdminIntegerFieldWidget)
+    field_order = ["key", "member", "template", "count", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["template"].choices = template_choices()
+
+    def clean_member(self) -> UUID:
+        found = members.id_of(external_id=self.cleaned_data["member"].strip())
+        if found is None:
+            raise forms.ValidationError(_("There is no member of that id."))
+        return found
+
+
+def template_choices() -> list[tuple[str, str]]:
+    return [(one.code, f"{one} · {selectors.what_it_does(one.terms)}") for one in selectors.active_templates()]
+
+
+@admin.register(Coupon)
+class CouponAdmin(BooksAdmin):
+    list_display = ["code", "template", "whose", "state", "source", "issued_at", "expires_at", "used_by", "took_off"]
+    list_filter = ["status", "source", "template"]
+    list_select_related = ["template", "member"]
+    searched = ("used_by", "subject")
+    search_help_text = _("A coupon's code; a member's storefront id; or that id, a space and the beginning of what it was issued or used for")
+    fieldsets = [
+        (None, {"fields": ["code", "whose", "template", "does", "state", "issued_at", "starts_at", "expires_at"]}),
+        (_("Where it comes from"), {"fields": ["source", "subject", "actor", "key", "number"]}),
+        (_("What became of it"), {"fields": ["used_by", "used_at", "took_off", "withdrawn_for"]}),
+    ]
+    readonly_fields = ["whose", "state", "does", "took_off"]
+    actions_list = ["issue_coupons"]
+    actions_detail = ["withdraw_coupon"]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Coupon], search_term: str) -> tuple[QuerySet[Coupon], bool]:
+        code = rules.as_written(search_term.strip())
+        if len(code) == rules.LENGTH and (found := queryset.filter(code=code)).exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+    @display(description=_("status"), label=STATUS_COLOURS)
+    def state(self, coupon: Coupon) -> tuple[str, Any]:
+        seen = selectors.status_at(coupon, now=timezone.now())
+        return seen, _("expired") if seen == Coupon.EXPIRED else Status(seen).label
+
+    @display(description=_("what it does"))
+    def does(self, coupon: Coupon) -> str:
+        return selectors.what_it_does(rules.Terms.from_json(coupon.terms))
+
+    @display(description=_("took off"))
+    def took_off(self, coupon: Coupon) -> str:
+        return "" if coupon.discount_cents is None else selectors.amount(coupon.discount_cents)
+
+    def has_issue_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("mall.issue_coupon")
+
+    def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("mall.withdraw_coupon")
+
+    @action(description=_("Issue coupons"), url_path="issue", permissions=["issue"], icon="add_card", variant=ActionVariant.PRIMARY)
+    def issue_coupons(self, request: HttpRequest) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            issued = services.issue(
+                member_id=asked["member"],
+                template=asked["template"],
+                count=asked["count"],
+                reason=asked["reason"],
+                actor=operator_name(request),
+                key=f"by-hand/{asked['key']}",
+                now=timezone.now(),
+            )
+            return ngettext("%(count)s coupon was issued.", "%(count)s coupons were issued.", len(issued)) % {"count": len(issued)}
+
+        form = IssueForm(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
+        consequence = _("The member can use the coupons at once. Those not used yet can be withdrawn again, one at a time.")
+        back = reverse("admin:mall_coupon_changelist")
+        page = {"opts": self.opts}
+        return confirm(request, site=self.admin_site, title=_("Issue coupons"), consequence=consequence, form=form, act=act, back=back, context=page)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """The button stands where it can do something now; who finds another way to it is told by the verb."""
+        coupon = self.get_object(request, object_id)
+        usable = coupon is not None and selectors.status_at(coupon, now=timezone.now()) == Status.AVAILABLE
+        return super().get_actions_detail(request, object_id) if usable else []
+
+    @action(description=_("Withdraw"), url_path="withdraw", permissions=["withdraw"], icon="undo")
+    def withdraw_coupon(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.withdraw(coupon_id=coupon.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            return _("The coupon is withdrawn.")
+
+        coupon = self.get_object(request, object_id)
+        if coupon is None:
+            raise Http404
+        consequence = _("%(member)s can no longer use this coupon. This cannot be undone.") % {"member": coupon.member}
+        return confirm(
+            request,
+            site=self.admin_site,
+            title=_("Withdraw coupon"),
+            consequence=consequence,
+            form=ReasonForm(request.POST or None),
+            act=act,
+            back=reverse("admin:mall_coupon_change", args=[coupon.id]),
+            danger=True,
+            context={"opts": self.opts, "object": coupon, "original": coupon},
+        )
+
+
+class ManyForm(IdsForm):
+    """A template, and to whom: a segment, or ids that are pasted or stand in a file. `key` is made with the form."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    template = forms.ChoiceField(label=_("Template"), widget=UnfoldAdminSelectWidget)
+    segment = forms.ChoiceField(
+        label=_("Segment"), required=False, widget=UnfoldAdminSelectWidget, help_text=_("Everybody in it when it is issued. Or name the members below.")
+    )
+    field_order = ["key", "template", "segment", "ids", "file", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["template"].choices = template_choices()
+        self.fields["segment"].choices = [("", "–"), *((one.code, str(one)) for one in segments.segments())]
+
+    def clean(self) -> dict[str, Any]:
+        asked = self.cleaned_data
+        if not asked.get("segment"):
+            return super().clean()
+        if asked.get("ids") or asked.get("file"):
+            raise forms.ValidationError(_("Choose a segment, or name members: not both."))
+        return {**asked, "found": []}
+
+
+@admin.register(CouponBatch)
+class CouponBatchAdmin(ReadOnlyAdmin):
+    list_display = ["made_at", "template", "whom", "state", "members", "issued", "left_out", "made_by"]
+    list_filter = ["status", "template"]
+    list_select_related = ["template", "segment"]
+    ordering = ["-id"]
+    sortable_by = ()
+    list_before_template = "admin/explanation.html"
+    fields = ["template", "whom", "state", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why"]
+    readonly_fields = ["whom", "state", "why"]
+    actions_list = ["issue_to_many"]
+    actions_detail = ["stop_issuing"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        said = _("One coupon each for a segment or a list of members, issued a page at a time by the job “Issue coupons to many members”.")
+        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
+
+    @display(description=_("to whom"))
+    def whom(self, row: CouponBatch) -> Any:
+        return str(row.segment) if row.segment else _("a list of members")
+
+    @display(description=_("status"), label={"issuing": "info", "done": "success", "stopped": "warning"})
+    def state(self, row: CouponBatch) -> tuple[str, str]:
+        return row.status, row.get_status_display()
+
+    @display(description=_("why it stopped"))
+    def why(self, row: CouponBatch) -> str:
+        return str(_(row.why_stopped)) if row.why_stopped else ""
+
+    def has_many_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("mall.add_couponbatch")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        row = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if row is not None and row.status == CouponBatch.Status.ISSUING else []
+
+    @action(description=_("Issue to many"), url_path="issue", permissions=["many"], icon="group_add", variant=ActionVariant.PRIMARY)
+    def issue_to_many(self, request: HttpRequest) -> HttpResponse:
+        """Two steps: what and to whom; then how many that is and whom nobody knows, with the question whether to go on."""
+        form = ManyForm(request.POST or None, request.FILES or None, initial={"key": new_id()})
+        back = reverse("admin:mall_couponbatch_changelist")
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Issue coupons to many"), "back": back, "form": form}
+        consequence = _("One coupon for each. You see how many that is before anything happens.")
+        first = {**page, "button": _("Go on"), "consequence": consequence}
+        if "again" in request.POST or not form.is_valid():
+            return TemplateResponse(request, "admin/confirm.html", first)
+        asked = form.cleaned_data
+        known = members.ids_of(asked["found"])
+        if "confirmed" in request.POST:
+            about = {"template": asked["template"], "segment": asked["segment"], "member_ids": list(known.values()), "reason": asked["reason"]}
+            try:
+                with transaction.atomic():
+                    made = services.issue_to_many(**about, actor=operator_name(request), key=asked["key"], now=timezone.now())
+            except BusinessError as refusal:
+                form.add_error(None, refusal.message)
+                return TemplateResponse(request, "admin/confirm.html", first)
+            said = ngettext("%(count)s coupon is being issued.", "%(count)s coupons are being issued.", made.members)
+            messages.success(request, said % {"count": f"{made.members:,}"})
+            return HttpResponseRedirect(reverse("admin:mall_couponbatch_change", args=[made.id]))
+        of = selectors.template(asked["template"])
+        unknown = [one for one in asked["found"] if one not in known]
+        count = segments.size(segment=asked["segment"]) if asked["segment"] else len(set(known.values()))
+        page |= {
+            "template": of,
+            "does": f"{selectors.what_it_does(of.terms)} · {selectors.until(of)}",
+            "segment": segments.segment(asked["segment"]) if asked["segment"] else None,
+            "count": count,
+            "left": selectors.left([of]).get(of.code),
+            "unknown": unknown[:UNKNOWN_SHOWN],
+            "more_unknown": max(0, len(unknown) - UNKNOWN_SHOWN),
+            "asked": {**asked, "ids": "\n".join(asked["found"])},
+        }
+        return TemplateResponse(request, "admin/mall/couponbatch/preview.html", page)
+
+    @action(description=_("Stop"), url_path="stop", permissions=["many"], icon="stop_circle")
+    def stop_issuing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            services.stop(batch_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            return _("It is stopped. What was issued stays.")
+
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return confirm(
+            request,
+            site=self.admin_site,
+            title=_("Stop issuing"),
+            consequence=_("No more coupons are issued. Those that were issued stay with their members."),
+            form=ReasonForm(request.POST or None),
+            act=act,
+            back=reverse("admin:mall_couponbatch_change", args=[row.id]),
+            danger=True,
+            context={"opts": self.opts, "object": row, "original": row},
+        )
