@@ -180,7 +180,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
         (_("At the provider"), {"fields": ["provider", "id", "sku", "number"]}),
         (_("When"), {"fields": ["created_at", "due", "until", "settled_at"]}),
         (_("Decided"), {"fields": ["reason", "actor"]}),
-        (_("Attempts"), {"fields": ["chain"]}),
+        (_("What was asked of the provider"), {"fields": ["chain"]}),
     ]
     readonly_fields = ["whose", "redeemed", "what", "shown", "why", "issued", "due", "chain"]
     actions_detail = ["decide", "ask_again", "withdraw"]

@@ -90,12 +90,12 @@ class VoucherOrder(models.Model):
         SENDING = "sending", _("being asked")
         DELIVERED = "delivered", _("issued")
         REFUSED = "refused", _("refused")
-        WITHDRAWN = "withdrawn", _("taken back")
+        WITHDRAWN = "withdrawn", _("cancelled at the provider")
         UNKNOWN = "unknown", _("to be decided")
 
     class Ask(models.TextChoices):
         POST = "POST", _("to issue it")
-        GET = "GET", _("what became of it")
+        GET = "GET", _("how it stands")
         DELETE = "DELETE", _("to cancel it")
 
     # From `waiting` and `unknown` also where the answer to an earlier attempt comes late.
@@ -160,7 +160,7 @@ class VoucherAttempt(models.Model):
         REFUSED = "refused", _("refused")
         PENDING = "pending", _("being made")
         ABSENT = "absent", _("not known there")
-        CANCELLED = "cancelled", _("cancelled")
+        CANCELLED = "cancelled", _("cancelled at the provider")
         THROTTLED = "throttled", _("too many at once")
         UNREACHABLE = "unreachable", _("not reached")
         UNKNOWN = "unknown", _("no answer")
@@ -169,13 +169,13 @@ class VoucherAttempt(models.Model):
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     order = models.ForeignKey(VoucherOrder, verbose_name=_("order of vouchers"), on_delete=models.PROTECT, related_name="+", db_index=False)
     number = models.PositiveSmallIntegerField(_("number"))
-    ask = models.CharField(_("asked"), max_length=6, choices=VoucherOrder.Ask)
+    ask = models.CharField(_("question"), max_length=6, choices=VoucherOrder.Ask)
     started_at = models.DateTimeField(_("begun"))
     answered_at = models.DateTimeField(_("answered"), null=True)
     outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
     detail = models.CharField(_("detail"), max_length=300, blank=True)
     counted = models.BooleanField(
-        _("counted"), default=True, help_text=_("Off: it came when the order was settled already, or another question had been asked meanwhile.")
+        _("counts"), default=True, help_text=_("Off: it came when the order was settled already, or another question had been asked meanwhile.")
     )
 
     class Meta:
