@@ -7,13 +7,14 @@ access may come sooner by it. Redeeming is `mall/redemptions` with that price an
 what comes back while the sale is on is for the next in line, afterwards it goes to the shelf.
 
 Who buys takes a **ticket** first. Its number is drawn when the request arrives, one ticket a member at a time, and free units are promised to
-tickets in the order of their numbers; a promise holds for a **turn** of some minutes, then it passes to the next. So it helps to come
+tickets strictly in the order of their numbers; a promise holds for a **turn** of some minutes, then it passes to the next. So it helps to come
 early, and neither to ask often nor to have many connections: asking again shows the same ticket. Nobody is told "yours" for a unit that
 somebody else can take, and thousands who wait cost no lock. The line moves whenever somebody asks and by the job, in the same few statements.
 
 Always: units set aside = left + given back at the end + out with redemptions; 0 ≤ promised ≤ left; no unit is sold twice, none before its
 turn, none after the end; a member has at most one live ticket in a sale; at its end a sale is closed once.
 
-Locks: the member's account, their ticket, the sale's stock, the shelf's stock. Who moves the line holds the sale's stock and skips tickets
-that are locked, as it comes from the other side. The line is never moved in a transaction that goes on to redeem.
+Locks: the member's account, their ticket, the sale's stock, the shelf's stock. Who draws shares the stock's row until the ticket is there; who
+moves the line takes it alone, so that no lower number is still on its way, and skips locked tickets, as it comes from the other side. Drawing,
+moving and redeeming are transactions of their own.
 """

@@ -148,8 +148,9 @@ def set_aside(*, sale_id: int, actor: str, now: datetime) -> FlashStock:
     return stock
 
 
-def _locked(sale_id: int) -> FlashStock:
-    return FlashStock.objects.select_for_update(no_key=True).get(sale_id=sale_id)
+def _locked(sale_id: int, *, drawn: bool = False) -> FlashStock:
+    """The stock under its lock; `drawn`: once every ticket is there whose number is drawn."""
+    return FlashStock.objects.select_for_update(no_key=not drawn).get(sale_id=sale_id)
 
 
 def _carve(sale: FlashSale, units: int, *, actor: str, reason: str = "", now: datetime) -> int:
@@ -235,17 +236,19 @@ def call_off(*, sale_id: int, reason: str, actor: str, now: datetime) -> FlashSa
 
 # The line
 
+# The number is drawn once the stock's row is shared, which whoever moves the line wants for themselves: so every lower number is there by then.
 _DRAW = """
+WITH open AS MATERIALIZED (SELECT sale_id FROM mall_flashstock WHERE sale_id = %(sale)s AND closed_at IS NULL FOR KEY SHARE)
 INSERT INTO mall_flashticket (id, member_id, sale_id, number, status, quantity, matures_at, created_at)
-VALUES (%(id)s, %(member)s, %(sale)s, nextval('mall_flashticket_numbers'), 'waiting', %(quantity)s, %(matures_at)s, %(now)s)
+SELECT %(id)s, %(member)s, o.sale_id, nextval('mall_flashticket_numbers'), 'waiting', %(quantity)s, %(matures_at)s, %(now)s FROM open o
 ON CONFLICT (member_id, sale_id) WHERE status IN ('waiting', 'admitted') DO NOTHING"""
 
 
-@transaction.atomic(savepoint=False)
 def line_up(*, sale_id: int, member_id: UUID, quantity: int = 1, now: datetime) -> Turn:
     """Take a ticket for so many units, or ask again for the place of the one that is there. Asking moves the line on where it can.
 
-    Not in a transaction that goes on to redeem. Who could not redeem anyway is refused here, so that nobody waits behind them.
+    Two transactions of its own, one after the other: not to be called within another. Who could not redeem anyway is refused here, so that
+    nobody waits behind them.
     Refuses: FlashSaleUnknown, FlashSaleOver, LineNotOpen, QuantityInvalid, Screened, InsufficientPoints, AccountFrozen, RewardUnavailable, TierTooLow,
     MemberLimit.
     """
@@ -253,18 +256,17 @@ def line_up(*, sale_id: int, member_id: UUID, quantity: int = 1, now: datetime) 
     if selectors.phase(sale, now=now) in ("over", "called_off"):
         raise FlashSaleOver
     ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
-    if ticket is not None and ticket.until is not None and ticket.until <= now:
-        _end_turn(ticket, Status.PASSED)
+    if ticket is None or (ticket.until is not None and ticket.until <= now):
+        _draw(sale, member_id, quantity, late=ticket, now=now)
         ticket = None
+    if move_line(sale_id=sale_id, now=now) or ticket is None:
+        ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
     if ticket is None:
-        _draw(sale, member_id, quantity, now=now)
-    move_line(sale_id=sale_id, now=now)
-    ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
-    assert ticket is not None, "a ticket was drawn, or another request of the member's drew it"
+        raise FlashSaleOver
     return selectors.turn(sale=sale, ticket=ticket, now=now)
 
 
-def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, now: datetime) -> None:
+def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket | None, now: datetime) -> None:
     offer = selectors.offer_in(sale)
     seen = redemptions_seen.known(member_id=member_id, reward_ids=[offer.id], sale_id=sale.id, now=now)
     opens_at = sale.line_opens_at - seen.viewer.early
@@ -282,12 +284,14 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, now: datetime) -> 
         raise ledger.AccountFrozen
     if (available := books.balance(member_id=member_id, now=now).available) < sale.points * quantity:
         raise ledger.InsufficientPoints(available=available)
-    about = {"id": new_id(), "member": member_id, "sale": sale.id, "quantity": quantity, "matures_at": matures_at, "now": now}
-    with connection.cursor() as cursor:
-        cursor.execute(_DRAW, about)
     if selectors.stock_of(sale) is None:
-        # The job was late. After the ticket, as everywhere.
+        # The job was late.
         set_aside(sale_id=sale.id, actor=TIME, now=now)
+    about = {"id": new_id(), "member": member_id, "sale": sale.id, "quantity": quantity, "matures_at": matures_at, "now": now}
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        if late is not None:
+            _end_turn(late, Status.PASSED)
+        cursor.execute(_DRAW, about)
 
 
 @transaction.atomic(savepoint=False)
@@ -324,7 +328,7 @@ def move_line(*, sale_id: int, now: datetime) -> int:
     """
     if not selectors.line_can_move(sale_id=sale_id, now=now):
         return 0
-    stock = _locked(sale_id)
+    stock = _locked(sale_id, drawn=True)
     if stock.closed_at is not None:
         return 0
     # Who holds a ticket's lock comes for the stock's next: not to be waited for.
