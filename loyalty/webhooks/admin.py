@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -36,9 +37,11 @@ COUNTED_AT_MOST = 1000
 
 
 class EndpointForm(forms.ModelForm):
-    url = forms.CharField(label=_("address"), max_length=500, widget=UnfoldAdminURLInputWidget, help_text=WebhookEndpoint._meta.get_field("url").help_text)
+    url = forms.CharField(
+        label=capfirst(_("address")), max_length=500, widget=UnfoldAdminURLInputWidget, help_text=WebhookEndpoint._meta.get_field("url").help_text
+    )
     topics = forms.MultipleChoiceField(
-        label=_("events"), choices=[(name, f"{name}") for name, _about in TYPES], widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        label=capfirst(_("events")), choices=TYPES, widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=WebhookEndpoint._meta.get_field("topics").help_text,
     )  # fmt: skip
 

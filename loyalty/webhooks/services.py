@@ -326,7 +326,12 @@ def _ask(endpoint: WebhookEndpoint, *, message: str, payload: Mapping[str, Any],
     timeout = httpx.Timeout(settings.WEBHOOK_ANSWER_SECONDS, connect=settings.WEBHOOK_CONNECT_SECONDS, pool=settings.WEBHOOK_CONNECT_SECONDS)
 
     def make() -> Client:
-        return Client(verify=tls(), timeout=timeout, follow_redirects=False, limits=httpx.Limits(max_connections=1, keepalive_expiry=5))
+        return Client(
+            verify=tls() if url.scheme == "https" else False,
+            timeout=timeout,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=5),
+        )
 
     def ask(address: str) -> tuple[int, str, str]:
         # To the very address that was looked at: asked again, the name might lead elsewhere. Its certificate is still the host's.

@@ -117,11 +117,10 @@ def test_after_the_last_attempt_it_is_a_dead_letter_and_its_line_waits_behind_it
     receiver.answer = lambda said: 400 if said["data"]["days"] == 1 else 200
     happen(1, 2, member_id=member.id)
     at, outcomes = now, []
-    for day in range(4):
-        for half in range(48):
-            at = now + timedelta(days=day, minutes=30 * half)
-            happen(7, member_id=other_member.id, at=at)
-            outcomes += [outcome for outcome in send(at) if outcome != "delivered"]
+    for wait in (timedelta(0), *rules.BACK_OFF):
+        at += wait
+        happen(7, member_id=other_member.id, at=at)
+        outcomes += [outcome for outcome in send(at) if outcome != "delivered"]
     assert outcomes == ["failed"] * 9 + ["given_up"]
     assert [row.status for row in WebhookDelivery.objects.filter(member_id=member.id).order_by("id")] == [Status.FAILED, Status.WAITING]
     assert selectors.dead_letters().count() == 1
