@@ -21,6 +21,7 @@ from loyalty.lib.paging import NewestFirst
 from loyalty.programme import selectors as programme
 from mall.rewards import selectors as rewards
 from mall.rewards.models import Reward
+from mall.rewards.rules import Offer
 
 from . import selectors, services
 from .models import Redemption, Step
@@ -174,8 +175,7 @@ def _language(request: Request) -> str:
     return getattr(request, "LANGUAGE_CODE", "en")
 
 
-def in_list(row: Redemption, *, language: str, now: datetime) -> dict[str, Any]:
-    offer = rewards.catalogue().by_id[row.reward_id]
+def in_list(row: Redemption, offer: Offer, *, language: str, now: datetime) -> dict[str, Any]:
     same = ("id", "quantity", "returned", "points", "cents", "carrier", "tracking", "created_at", "changed_at")
     status = selectors.status_at(row, now=now)
     return {
@@ -194,7 +194,7 @@ def shown(redemption_id: UUID, *, member_id: UUID | None = None, language: str, 
     steps = list(selectors.steps(redemption=row))
     give_back = sum(step.cents for step in steps)
     told = {
-        **in_list(row, language=language, now=now),
+        **in_list(row, rewards.catalogue().by_id[row.reward_id], language=language, now=now),
         "member": row.member.external_id,
         "payment": row.payment,
         "recipient": {"name": row.name, "phone": row.phone, "address": row.address},
@@ -227,7 +227,8 @@ class RedemptionsView(MemberView, GenericAPIView):
         asked = ListAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
         rows = self.paginate_queryset(selectors.redemptions(member_id=self.member.id, **asked.validated_data, now=now))
-        told = [in_list(row, language=_language(request), now=now) for row in rows]
+        offers = rewards.catalogue().by_id
+        told = [in_list(row, offers[row.reward_id], language=_language(request), now=now) for row in rows]
         return self.get_paginated_response(RedemptionInList(told, many=True).data)
 
     @extend_schema(
