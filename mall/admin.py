@@ -4,12 +4,14 @@ from .coupons.admin import CouponAdmin, CouponBatchAdmin, CouponTemplateAdmin
 from .flashsale.admin import FlashPlanAdmin, FlashSaleAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
+from .redemptions.admin import RedemptionAdmin
+from .rewards.admin import CategoryAdmin, PartnerAdmin, RewardAdmin, StockChangeAdmin
 from .topups.admin import TopUpAdmin, TopUpTermsAdmin
 from .vouchers.admin import ProviderAdmin, VoucherOrderAdmin
-from .redemptions.admin import RedemptionAdmin
 
 __all__ = [
     "BurnPolicyAdmin",
+    "CategoryAdmin",
     "CheckoutHoldAdmin",
     "CodeAdmin",
     "CodeImportAdmin",
@@ -22,12 +24,15 @@ __all__ = [
     "GuestPurchaseAdmin",
     "MarkdownAdmin",
     "MarkdownTermsAdmin",
+    "PartnerAdmin",
     "PrivilegeAdmin",
     "PrivilegeKindAdmin",
     "ProviderAdmin",
     "RedemptionAdmin",
     "RefundSettlementAdmin",
+    "RewardAdmin",
     "SettlementAdmin",
+    "StockChangeAdmin",
     "TopUpAdmin",
     "TopUpTermsAdmin",
     "UnmatchedRefundAdmin",

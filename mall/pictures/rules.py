@@ -1,5 +1,6 @@
 """Reads an uploaded picture and writes it anew. Pure: bytes in, bytes out."""
 
+import hashlib
 import io
 from typing import NamedTuple
 
@@ -27,6 +28,10 @@ class Pair(NamedTuple):
     small: bytes
     width: int
     height: int
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.large).hexdigest()
 
 
 def read(content: bytes) -> Pair:

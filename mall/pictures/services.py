@@ -1,4 +1,3 @@
-import hashlib
 from datetime import datetime
 
 from django.db import transaction
@@ -31,6 +30,5 @@ def read(content: bytes) -> rules.Pair:
 @transaction.atomic(savepoint=False)
 def keep(*, pair: rules.Pair, actor: str, now: datetime) -> Picture:
     """Keep a picture that was read; one that is there already stays as it is."""
-    digest = hashlib.sha256(pair.large).hexdigest()
     values = {"content": pair.large, "small": pair.small, "width": pair.width, "height": pair.height, "uploaded_at": now, "uploaded_by": actor}
-    return Picture.objects.get_or_create(digest=digest, defaults=values)[0]
+    return Picture.objects.get_or_create(digest=pair.digest, defaults=values)[0]

@@ -155,8 +155,12 @@ class Margin(NamedTuple):
     cost_cents: int
 
     @property
+    def income_cents(self) -> int:
+        return self.worth_cents + self.paid_cents + self.sponsored_cents
+
+    @property
     def margin_cents(self) -> int:
-        return self.worth_cents + self.paid_cents + self.sponsored_cents - self.cost_cents
+        return self.income_cents - self.cost_cents
 
 
 def margin(*, points: int, cents: int, cost_cents: int, sponsor_bps: int, points_per_unit: int, minor_digits: int = 2) -> Margin:

@@ -74,40 +74,57 @@ def move_stock(*, reward_id: int, change: int, kind: str, subject: str = "", act
 
 
 @transaction.atomic(savepoint=False)
-def restock(*, reward_id: int, change: int, reason: str, actor: str, now: datetime) -> int:
-    """So many more are on hand, or, below zero, fewer; what is on hand then. Refuses: NotCounted, ReasonMissing, StockBelowZero."""
-    if not reason.strip():
-        raise ReasonMissing
-    _refuse_uncounted(reward_id)
+def restock(*, reward_id: int, change: int, reason: str, actor: str, key: str = "", now: datetime) -> int:
+    """So many more are on hand, or, below zero, fewer; what is on hand then. The same key again does nothing.
+
+    Refuses: NotCounted, ReasonMissing, StockBelowZero.
+    """
+    assert change, "a restock moves the stock"
+    stock = _by_hand(reward_id, reason)
+    if _done(reward_id, key):
+        return stock.on_hand
     try:
-        after = move_stock(reward_id=reward_id, change=change, kind=Kind.RESTOCK, actor=actor, reason=reason.strip(), now=now)
+        after = move_stock(reward_id=reward_id, change=change, kind=Kind.RESTOCK, subject=_hand(key), actor=actor, reason=reason.strip(), now=now)
     except SoldOut as short:
-        raise StockBelowZero from short
+        raise StockBelowZero(on_hand=stock.on_hand) from short
     _audit("stock.restocked", reward_id, actor=actor, reason=reason, figures={"change": change, "on_hand": after}, now=now)
     return after
 
 
 @transaction.atomic(savepoint=False)
-def take_stock(*, reward_id: int, counted: int, seen: int, reason: str, actor: str, now: datetime) -> int:
+def take_stock(*, reward_id: int, counted: int, seen: int, reason: str, actor: str, key: str = "", now: datetime) -> int:
     """So many were counted, when the books said `seen`: what is missing or too many is booked as a change; what is on hand then.
 
-    What was sold between the counting and now stays sold: the difference is taken to what `seen` was at the time of counting.
-    Refuses: NotCounted, ReasonMissing, StockMoved where the difference would fall below zero.
+    What was sold between the counting and now stays sold: the difference is taken to what `seen` was at the time of counting. The same key
+    again does nothing. Refuses: NotCounted, ReasonMissing, StockMoved where the difference would fall below zero.
     """
-    if not reason.strip():
-        raise ReasonMissing
-    _refuse_uncounted(reward_id)
+    stock = _by_hand(reward_id, reason)
+    if _done(reward_id, key):
+        return stock.on_hand
     try:
-        after = move_stock(reward_id=reward_id, change=counted - seen, kind=Kind.STOCK_TAKE, actor=actor, reason=reason.strip(), now=now)
+        after = move_stock(reward_id=reward_id, change=counted - seen, kind=Kind.STOCK_TAKE, subject=_hand(key), actor=actor, reason=reason.strip(), now=now)
     except SoldOut as short:
-        raise StockMoved from short
+        raise StockMoved(on_hand=stock.on_hand) from short
     _audit("stock.taken", reward_id, actor=actor, reason=reason, figures={"counted": counted, "seen": seen, "on_hand": after}, now=now)
     return after
 
 
-def _refuse_uncounted(reward_id: int) -> None:
-    if not Stock.objects.filter(reward_id=reward_id).exists():
+def _by_hand(reward_id: int, reason: str) -> Stock:
+    """The stock, locked: who moves it by hand says why."""
+    if not reason.strip():
+        raise ReasonMissing
+    stock = Stock.objects.select_for_update(no_key=True).filter(reward_id=reward_id).first()
+    if stock is None:
         raise NotCounted
+    return stock
+
+
+def _hand(key: str) -> str:
+    return f"by-hand/{key}" if key else ""
+
+
+def _done(reward_id: int, key: str) -> bool:
+    return bool(key) and StockChange.objects.filter(reward_id=reward_id, subject=_hand(key)).exists()
 
 
 def _audit(verb: str, reward_id: int, *, actor: str, reason: str = "", figures: Mapping[str, Any], now: datetime) -> None:

@@ -49,7 +49,7 @@ class RewardShown(serializers.Serializer[Any]):
     list_points = serializers.IntegerField(help_text="What one costs without discounts, to be shown struck through.")
     list_cents = serializers.IntegerField()
     price = serializers.ChoiceField(choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time.")
-    left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted.")
+    left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted, or more than 1,000 codes.")
     least_tier = serializers.CharField(help_text="For members of this tier and above; empty: for all.")
     starts_at = MomentField(allow_null=True)
     ends_at = MomentField(allow_null=True)

@@ -1,14 +1,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from loyalty.lib.refusals import BusinessError
+from mall.checkout import selectors as checkout
+from mall.codes import selectors as codes
+from mall.codes.services import CodesOut
+from mall.coupons import selectors as coupons
+from mall.coupons.services import CouponsOut
+from mall.markdowns import selectors as markdowns
 from mall.redemptions import selectors as redemptions
 from mall.redemptions import services as redeeming
+from mall.redemptions.models import Redemption
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
-from mall.rewards.rules import Offer, Price, Viewer
+from mall.rewards.rules import Margin, Offer, Price, Viewer
 from points.budgets import rules as budget_rules
 from points.budgets import selectors as counters
 from points.ledger import selectors as ledger
@@ -17,10 +25,13 @@ from riskcontrol.screening.rules import Verdict
 from riskcontrol.screening.services import Screened
 from tiers.ladder import selectors as ladder
 
+# So many redemptions are looked at to say what a reward brought.
+LAST = 1000
 # Any of these may come back from `pricing.refused`.
 REFUSALS = {
     one.code: one for one in (redeeming.RewardUnavailable, redeeming.RewardNotYet, redeeming.TierTooLow, redeeming.MemberLimit, redeeming.MemberDayLimit)
 }
+_EMPTY: dict[str, type[BusinessError]] = {"code": CodesOut, "coupon": CouponsOut}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +104,18 @@ def item(*, code: str, who: Who, now: datetime) -> Item:
 
 
 def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
-    """These as they find them, cheapest first, whether they are to see them or not. Two statements at most."""
+    """These as they find them, cheapest first, whether they are to see them or not. Four statements at most."""
     on_hand = rewards.stocks(reward_ids=[offer.id for offer in offers if offer.counted])
     stock = {offer.id: on_hand.get(offer.id, 0) if offer.counted else None for offer in offers}
     shared = _shared(offers, day=redemptions.day_of(now))
+    behind = _behind(offers, now=now)
     priced = pricing.cheapest_first([(offer, redemptions.price_of(offer, who.viewer, left=stock[offer.id], now=now)) for offer in offers])
     found = []
     for offer, price in priced:
         today, in_all = shared.get((offer.id, "day")), shared.get((offer.id, "all"))
-        left = min((one for one in (stock[offer.id], in_all) if one is not None), default=None)
-        why_not = _why_not(offer, who, stock=stock[offer.id], today=today, in_all=in_all, now=now)
+        limits = ((stock[offer.id], redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
+        left = min((one for one, _refusal in limits if one is not None), default=None)
+        why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), now=now)
         found.append(Item(offer, price, left, why_not, max(0, price.points - who.viewer.available) if who.member_id else None))
     return found
 
@@ -119,10 +132,86 @@ def _shared(offers: Sequence[Offer], *, day: date) -> dict[tuple[int, str], int]
     return {which: left[charge.name].times or 0 for which, charge in asked.items()}
 
 
-def _why_not(offer: Offer, who: Who, *, stock: int | None, today: int | None, in_all: int | None, now: datetime) -> BusinessError | None:
+def _behind(offers: Sequence[Offer], *, now: datetime) -> dict[tuple[str, str], int]:
+    """How many are left of the pools of codes and the coupons that these hand out, by kind and item; those that are many or not limited are left out."""
+    pools = {offer.item for offer in offers if offer.kind == "code"}
+    templates = [found for code in {offer.item for offer in offers if offer.kind == "coupon"} if (found := coupons.templates().get(code))]
+    found = {("code", code): left for code, left in (codes.left(codes=pools, now=now) if pools else {}).items() if left <= codes.COUNTED}
+    return found | {("coupon", code): left for code, left in coupons.left(templates).items()}
+
+
+def _why_not(offer: Offer, who: Who, *, limits: Sequence[tuple[int | None, type[BusinessError] | None]], now: datetime) -> BusinessError | None:
     if no := pricing.refused(offer, who.viewer, quantity=1, now=now):
         return REFUSALS[no.code](**no.figures)
     if who.stopped is not None:
         return who.stopped
-    gone = ((stock, redeeming.SoldOut), (in_all, redeeming.TotalLimit), (today, redeeming.DayLimit))
-    return next((refusal() for left, refusal in gone if left == 0), None)
+    return next((refusal() for left, refusal in limits if left == 0 and refusal), None)
+
+
+# What rewards bring
+
+
+class Priced(NamedTuple):
+    """What one brings at a price. `why` as `rules.Price` says it; `tier`: for whom it is."""
+
+    why: str
+    tier: str
+    points: int
+    cents: int
+    margin: Margin
+
+
+class Sold(NamedTuple):
+    """What redemptions that go on brought and cost, at the prices, costs and worth of their days."""
+
+    redemptions: int
+    income_cents: int
+    cost_cents: int
+
+
+class Margins(NamedTuple):
+    prices: list[Priced]
+    sold: Sold
+
+
+def margins(offer: Offer, *, now: datetime) -> Margins:
+    """At the list price, at each other price that is set, and less each discount there is now; and what its last redemptions brought."""
+    found = [("list", "", offer.points, offer.cents)]
+    found += [(one.kind, one.tier, one.points, one.cents) for one in offer.prices]
+    for step in ladder.ladder():
+        if off := ladder.benefit_value(step.code, "redemption_discount"):
+            found.append(("tier_discount", step.code, pricing.less(offer.points, off), offer.cents))
+    if off := markdowns.off_bps(now=now):
+        found.append(("markdown", "", pricing.less(offer.points, off), offer.cents))
+    return Margins([Priced(*one, _margin(offer, one[2], one[3], now=now)) for one in found], _sold(offer))
+
+
+def least_margins(*, limit: int, now: datetime) -> tuple[list[tuple[Offer, Priced]], int]:
+    """What rewards that are on the shelf bring at their list price, the least first, so many at most; and how many there are besides."""
+    found = [
+        (offer, Priced("list", "", offer.points, offer.cents, _margin(offer, offer.points, offer.cents, now=now)))
+        for offer in rewards.catalogue().by_id.values()
+        if offer.active
+    ]
+    found.sort(key=lambda one: (one[1].margin.margin_cents, one[0].code))
+    return found[:limit], max(0, len(found) - limit)
+
+
+def _margin(offer: Offer, points: int, cents: int, *, now: datetime) -> Margin:
+    worth = {"points_per_unit": checkout.points_per_unit(now=now), "minor_digits": redemptions.digits()}
+    return pricing.margin(points=points, cents=cents, cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, **worth)
+
+
+def _sold(offer: Offer) -> Sold:
+    """Of the last LAST redemptions."""
+    sums = [0, 0, 0]
+    paid = Redemption.objects.filter(reward_id=offer.id).exclude(status__in=[Redemption.Status.HELD, *Redemption.VOID])
+    for row in paid.order_by("-id")[:LAST]:
+        count = row.quantity - row.returned
+        one = pricing.margin(
+            points=row.unit_points, cents=row.unit_cents, cost_cents=row.unit_cost_cents, sponsor_bps=row.sponsor_bps,
+            points_per_unit=row.points_per_unit, minor_digits=redemptions.digits(),
+        )  # fmt: skip
+        for place, more in enumerate((count, count * one.income_cents, count * one.cost_cents)):
+            sums[place] += more
+    return Sold(*sums)

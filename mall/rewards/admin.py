@@ -1,0 +1,694 @@
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext, ngettext, override
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline, TabularInline
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.members import selectors as members
+from loyalty.lib.ids import new_id
+from loyalty.lib.money import minor_digits, show, to_amount, to_cents
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.programme import selectors as programme
+from mall.pictures import rules as picture_rules
+from mall.pictures import selectors as pictures
+from mall.pictures import services as keeping
+from mall.shelf import selectors as shelf
+from mall.shelf import services as looking
+from tiers.ladder.models import Tier
+
+from . import selectors, services
+from .models import CODE, Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
+
+STATES = {"on": _("on the shelf"), "coming": _("comes later"), "out": _("sold out"), "over": _("over"), "off": _("off the shelf")}
+STATE_COLOURS = {"on": "success", "coming": "info", "out": "danger", "over": "warning", "off": "warning"}
+CHANGE_COLOURS = {
+    StockChange.Kind.RESTOCK: "success", StockChange.Kind.STOCK_TAKE: "warning", StockChange.Kind.SOLD: "info", StockChange.Kind.GIVEN_BACK: "info",
+    StockChange.Kind.CARVED: "warning", StockChange.Kind.RETURNED: "warning",
+}  # fmt: skip
+# What a member reads beside a price that is not the usual one.
+WHY = {
+    "clearance": _("Clearance"), "scarcity": _("Few left"), "tier": _("Your tier's price"), "tier_discount": _("Your tier's discount"),
+    "markdown": _("All rewards for less"),
+}  # fmt: skip
+MOST = 10**9
+
+
+def _currency() -> str:
+    return programme.programme().currency or "CNY"
+
+
+def money(cents: int) -> str:
+    return show(cents, _currency(), get_language() or "en")
+
+
+def cost(points: int, cents: int) -> str:
+    """A price as people read it: 500 points + ¥10.00."""
+    said = ngettext("%(points)s point", "%(points)s points", points) % {"points": f"{points:,}"}
+    return f"{said} + {money(cents)}" if cents else said
+
+
+class AmountField(forms.DecimalField):
+    """Money as people write it, 10.00; kept in the currency's minor unit."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, min_value=0, max_digits=12, widget=UnfoldAdminDecimalFieldWidget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{to_amount(value, _currency()):f}" if isinstance(value, int) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial) or "0", data or "0")
+
+    def clean(self, value: Any) -> int:
+        given = super().clean(value) or Decimal(0)
+        cents = to_cents(given, _currency())
+        if to_amount(cents, _currency()) != given:
+            raise forms.ValidationError(_("At most %(digits)s decimals."), params={"digits": minor_digits(_currency())})
+        return cents
+
+
+class ShareField(forms.DecimalField):
+    """A share in percent; kept in ten-thousandths."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, min_value=0, max_value=100, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{Decimal(value) / 100:g}" if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int:
+        return int((super().clean(value) or Decimal(0)) * 100)
+
+
+class RewardForm(forms.ModelForm):
+    cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
+    cost_cents = AmountField(label=capfirst(_("unit cost")), help_text=_("What one costs you; for the books, no member sees it."))
+    sponsor_bps = ShareField(label=_("Sponsor's share of the cost, %"), help_text=_("50: the partner pays half of the unit cost."))
+
+    class Meta:
+        model = Reward
+        exclude = ()  # noqa: DJ006 (the fieldsets say which)
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        kind = asked.get("kind", self.instance.kind)
+        item = asked.get("item", self.instance.item)
+        if kind == Reward.Kind.GOODS:
+            if item:
+                self.add_error("item", _("Goods are themselves what is handed out. Leave it empty."))
+        elif kind and not item:
+            self.add_error("item" if "item" in self.fields else None, _("Say what is handed out."))
+        elif kind and (fault := services.item_fault(kind, item)):
+            self.add_error("item" if "item" in self.fields else None, fault)
+        starts, ends = asked.get("starts_at"), asked.get("ends_at")
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", _("It has to end after it starts."))
+        if asked.get("sponsor_bps") and not asked.get("sponsor"):
+            self.add_error("sponsor", _("Say who pays that share."))
+        return asked
+
+
+class PriceForm(forms.ModelForm):
+    cents = AmountField(label=capfirst(_("and money")))
+
+    class Meta:
+        model = RewardPrice
+        fields = ["kind", "points", "cents", "tier", "left_at_most", "starts_at", "ends_at"]
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        kind, starts, ends = asked.get("kind"), asked.get("starts_at"), asked.get("ends_at")
+        for field, belongs, needed in (
+            ("tier", "tier", _("Say for which tier.")),
+            ("left_at_most", "scarcity", _("Say how few have to be left.")),
+        ):
+            if kind == belongs and asked.get(field) is None and field not in self.errors:
+                self.add_error(field, needed)
+            elif kind and kind != belongs:
+                asked[field] = None
+        if kind == RewardPrice.Kind.CLEARANCE and not ends and "ends_at" not in self.errors:
+            self.add_error("ends_at", _("A clearance price ends some day."))
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", _("It has to end after it starts."))
+        return asked
+
+
+class PictureForm(forms.ModelForm):
+    """A row brings a file, or keeps the picture that it has."""
+
+    file = forms.FileField(
+        label=_("File"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/jpeg,image/png,image/webp"}),
+        help_text=_("JPEG, PNG or WebP, at most 8 MB and 40 megapixels. Where it was taken is left out."),
+    )
+    pair: picture_rules.Pair | None = None
+
+    class Meta:
+        model = RewardPicture
+        fields = ["position"]
+
+    def clean_file(self) -> Any:
+        given = self.cleaned_data["file"]
+        if given:
+            try:
+                self.pair = keeping.read(given.read(picture_rules.MOST_BYTES + 1))
+            except keeping.PictureUnfit as unfit:
+                raise forms.ValidationError(unfit.message) from unfit
+        elif not self.instance.pk:
+            raise forms.ValidationError(_("Choose a file."))
+        return given
+
+
+class PictureFormSet(forms.BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        seen: set[str] = set()
+        for row in self.forms:
+            digest = row.pair.digest if row.pair else row.instance.picture_id
+            if digest is None or row in self.deleted_forms:
+                continue
+            if digest in seen:
+                row.add_error("file", _("This picture stands here twice."))
+            seen.add(digest)
+
+
+class PartOfAReward:
+    """An inline: who may change a reward may change its parts."""
+
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("mall.view_reward")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("mall.change_reward")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("mall.change_reward") or request.user.has_perm("mall.add_reward")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+
+class PriceInline(PartOfAReward, StackedInline):
+    model = RewardPrice
+    form = PriceForm
+    fields = [("kind", "points", "cents"), ("tier", "left_at_most"), ("starts_at", "ends_at")]
+    verbose_name = _("other price")
+    verbose_name_plural = _("Other prices: for a tier, for a time, while few are left")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return _bare(super().formfield_for_foreignkey(db_field, request, **kwargs))
+
+
+class PictureInline(PartOfAReward, TabularInline):
+    model = RewardPicture
+    form = PictureForm
+    formset = PictureFormSet
+    fields = ["seen", "file", "position"]
+    readonly_fields = ["seen"]
+    verbose_name_plural = _("Pictures, the first of them on the shelf")
+
+    @display(description=_("picture"))
+    def seen(self, row: RewardPicture) -> str:
+        return _thumbnail(row.picture_id, 72) if row.picture_id else "–"
+
+
+def _thumbnail(digest: str | None, size: int) -> str:
+    if not digest:
+        return ""
+    return format_html('<img class="console-thumbnail" src="{}" alt="" width="{}" height="{}" loading="lazy">', pictures.path(digest, small=True), size, size)
+
+
+def _bare(field: Any) -> Any:
+    """A choice without the buttons that open another page over this one."""
+    for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+        if hasattr(field.widget, name):
+            setattr(field.widget, name, False)
+    return field
+
+
+class RestockForm(ReasonForm):
+    """`key` is made with the form, so that a form sent twice is one change."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    change = forms.IntegerField(
+        label=_("How many"),
+        min_value=-MOST,
+        max_value=MOST,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("Above zero: so many came in. Below zero: so many are taken off."),
+    )
+    field_order = ["key", "change", "reason"]
+
+    def clean_change(self) -> int:
+        if not self.cleaned_data["change"]:
+            raise forms.ValidationError(_("Nothing would change."))
+        return self.cleaned_data["change"]
+
+
+class StockTakeForm(ReasonForm):
+    """`seen`: what the books said when the page was opened."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    seen = forms.IntegerField(min_value=0, max_value=MOST, widget=forms.HiddenInput)
+    counted = forms.IntegerField(
+        label=_("Counted"),
+        min_value=0,
+        max_value=MOST,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("How many there really were, when the page was opened."),
+    )
+    field_order = ["key", "seen", "counted", "reason"]
+
+
+class NewCodeForm(forms.Form):
+    code = forms.CharField(
+        label=_("New code"),
+        max_length=40,
+        validators=[CODE],
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("By which the storefront names the reward, like mug-white. It stays."),
+    )
+
+    def clean_code(self) -> str:
+        if Reward.objects.filter(code=self.cleaned_data["code"]).exists():
+            raise forms.ValidationError(_("There is a reward of that code."))
+        return self.cleaned_data["code"]
+
+
+class LookForm(forms.Form):
+    """Through whose eyes: a member's, or a tier's; left empty, anybody's."""
+
+    member = forms.CharField(label=_("Member"), required=False, max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id."))
+    tier = forms.ChoiceField(label=_("or somebody of the tier"), required=False, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tier"].choices = [("", "—"), *((tier.code, str(tier)) for tier in Tier.objects.order_by("rank"))]
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        now = timezone.now()
+        if name := asked.get("member", "").strip():
+            found = members.id_of(external_id=name)
+            if found is None:
+                self.add_error("member", _("There is no member of that id."))
+            else:
+                asked["who"] = looking.who_looks(member_id=found, now=now)
+        else:
+            asked["who"] = shelf.as_tier(asked.get("tier", ""))
+        return asked
+
+
+@admin.register(Reward)
+class RewardAdmin(HistoryAdmin):
+    """What is edited here counts from the next click on. The stock is no field of it: it moves by changes, each with a reason."""
+
+    form = RewardForm
+    list_display = ["seen", "named", "costs", "kind", "how_many", "state", "category"]
+    list_display_links = ["named"]
+    list_filter = ["kind", "active", "category", "least_tier", "sponsor"]
+    list_select_related = ["category"]
+    list_per_page = 50
+    search_fields = ["code", "name_zh", "name_en"]
+    search_help_text = _("Code or name")
+    inlines = [PictureInline, PriceInline]
+    actions = None
+    actions_list = ["margins"]
+    actions_detail = ["preview", "restock", "take_stock", "changes", "margin", "duplicate"]
+    list_before_template = "admin/explanation.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> list[Any]:
+        handed = ["kind"] if obj and obj.kind == Reward.Kind.GOODS else ["kind", "item"]
+        stock = ["on_hand", "counted"] if obj else ["counted"]
+        return [
+            (_("What members see"), {"fields": ["code", ("name_zh", "name_en"), "text_zh", "text_en", ("category", "active")]}),
+            (_("What is handed out"), {"fields": [tuple(handed)]}),
+            (_("What it costs"), {"fields": [("points", "cents")]}),
+            (_("For whom and when"), {"fields": [("least_tier", "segment"), ("starts_at", "ends_at")]}),
+            (_("How many"), {"fields": [*stock, ("per_member", "per_member_day"), ("per_day", "in_all")]}),
+            (_("For the books"), {"fields": ["cost_cents", ("sponsor", "sponsor_bps")]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Reward | None = None) -> list[str]:
+        return ["code", "kind", "on_hand"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Reward | None = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name_en",)}
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return _bare(super().formfield_for_foreignkey(db_field, request, **kwargs))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reward]:
+        first = RewardPicture.objects.filter(reward=OuterRef("pk")).order_by("position", "id").values("picture_id")[:1]
+        stock = Stock.objects.filter(reward=OuterRef("pk")).values("on_hand")
+        return super().get_queryset(request).annotate(first_picture=Subquery(first), left=Subquery(stock))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        said = _("What members get for their points. A reward that somebody has redeemed is taken off the shelf, never deleted.")
+        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_stock_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("mall.change_stock")
+
+    def has_ledger_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("mall.view_stockchange")
+
+    def has_preview_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("accounts.view_member")
+
+    def has_duplicate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Reward, form: forms.ModelForm, change: bool) -> None:
+        services.keep(reward=obj, actor=operator_name(request), now=timezone.now())
+
+    def save_formset(self, request: HttpRequest, form: forms.ModelForm, formset: Any, change: bool) -> None:
+        for row in formset.forms:
+            if getattr(row, "pair", None) and row not in formset.deleted_forms:
+                row.instance.picture = keeping.keep(pair=row.pair, actor=operator_name(request), now=timezone.now())
+        super().save_formset(request, form, formset, change)
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        services.changed()
+
+    def response_add(self, request: HttpRequest, obj: Reward, post_url_continue: Any = None) -> HttpResponse:
+        """A new reward that is counted has nothing in stock: what comes next is a restock."""
+        if "_addanother" in request.POST or "_continue" in request.POST or not obj.counted or not self.has_stock_permission(request):
+            return super().response_add(request, obj, post_url_continue)
+        messages.success(request, _("The reward is there. Now say how many there are."))
+        return HttpResponseRedirect(reverse("admin:mall_reward_restock", args=[obj.pk]))
+
+    @display(description="")
+    def seen(self, reward: Any) -> str:
+        return _thumbnail(reward.first_picture, 40)
+
+    @display(description=_("reward"), ordering="code")
+    def named(self, reward: Reward) -> str:
+        return str(reward)
+
+    @display(description=_("price"), ordering="points")
+    def costs(self, reward: Reward) -> str:
+        return cost(reward.points, reward.cents)
+
+    @display(description=_("on hand"), ordering="left")
+    def how_many(self, reward: Any) -> str:
+        return f"{reward.left or 0:,}" if reward.counted else "∞"
+
+    @display(description=_("on hand"))
+    def on_hand(self, reward: Any) -> str:
+        return gettext("%(count)s; it moves by restocking and stock-taking, never by editing") % {"count": f"{getattr(reward, 'left', 0) or 0:,}"}
+
+    @display(description=_("status"), label=STATE_COLOURS)
+    def state(self, reward: Any) -> tuple[str, str]:
+        now, found = timezone.now(), "on"
+        if not reward.active:
+            found = "off"
+        elif reward.ends_at is not None and reward.ends_at <= now:
+            found = "over"
+        elif reward.starts_at is not None and now < reward.starts_at:
+            found = "coming"
+        elif reward.counted and not reward.left:
+            found = "out"
+        return found, str(STATES[found])
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """The buttons that can do something with this one."""
+        counted = Stock.objects.filter(reward_id=object_id).exists()
+        return [one for one in super().get_actions_detail(request, object_id) if counted or one.path not in ("restock", "take_stock", "changes")]
+
+    @action(description=_("Preview"), url_path="preview", permissions=["preview"], icon="visibility", variant=ActionVariant.PRIMARY)
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        reward = self._named(object_id)
+        if not self.has_preview_permission(request):
+            raise PermissionDenied
+        form = LookForm(request.GET)
+        page = self._page(request, reward, title=_("As a member sees it"), form=form)
+        if form.is_valid():
+            [item] = shelf.items([selectors.as_offer(reward)], who=form.cleaned_data["who"], now=timezone.now())
+            page["cards"] = [card(item, language) for language in ("zh-hans", "en")]
+        return TemplateResponse(request, "admin/mall/reward/preview.html", page)
+
+    @action(description=_("Restock"), url_path="restock", permissions=["stock"], icon="add_box")
+    def restock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            about = {"actor": operator_name(request), "key": str(asked["key"]), "now": timezone.now()}
+            after = services.restock(reward_id=reward.id, change=asked["change"], reason=asked["reason"], **about)
+            return _("Booked. On hand now: %(count)s.") % {"count": f"{after:,}"}
+
+        reward = self._named(object_id)
+        consequence = gettext("On hand now: %(count)s. What you write is added to it, whatever is redeemed meanwhile.") % {"count": self._on_hand(reward)}
+        form = RestockForm(request.POST or None, initial={"key": new_id()})
+        return self._ask(request, reward, act, form, title=_("Restock"), consequence=consequence)
+
+    @action(description=_("Stock-take"), url_path="stock-take", permissions=["stock"], icon="fact_check")
+    def take_stock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            about = {"actor": operator_name(request), "key": str(asked["key"]), "now": timezone.now()}
+            after = services.take_stock(reward_id=reward.id, counted=asked["counted"], seen=asked["seen"], reason=asked["reason"], **about)
+            return _("Booked. On hand now: %(count)s.") % {"count": f"{after:,}"}
+
+        reward = self._named(object_id)
+        on_hand = selectors.stocks(reward_ids=[reward.id]).get(reward.id, 0)
+        form = StockTakeForm(request.POST or None, initial={"key": new_id(), "seen": on_hand})
+        seen = form.data.get("seen", on_hand) if form.is_bound else on_hand
+        consequence = gettext(
+            "The books said %(count)s when you opened this page. What is missing or too many is booked as a change; what is redeemed meanwhile stays redeemed."
+        ) % {"count": seen}
+        return self._ask(request, reward, act, form, title=_("Stock-take"), consequence=consequence)
+
+    @action(description=_("Changes of stock"), url_path="changes", permissions=["ledger"], icon="inventory")
+    def changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(f"{reverse('admin:mall_stockchange_changelist')}?reward__id__exact={self._named(object_id).pk}")
+
+    @action(description=_("Margin"), url_path="margin", permissions=["view"], icon="stacked_bar_chart")
+    def margin(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        reward = self._named(object_id)
+        found = shelf.margins(selectors.as_offer(reward), now=timezone.now())
+        rows = [(_price_name(one), one) for one in found.prices]
+        page = self._page(request, reward, title=_("What one brings at each price"), rows=_drawn(rows), sold=found.sold, told=_sold(found.sold))
+        return TemplateResponse(request, "admin/mall/reward/margin.html", page)
+
+    @action(description=_("Margins"), url_path="margins", permissions=["view"], icon="stacked_bar_chart")
+    def margins(self, request: HttpRequest) -> HttpResponse:
+        found, more = shelf.least_margins(limit=100, now=timezone.now())
+        rows = [
+            (format_html('<a class="console-link" href="{}">{}</a>', _page(offer.id, "margin"), offer.name(get_language() or "zh")), one)
+            for offer, one in found
+        ]
+        page = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": _("What rewards bring at their list price"), "rows": _drawn(rows),
+            "back": reverse("admin:mall_reward_changelist"), "more": more,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/mall/reward/margin.html", page)
+
+    @action(description=_("Duplicate"), url_path="duplicate", permissions=["duplicate"], icon="content_copy")
+    def duplicate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        made = []
+
+        def act(asked: Mapping[str, Any]) -> Any:
+            made.append(services.duplicate(reward_id=reward.id, code=asked["code"], actor=operator_name(request), now=timezone.now()))
+            return _("This is a reward of its own, off the shelf yet.")
+
+        reward = self._named(object_id)
+        consequence = _("You get a reward of its own with the same texts, pictures, prices and limits. It is off the shelf, and nothing of it is in stock.")
+        form = NewCodeForm(request.POST or None, initial={"code": f"{reward.code[:38]}-2"})
+        answer = self._ask(request, reward, act, form, title=_("Duplicate reward"), consequence=consequence)
+        if made:
+            answer["Location"] = _page(made[0].id)
+        return answer
+
+    def _named(self, object_id: str) -> Reward:
+        rows = Reward.objects.select_related("least_tier").prefetch_related("prices", "pictures")
+        return get_object_or_404(rows, pk=object_id) if object_id.isdigit() else _nothing()
+
+    def _on_hand(self, reward: Reward) -> str:
+        return f"{selectors.stocks(reward_ids=[reward.id]).get(reward.id, 0):,}"
+
+    def _page(self, request: HttpRequest, reward: Reward, **page: Any) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "opts": self.opts, "object": reward, "original": reward, "back": _page(reward.id), **page}
+
+    def _ask(self, request: HttpRequest, reward: Reward, act: Any, form: forms.Form, **page: Any) -> HttpResponse:
+        context = {"opts": self.opts, "object": reward, "original": reward}
+        return confirm(request, site=self.admin_site, form=form, act=act, back=_page(reward.id), context=context, **page)
+
+
+def _nothing() -> Any:
+    raise Http404
+
+
+def _page(reward_id: int, what: str = "change") -> str:
+    return reverse(f"admin:mall_reward_{what}", args=[reward_id])
+
+
+def _link(address: str, text: Any) -> SafeString:
+    return format_html('<a class="console-link" href="{}">{}</a>', address, text)
+
+
+def card(item: shelf.Item, language: str) -> dict[str, Any]:
+    """A reward as a member's app might show it, in that language."""
+    with override(language):
+        offer, price = item.offer, item.price
+        away = (price.points, price.cents) != (price.list_points, price.list_cents)
+        if item.why_not is not None:
+            # The sentence itself is in the operator's language already.
+            said = type(item.why_not).title
+        elif item.missing:
+            said = ngettext("%(points)s point to go", "%(points)s points to go", item.missing) % {"points": f"{item.missing:,}"}
+        else:
+            said = ""
+        return {
+            "language": language,
+            "picture": pictures.path(offer.pictures[0]) if offer.pictures else "",
+            "name": offer.name(language),
+            "text": offer.text(language),
+            "price": cost(price.points, price.cents),
+            "list": cost(price.list_points, price.list_cents) if away else "",
+            "why": str(WHY.get(price.why, "")),
+            "left": "" if item.left is None else gettext("%(count)s left") % {"count": f"{item.left:,}"},
+            "said": str(said),
+            "button": gettext("Redeem"),
+            "open": item.why_not is None and not item.missing,
+        }
+
+
+def _price_name(one: shelf.Priced) -> str:
+    names: dict[str, Any] = {"list": _("list price"), "clearance": _("clearance"), "scarcity": _("scarcity"), "markdown": _("markdown of the whole shelf")}
+    if one.tier:
+        name = next((str(tier) for tier in Tier.objects.filter(code=one.tier)), one.tier)
+        return gettext("%(tier)s: own price") % {"tier": name} if one.why == "tier" else gettext("%(tier)s: discount") % {"tier": name}
+    return str(names[one.why])
+
+
+WIDTH = 320
+
+
+def _drawn(rows: Sequence[tuple[Any, shelf.Priced]]) -> list[dict[str, Any]]:
+    """The rows of the table with their bars: what comes in, part by part, over what it costs."""
+    most = max((max(one.margin.income_cents, one.margin.cost_cents) for _name, one in rows), default=0) or 1
+    drawn = []
+    for name, one in rows:
+        parts, x = [], 0.0
+        for kind, cents in (("a", one.margin.worth_cents), ("b", one.margin.paid_cents), ("c", one.margin.sponsored_cents)):
+            width = WIDTH * cents / most
+            parts.append({"kind": kind, "x": f"{x:.1f}", "width": f"{width:.1f}"})
+            x += width
+        margin = one.margin
+        drawn.append({
+            "name": name, "price": cost(one.points, one.cents), "worth": money(margin.worth_cents), "paid": money(margin.paid_cents),
+            "sponsored": money(margin.sponsored_cents), "cost": money(margin.cost_cents), "margin": money(margin.margin_cents),
+            "loss": margin.margin_cents < 0, "parts": parts, "line": f"{WIDTH * margin.cost_cents / most:.1f}",
+        })  # fmt: skip
+    return drawn
+
+
+def _sold(sold: shelf.Sold) -> str:
+    if not sold.redemptions:
+        return gettext("Nobody has redeemed it yet.")
+    said = ngettext(
+        "The last %(count)s redemption brought %(income)s and cost %(cost)s: %(margin)s.",
+        "The last %(count)s redemptions brought %(income)s and cost %(cost)s: %(margin)s.",
+        sold.redemptions,
+    )
+    return said % {
+        "count": f"{sold.redemptions:,}",
+        "income": money(sold.income_cents),
+        "cost": money(sold.cost_cents),
+        "margin": money(sold.income_cents - sold.cost_cents),
+    }
+
+
+@admin.register(StockChange)
+class StockChangeAdmin(ReadOnlyAdmin):
+    """Every change of every stock, the newest first: what, by how much, what it left, who and why."""
+
+    list_display = ["at", "whose", "what", "signed", "on_hand_after", "actor", "reason", "about"]
+    list_filter = ["kind", "at"]
+    list_select_related = ["reward"]
+    search_fields = ["=reward__code", "=subject"]
+    search_help_text = _("A reward's code, or what it was about")
+    fields = ["at", "whose", "kind", "signed", "on_hand_after", "number", "actor", "reason", "about"]
+    readonly_fields = ["whose", "signed", "about"]
+
+    @display(description=_("reward"))
+    def whose(self, change: StockChange) -> str:
+        return _link(_page(change.reward_id), change.reward)
+
+    @display(description=_("what"), label=CHANGE_COLOURS)
+    def what(self, change: StockChange) -> tuple[str, str]:
+        return change.kind, change.get_kind_display()
+
+    @display(description=_("change"))
+    def signed(self, change: StockChange) -> SafeString:
+        return format_html('<span class="console-strong {}">{}</span>', "console-plus" if change.change > 0 else "console-minus", f"{change.change:+,}")
+
+    @display(description=_("about"))
+    def about(self, change: StockChange) -> str:
+        kind, _slash, number = change.subject.partition("/")
+        if kind != "redemption":
+            return "" if kind == "by-hand" else change.subject
+        return _link(reverse("admin:mall_redemption_change", args=[number]), gettext("redemption"))
+
+
+class NamedAdmin(HistoryAdmin):
+    """The catalogue holds their names: a change counts at once."""
+
+    list_display = ["code", "name_zh", "name_en"]
+    search_fields = ["code", "name_zh", "name_en"]
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["code"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        return {} if obj else {"code": ("name_en",)}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.changed()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        services.changed()
+
+
+@admin.register(Category)
+class CategoryAdmin(NamedAdmin):
+    list_display = ["code", "name_zh", "name_en", "position"]
+    fields = ["code", ("name_zh", "name_en"), "position"]
+
+
+@admin.register(Partner)
+class PartnerAdmin(NamedAdmin):
+    """Who pays a share of what rewards cost."""
+
+    fields = ["code", ("name_zh", "name_en")]

@@ -1,0 +1,245 @@
+"""How operators make rewards, move their stock, and see what members will see."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from loyalty.audit.models import AuditEntry
+from mall.rewards import selectors
+from mall.rewards.models import Category, Partner, Reward, RewardPicture, StockChange
+from tests.mall.pictures.test_rules import picture
+
+pytestmark = pytest.mark.django_db
+LIST, LEDGER = "/admin/mall/reward/", "/admin/mall/stockchange/"
+SEES = ("view_reward", "view_stockchange", "view_category", "view_partner", "view_member", "view_redemption")
+KEEPS = ("add_reward", "change_reward", "change_stock")
+
+
+@pytest.fixture
+def operator():
+    """A browser in which an operator with these permissions is logged in, reading English."""
+
+    def enter(*codenames):
+        user, _made = User.objects.get_or_create(username="sample", defaults={"is_staff": True})
+        user.user_permissions.set(Permission.objects.filter(codename__in=(*SEES, *codenames)))
+        client = Client(headers={"accept-language": "en"})
+        client.force_login(user)
+        return client
+
+    return enter
+
+
+def text(answer):
+    assert answer.status_code == 200, answer.status_code
+    return answer.content.decode()
+
+
+def form(*, prices=(), files=(), kept=0, **more):
+    """What the page sends: the reward, pictures and prices."""
+    sent = {
+        "code": "mug", "kind": "goods", "item": "", "name_zh": "杯子", "name_en": "Mug", "text_zh": "", "text_en": "", "points": "500", "cents": "",
+        "cost_cents": "", "sponsor_bps": "", "counted": "on", "active": "on",
+        "pictures-TOTAL_FORMS": str(len(files)), "pictures-INITIAL_FORMS": str(kept), "prices-TOTAL_FORMS": str(len(prices)), "prices-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    for n, file in enumerate(files):
+        sent |= {f"pictures-{n}-position": str(n), **({f"pictures-{n}-file": SimpleUploadedFile(f"{n}.png", file)} if file else {})}
+    for n, price in enumerate(prices):
+        sent |= {f"prices-{n}-{name}": str(value) for name, value in {"kind": "tier", "points": "400", **price}.items()}
+    return sent | more
+
+
+def page(reward, what="change"):
+    return f"{LIST}{reward.id}/{what}/"
+
+
+def test_a_reward_is_made_with_pictures_and_prices_and_then_its_stock_is_asked_for(operator, tier):
+    tier("gold", 30)
+    client = operator(*KEEPS)
+    answer = client.post(f"{LIST}add/", form(cents="10.50", cost_cents="20", prices=[{"tier": "gold", "cents": "1"}], files=[picture()]))
+    made = Reward.objects.get()
+    assert answer["Location"] == page(made, "restock")
+    offer = selectors.offer("mug")
+    assert (offer.points, offer.cents, offer.cost_cents, len(offer.pictures)) == (500, 1_050, 2_000, 1)
+    assert [(one.kind, one.points, one.cents, one.tier) for one in offer.prices] == [("tier", 400, 100, "gold")]
+    assert selectors.stocks(reward_ids=[made.id]) == {made.id: 0}
+    assert AuditEntry.objects.get(verb="reward.kept").actor == "sample"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"points": "0"}, "greater than or equal to 1"),
+        ({"code": "Mug White"}, "Write small letters"),
+        ({"item": "spring"}, "Leave it empty"),
+        ({"kind": "code"}, "Say what is handed out."),
+        ({"kind": "code", "item": "nowhere"}, "pool"),
+        ({"cents": "1.005"}, "At most 2 decimals."),
+        ({"cents": "-1"}, "greater than or equal to 0"),
+        ({"sponsor_bps": "101"}, "less than or equal to 100"),
+        ({"sponsor_bps": "50"}, "Say who pays that share."),
+        ({"starts_at_0": "2026-12-02", "starts_at_1": "00:00", "ends_at_0": "2026-12-01", "ends_at_1": "00:00"}, "It has to end after it starts."),
+    ],
+)
+def test_what_is_wrong_with_a_reward_stands_at_its_field_and_nothing_is_kept(operator, wrong, sentence):
+    assert sentence in text(operator(*KEEPS).post(f"{LIST}add/", form(**wrong)))
+    assert not Reward.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("price", "sentence"),
+    [
+        ({"kind": "tier"}, "Say for which tier."),
+        ({"kind": "scarcity"}, "Say how few have to be left."),
+        ({"kind": "clearance"}, "A clearance price ends some day."),
+        ({"kind": "tier", "points": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_what_is_wrong_with_a_price_stands_at_its_field(operator, price, sentence):
+    assert sentence in text(operator(*KEEPS).post(f"{LIST}add/", form(prices=[price])))
+    assert not Reward.objects.exists()
+
+
+def test_what_is_no_picture_is_not_taken(operator):
+    assert "This is no JPEG, PNG or WebP picture" in text(operator(*KEEPS).post(f"{LIST}add/", form(files=[b"<svg/>"])))
+    assert not Reward.objects.exists()
+
+
+def test_the_same_picture_is_not_put_there_twice(operator):
+    assert "This picture stands here twice." in text(operator(*KEEPS).post(f"{LIST}add/", form(files=[picture(), picture()])))
+    assert not RewardPicture.objects.exists()
+
+
+def test_editing_a_reward_while_it_sells_changes_no_stock(operator, mall, member):
+    mall.give(member, 1_000)
+    reward = mall.reward(stock=5)
+    client = operator(*KEEPS)
+    assert "5; it moves by restocking" in text(client.get(page(reward)))
+    mall.redeem(member)
+    assert client.post(page(reward), form(points="600", on_hand="5")).status_code == 302
+    assert (selectors.offer("mug").points, mall.left()) == (600, 4)
+    assert Reward.history.filter(code="mug").count() == 2
+
+
+def test_code_and_kind_stay(operator, mall):
+    reward = mall.reward()
+    operator(*KEEPS).post(page(reward), form(code="other", kind="privilege"))
+    reward.refresh_from_db()
+    assert (reward.code, reward.kind) == ("mug", "goods")
+
+
+def test_stock_is_added_to_and_taken_off_with_a_reason_and_once(operator, mall):
+    reward = mall.reward(stock=5)
+    client, sent = operator(*KEEPS), {"key": str(uuid4()), "change": "-2", "reason": "two broke"}
+    for _again in range(2):
+        assert client.post(page(reward, "restock"), sent)["Location"] == page(reward)
+    assert mall.left() == 3
+    assert (AuditEntry.objects.get(verb="stock.restocked", actor="sample").figures, StockChange.objects.count()) == ({"change": -2, "on_hand": 3}, 2)
+
+
+@pytest.mark.parametrize(("change", "reason", "sentence"), [("0", "why", "Nothing would change."), ("1", "", "required"), ("-6", "why", "fewer on hand")])
+def test_a_restock_without_effect_reason_or_goods_is_refused(operator, mall, change, reason, sentence):
+    reward = mall.reward(stock=5)
+    assert sentence in text(operator(*KEEPS).post(page(reward, "restock"), {"key": str(uuid4()), "change": change, "reason": reason}))
+    assert mall.left() == 5
+
+
+def test_what_is_redeemed_during_a_stock_take_stays_redeemed(operator, mall, member):
+    mall.give(member, 1_000)
+    reward = mall.reward(stock=5)
+    client = operator(*KEEPS)
+    assert "The books said 5" in text(client.get(page(reward, "stock-take")))
+    mall.redeem(member)
+    sent = {"key": str(uuid4()), "seen": "5", "counted": "4", "reason": "yearly"}
+    for _again in range(2):
+        client.post(page(reward, "stock-take"), sent)
+    assert mall.left() == 3
+    assert StockChange.objects.filter(kind="stock_take").values_list("change", flat=True).get() == -1
+
+
+def test_the_ledger_of_stock_shows_who_changed_what_and_why(operator, mall, member):
+    mall.give(member, 1_000)
+    reward = mall.reward(stock=5)
+    row = mall.redeem(member, quantity=2)
+    client = operator()
+    shown = text(client.get(page(reward, "changes"), follow=True))
+    assert "+5" in shown
+    assert "-2" in shown
+    assert f"/admin/mall/redemption/{row.id}/change/" in shown
+    mall.reward("lamp", stock=7)
+    assert "+7" not in text(client.get(LEDGER, {"reward__id__exact": reward.id}))
+    assert "+7" in text(client.get(LEDGER, {"q": "lamp"}))
+    assert client.post(f"{LEDGER}add/").status_code == 403
+
+
+def test_a_reward_is_previewed_as_a_member_a_tier_and_nobody_see_it_in_both_languages(operator, mall, member, tier):
+    tier("bronze", 10)
+    tier("gold", 30, threshold=5_000)
+    mall.give(member, 80)
+    reward = mall.reward(points=1_000, prices=[{"kind": "tier", "tier_id": "gold", "points": 700}, {"kind": "tier", "tier_id": "bronze", "points": 100}])
+    client = operator()
+    seen = text(client.get(page(reward, "preview"), {"member": "M-1"}))
+    for said in ("杯子", "Mug", "100 points", "<s>1,000 points</s>", "20 points to go", "5 left", "Your tier&#x27;s price"):
+        assert said in seen, said
+    assert "700 points" in text(client.get(page(reward, "preview"), {"tier": "gold"}))
+    assert "There is no member of that id." in text(client.get(page(reward, "preview"), {"member": "nobody"}))
+    assert "to go" not in text(client.get(page(reward, "preview")))
+
+
+def test_a_copy_has_the_same_prices_and_pictures_and_neither_stock_nor_a_place_on_the_shelf(operator, mall):
+    client = operator(*KEEPS)
+    client.post(f"{LIST}add/", form(files=[picture()], prices=[{"kind": "scarcity", "left_at_most": "2"}]))
+    reward = Reward.objects.get()
+    assert "There is a reward of that code." in text(client.post(page(reward, "duplicate"), {"code": "mug"}))
+    answer = client.post(page(reward, "duplicate"), {"code": "mug-2"})
+    made, offer = Reward.objects.get(code="mug-2"), selectors.offer("mug-2")
+    assert answer["Location"] == page(made)
+    assert (offer.active, offer.prices, offer.pictures) == (False, selectors.offer("mug").prices, selectors.offer("mug").pictures)
+    assert (offer.id, mall.left("mug-2"), Reward.objects.count()) == (made.id, 0, 2)
+
+
+def test_the_margin_is_shown_at_each_price_and_for_what_was_redeemed(operator, mall, member, tier):
+    tier("gold", 30)
+    mall.give(member, 2_000)
+    Partner(code="acme", name_zh="伙伴", name_en="Partner").save()
+    reward = mall.reward(points=1_000, cost_cents=600, sponsor_id="acme", sponsor_bps=5_000, prices=[{"kind": "tier", "tier_id": "gold", "points": 100}])
+    client = operator()
+    shown = text(client.get(page(reward, "margin")))
+    # 10.00 of points and 3.00 of the sponsor's against 6.00; 1.00 and 3.00 at the tier's price.
+    for said in ("CN¥7.00", "-CN¥2.00", "gold: own price", "Nobody has redeemed it yet."):
+        assert said in shown, said
+    mall.redeem(member)
+    assert "brought CN¥4.00 and cost CN¥6.00: -CN¥2.00" in text(client.get(page(reward, "margin")))
+    assert "CN¥7.00" in text(client.get(f"{LIST}margins"))
+
+
+@pytest.mark.parametrize("what", ["restock", "stock-take", "duplicate"])
+def test_who_may_only_look_changes_nothing(operator, mall, what):
+    reward = mall.reward(stock=5)
+    client = operator()
+    sent = {"key": str(uuid4()), "change": "1", "seen": "5", "counted": "1", "reason": "x", "code": "other"}
+    assert client.post(page(reward, what), sent).status_code == 403
+    assert client.post(page(reward), form()).status_code == 403
+    assert (mall.left(), Reward.objects.count()) == (5, 1)
+
+
+def test_the_list_asks_the_same_however_long_it_is(operator, mall, django_assert_max_num_queries):
+    for n in range(30):
+        mall.reward(f"mug-{n}", stock=n)
+    client = operator()
+    shown = text(client.get(LIST))
+    assert "sold out" in shown
+    with django_assert_max_num_queries(14):
+        client.get(LIST)
+
+
+def test_a_category_and_a_partner_count_at_once(operator):
+    client = operator("add_category", "change_category", "add_partner")
+    assert client.post("/admin/mall/category/add/", {"code": "home", "name_zh": "家居", "name_en": "Home", "position": "1"}).status_code == 302
+    assert [one.code for one in selectors.categories()] == ["home"]
+    client.post("/admin/mall/category/home/change/", {"name_zh": "家居", "name_en": "House", "position": "1"})
+    assert [one.name("en") for one in selectors.categories()] == ["House"]
+    assert client.post("/admin/mall/partner/add/", {"code": "acme", "name_zh": "伙伴", "name_en": "Partner"}).status_code == 302
+    assert (Category.objects.count(), Partner.objects.count()) == (1, 1)
