@@ -35,6 +35,7 @@ from accounts.members import services as members
 from accounts.segments import services as segments
 from accounts.segments.models import Segment
 from loyalty.console import services as console
+from loyalty.demo import services as demo
 from loyalty.outbox import services as outbox
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
@@ -120,6 +121,8 @@ class Command(BaseCommand):
         call_command("replay", file, shift_to=start, stdout=self.stdout, stderr=self.stderr)
         call_command("load_programme", stdout=self.stdout)
         self._samples(start)
+        if stocked := demo.stock_mall(actor=ACTOR, now=timezone.now()):
+            self.stdout.write(f"The sample mall has {stocked} rewards.")
         self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
         totals.refresh(again=True, now=timezone.now())
 

@@ -1,0 +1,11 @@
+"""The sample mall of the demo: rewards of every kind with pictures, put in place where there are no rewards yet.
+
+Everything in it is a sample and says so. `mall.json` is the mall: categories, partners, what rewards hand out (coupon templates, a pool of
+codes, kinds of privileges, products of the sample provider), and the rewards with prices, stock, limits and the name of their picture. It is
+put in place by the verbs that operators use.
+
+The pictures are drawn here, by code: flat shapes on a coloured ground, so that nothing is anybody else's. The same name gives the same
+picture, bit by bit.
+
+Always: where there is a reward already, nothing is touched.
+"""
