@@ -55,9 +55,9 @@ class TemplateForm(forms.ModelForm):
     NONE = {"amount_cents": 0, "percent_bps": 0, "cap_cents": None}
 
     categories = PathsField(
-        label=_("only on these categories"), required=False, help_text=_("One path a line, like HOME/KITCHEN; it stands for all below it. Empty: on all.")
+        label=_("Only on these categories"), required=False, help_text=_("One path a line, like HOME/KITCHEN; it stands for all below it. Empty: on all.")
     )
-    excluded = PathsField(label=_("not on these categories"), required=False, help_text=_("One path a line, like GIFT-CARDS."))
+    excluded = PathsField(label=_("Not on these categories"), required=False, help_text=_("One path a line, like GIFT-CARDS."))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -186,11 +186,11 @@ class CouponAdmin(BooksAdmin):
     searched = ("used_by", "subject")
     search_help_text = _("A coupon's code; a member's storefront id; or that id, a space and the beginning of what it was issued or used for")
     fieldsets = [
-        (None, {"fields": ["code", "whose", "template", "does", "state", "issued_at", "starts_at", "expires_at"]}),
+        (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
         (_("Where it comes from"), {"fields": ["source", "subject", "actor", "key", "number"]}),
         (_("What became of it"), {"fields": ["used_by", "used_at", "took_off", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "state", "does", "took_off"]
+    readonly_fields = ["whose", "stands", "does", "took_off"]
     actions_list = ["issue_coupons"]
     actions_detail = ["withdraw_coupon"]
 
@@ -204,6 +204,10 @@ class CouponAdmin(BooksAdmin):
     def state(self, coupon: Coupon) -> tuple[str, Any]:
         seen = selectors.status_at(coupon, now=timezone.now())
         return seen, _("expired") if seen == Coupon.EXPIRED else Status(seen).label
+
+    @display(description=_("status"))
+    def stands(self, coupon: Coupon) -> Any:
+        return self.state(coupon)[1]
 
     @display(description=_("what it does"))
     def does(self, coupon: Coupon) -> str:
@@ -300,8 +304,8 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     sortable_by = ()
     list_before_template = "admin/explanation.html"
-    fields = ["template", "whom", "state", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why"]
-    readonly_fields = ["whom", "state", "why"]
+    fields = ["template", "whom", "status", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why"]
+    readonly_fields = ["whom", "why"]
     actions_list = ["issue_to_many"]
     actions_detail = ["stop_issuing"]
 

@@ -198,7 +198,7 @@ class Coupon(models.Model):
         TIER = "tier", _("reaching a tier")
         CHECK_IN = "check_in", _("check-in")
         REDEMPTION = "redemption", _("redeemed")
-        CLAIM = "claim", _("claimed")
+        CLAIM = "claim", _("claimed by the member")
         OPERATOR = "operator", _("operator")
 
     ARROWS = {
@@ -214,7 +214,7 @@ class Coupon(models.Model):
     code = models.CharField(_("code"), max_length=rules.LENGTH)
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.AVAILABLE)
     terms = models.JSONField(_("terms"), help_text=_("What it does, as the template said when it was issued."))
-    source = models.CharField(_("from"), max_length=10, choices=Source)
+    source = models.CharField(_("source"), max_length=10, choices=Source)
     subject = models.CharField(_("issued for"), max_length=200, blank=True)
     actor = models.CharField(_("by"), max_length=150)
     key = models.CharField(_("key"), max_length=300)

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(max_length=12, verbose_name='code')),
                 ('status', models.CharField(choices=[('available', 'available'), ('used', 'used'), ('withdrawn', 'withdrawn')], default='available', max_length=9, verbose_name='status')),
                 ('terms', models.JSONField(help_text='What it does, as the template said when it was issued.', verbose_name='terms')),
-                ('source', models.CharField(choices=[('rule', 'earning rule'), ('tier', 'reaching a tier'), ('check_in', 'check-in'), ('redemption', 'redeemed'), ('claim', 'claimed'), ('operator', 'operator')], max_length=10, verbose_name='from')),
+                ('source', models.CharField(choices=[('rule', 'earning rule'), ('tier', 'reaching a tier'), ('check_in', 'check-in'), ('redemption', 'redeemed'), ('claim', 'claimed by the member'), ('operator', 'operator')], max_length=10, verbose_name='source')),
                 ('subject', models.CharField(blank=True, max_length=200, verbose_name='issued for')),
                 ('actor', models.CharField(max_length=150, verbose_name='by')),
                 ('key', models.CharField(max_length=300, verbose_name='key')),
