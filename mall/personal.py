@@ -29,7 +29,6 @@ erasable("mall.VoucherAttempt", cleared={"detail": ""})
 erasable("mall.Code", impersonal=("value",), cleared={"voided_for": ""})
 erasable("mall.Privilege", hashed=("subject", "key"), said={"ended_for": "CASE WHEN ended_for = '' THEN '' ELSE 'erased' END"}, impersonal=("actor",))
 erasable("mall.PrivilegeUse", hashed=("subject",), impersonal=("actor",))
-erasable("mall.FlashTicket", impersonal=())
 erasable("mall.TopUp", hashed=("payment",), impersonal=("counted_on", "actor"))
 
 portable("checkout_holds", "mall.CheckoutHold")

@@ -185,11 +185,14 @@ class TicketView(MemberView):
 
     @extend_schema(
         summary="Leave the line",
-        responses={204: None},
+        description="What was promised to the member goes to the next.",
+        responses={200: TicketShown},
+        examples=[OpenApiExample("Left", {**_WAITING, "state": "left", "place": None}, response_only=True)],
     )
     def delete(self, request: Request, sale: int) -> Response:
-        services.leave_line(sale_id=sale, member_id=self.member.id)
-        return Response(status=204)
+        now, row = timezone.now(), selectors.sale(sale)
+        found = services.leave_line(sale_id=sale, member_id=self.member.id)
+        return Response(ticket_shown(selectors.turn(sale=row, ticket=found, now=now), now=now))
 
 
 class RedeemInSaleAsked(StrictSerializer):

@@ -51,7 +51,7 @@ class NotYourTurn(BusinessError):
 
 
 class NotInLine(BusinessError):
-    code, status, title = "not_in_line", 409, _("The member does not stand in this line.")
+    code, status, title = "not_in_line", 404, _("The member does not stand in this line.")
 
 
 class SetAsideBefore(BusinessError):

@@ -1,5 +1,6 @@
 """A shop over HTTP: rows of every kind, made by requests, and how to ask."""
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -9,12 +10,16 @@ from accounts.leaving import services as leaving
 from accounts.notifications import services as notifications
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponTemplate
+from mall.flashsale import services as flashsale
+from mall.flashsale.models import FlashSale
 from mall.privileges import services as privileges
 from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
 from mall.rewards import services as shelf
 from mall.rewards.models import Reward
+from mall.topups import services as topups
+from mall.topups.models import TopUpTerms
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
@@ -103,4 +108,13 @@ def world(api, member, other_member, now, at):
     kind = privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Agent", term="for_ever"), actor="tests", now=now)
     (privilege,) = privileges.grant(member_id=member.id, kind=kind.code, actor="tests", key="privilege", now=now)
     named["privilege"] = privilege.id
+    hour = timedelta(hours=1)
+    sale = FlashSale(
+        reward=Reward.objects.get(code="mug"), name_zh="秒杀", name_en="Flash sale", points=10, quantity=5, starts_at=now - hour, ends_at=now + hour
+    )
+    flashsale.keep_sale(sale=sale, actor="tests", now=now)
+    flashsale.line_up(sale_id=sale.id, member_id=member.id, now=now)
+    TopUpTerms(id=1, active=True).save()
+    bought = topups.buy(member_id=member.id, cents=500, payment="PAY-1", actor="tests", now=now).top_up
+    named |= {"sale": sale.id, "top_up": bought.id}
     return {"member": "M-1", "other": "M-2", **named, "body": purchase}

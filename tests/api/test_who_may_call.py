@@ -68,6 +68,15 @@ ENDPOINTS = {
     ("members/{member}/privileges", "GET"): ("points:read", 200, None),
     ("members/{member}/privileges/{privilege}/use", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
     ("members/{member}/privileges/{privilege}/give-back", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
+    ("flash-sales", "GET"): ("points:read", 200, None),
+    ("members/{member}/flash-sales", "GET"): ("points:read", 200, None),
+    ("members/{member}/flash-sales/{sale}/ticket", "GET"): ("points:read", 200, None),
+    ("members/{member}/flash-sales/{sale}/ticket", "POST"): ("points:spend", 200, lambda **_: {}),
+    ("members/{member}/flash-sales/{sale}/ticket", "DELETE"): ("points:spend", 200, None),
+    ("members/{member}/flash-sales/{sale}/redemptions", "POST"): ("points:spend", 201, lambda **_: {"recipient": HOME}),
+    ("members/{member}/top-ups", "GET"): ("points:read", 200, None),
+    ("members/{member}/top-ups", "POST"): ("purchases:write", 201, lambda **_: {"paid_cents": 1_000, "payment": "PAY-9"}),
+    ("top-ups/{top_up}/give-back", "POST"): ("purchases:write", 200, lambda **_: {"reason": "tests"}),
     ("events", "POST"): ("events:write", 200, lambda w, at: {"events": [{"id": "E-9", "kind": "liked", "member": w["member"], "occurred_at": at}]}),
     ("programme", "GET"): (None, 200, None),
     ("quotes", "POST"): ("points:read", 200, lambda w, **_: {"member": w["member"], "lines": LINES}),
@@ -104,16 +113,21 @@ OWN = {
     "me/referrals",
     "me/rewards",
     "me/standing",
+    "me/top-ups",
 }
 # One thing of a member's.
 OWN_THINGS = {"me/redemptions/{redemption}"}
 # A thing of everybody's, at their own price.
 OWN_PRICES = {"me/rewards/{reward}"}
+# With our clock, which goes on from one answer to the next.
+OWN_CLOCKED = {"me/flash-sales", "me/flash-sales/{sale}/ticket"}
 # A member's own version of it says less.
 OWN_VERSIONS = {"me/entries/{entry}/explanation"}
 OWN_WRITES = {
     "me/check-ins",
     "me/coupons",
+    "me/flash-sales/{sale}/redemptions",
+    "me/flash-sales/{sale}/ticket",
     "me/inbox/read-all",
     "me/inbox/{item}/read",
     "me/missions/{mission}/claim",
@@ -121,11 +135,19 @@ OWN_WRITES = {
     "me/redemptions",
     "me/redemptions/{redemption}/cancel",
 }
-OWN_CHANGES = {("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
+OWN_CHANGES = {("me/flash-sales/{sale}/ticket", "DELETE"), ("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
 # Asked by nobody but a provider, whom its signature or its token lets in.
 PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
 # Writes that need no key, because they move nothing or carry ids of their own.
-WITHOUT_KEY = ("quotes", "coupons/validate", "members/{member}/token", "members/{member}/inbox/read-all", "members/{member}/inbox/{item}/read", "events")
+WITHOUT_KEY = (
+    "quotes",
+    "members/{member}/flash-sales/{sale}/ticket",
+    "coupons/validate",
+    "members/{member}/token",
+    "members/{member}/inbox/read-all",
+    "members/{member}/inbox/{item}/read",
+    "events",
+)
 NAMES = {
     "<str:member>": "{member}",
     "<uuid:entry>": "{entry}",
@@ -139,6 +161,8 @@ NAMES = {
     "<slug:reward>": "{reward}",
     "<slug:coupon>": "{coupon}",
     "<uuid:redemption>": "{redemption}",
+    "<int:sale>": "{sale}",
+    "<uuid:top_up>": "{top_up}",
 }
 every_endpoint = pytest.mark.parametrize(("path", "method"), ENDPOINTS, ids=lambda value: value)
 scoped = pytest.mark.parametrize(("path", "method"), [at for at, (scope, *_) in ENDPOINTS.items() if scope], ids=lambda value: value)
@@ -160,7 +184,8 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}").replace("{parcel}", "{redemption}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_VERSIONS | OWN_THINGS | OWN_PRICES} | {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
+    named |= {(path, "GET") for path in OWN | OWN_CLOCKED | OWN_VERSIONS | OWN_THINGS | OWN_PRICES}
+    named |= {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
@@ -169,6 +194,7 @@ NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": 
 NAMED |= {"item": NOWHERE, "address": NOWHERE, "reward": "mug", "redemption": NOWHERE, "parcel": NOWHERE}
 NAMED |= {"privilege": NOWHERE}
 NAMED |= {"coupon": "NOWHERE"}
+NAMED |= {"sale": 1, "top_up": NOWHERE}
 
 
 def knock(asking, client, path, method):
@@ -230,7 +256,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
-    nowhere |= {"privilege": NOWHERE}
+    nowhere |= {"privilege": NOWHERE, "sale": 2**70, "top_up": NOWHERE}
     nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE, "reward": "nowhere"}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
@@ -241,6 +267,14 @@ def test_a_member_sees_this_one_of_their_own_and_nobody_elses(asking, member_cli
     own, named = path.format(**world), path.replace("me", "members/M-1", 1).format(**world)
     assert asking(member_client).get(own).json() == api.get(named).json()
     assert asking(other_member_client).get(own).status_code == 404
+    assert answer(api.get(own)) == (403, "member_token_needed")
+
+
+@pytest.mark.parametrize("path", sorted(OWN_CLOCKED))
+def test_a_member_sees_their_own_by_our_clock(asking, member_client, other_member_client, api, world, path):
+    own, named = path.format(**world), path.replace("me", "members/M-1", 1).format(**world)
+    assert {**asking(member_client).get(own).json(), "now": ""} == {**api.get(named).json(), "now": ""}
+    assert asking(other_member_client).get(own).status_code == (404 if "ticket" in path else 200)
     assert answer(api.get(own)) == (403, "member_token_needed")
 
 
