@@ -27,7 +27,7 @@ from . import rules, selectors, services
 from .models import Code, CodeImport, CodePool
 
 STATES = {
-    "free": (_("free"), "info"), "reserved": (_("waits for payment"), "warning"), "handed": (_("handed over"), "success"), "voided": (_("voided"), "danger"),
+    "free": (_("free"), "info"), "reserved": (_("waits for payment"), "warning"), "handed": (_("handed out"), "success"), "voided": (_("voided"), "danger"),
     "over": (_("over"), "warning"),
 }  # fmt: skip
 STATE_COLOURS = {name: colour for name, (_title, colour) in STATES.items()}
@@ -223,10 +223,10 @@ class CodeAdmin(ReadOnlyAdmin):
     sortable_by = ()
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["masked", "pool", "state", "expires_at", "taken_in_by"]}),
+        (None, {"fields": ["masked", "pool", "stands", "expires_at", "taken_in_by"]}),
         (_("What became of it"), {"fields": ["whose", "redeemed", "handed_at", "voided_at", "why"]}),
     ]
-    readonly_fields = ["masked", "state", "taken_in_by", "whose", "redeemed", "why"]
+    readonly_fields = ["masked", "stands", "taken_in_by", "whose", "redeemed", "why"]
     actions_detail = ["replace"]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Code], search_term: str) -> tuple[QuerySet[Code], bool]:
@@ -254,6 +254,10 @@ class CodeAdmin(ReadOnlyAdmin):
     def state(self, code: Code) -> tuple[str, Any]:
         name = selectors.state_of(code, now=timezone.now())
         return name, STATES[name][0]
+
+    @display(description=_("status"))
+    def stands(self, code: Code) -> Any:
+        return self.state(code)[1]
 
     @display(description=_("member"))
     def whose(self, code: Code) -> str:

@@ -70,7 +70,7 @@ class CodeImport(models.Model):
         constraints = [models.CheckConstraint(name="code_import_withdrawn_says_why", condition=Q(withdrawn_at=None) | (~Q(reason="") & ~Q(withdrawn_by="")))]
 
     def __str__(self) -> str:
-        return f"{self.pool_id} #{self.pk}"
+        return f"#{self.pk} {self.file_name}".strip()
 
 
 class Code(models.Model):
@@ -82,7 +82,7 @@ class Code(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("The first instant at which nobody gets it any more. Empty: never."))
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    handed_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    handed_at = models.DateTimeField(_("handed out"), null=True, blank=True)
     voided_at = models.DateTimeField(_("voided"), null=True, blank=True)
     voided_for = models.CharField(_("voided because"), max_length=300, blank=True)
 

@@ -145,8 +145,8 @@ def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
     selectors.codes_of(row).filter(id__in=had).update(voided_at=now, voided_for=RETURNED)
 
 
-# Kept, so in one language: words of ours, translated where they are shown.
-RETURNED = "returned"
+# Kept, so in one language, and no reason that anybody gives; translated where it is shown.
+RETURNED = "redemption/returned"
 
 
 @transaction.atomic(savepoint=False)

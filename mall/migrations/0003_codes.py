@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('value', models.CharField(max_length=100, verbose_name='redemption code')),
                 ('expires_at', models.DateTimeField(blank=True, help_text='The first instant at which nobody gets it any more. Empty: never.', null=True, verbose_name='expires')),
-                ('handed_at', models.DateTimeField(blank=True, null=True, verbose_name='handed over')),
+                ('handed_at', models.DateTimeField(blank=True, null=True, verbose_name='handed out')),
                 ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='voided')),
                 ('voided_for', models.CharField(blank=True, max_length=300, verbose_name='voided because')),
                 ('member', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),

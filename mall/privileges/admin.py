@@ -97,11 +97,11 @@ class PrivilegeAdmin(BooksAdmin):
     searched = ("subject",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it was granted for")
     fieldsets = [
-        (None, {"fields": ["whose", "kind", "state", "starts_at", "ends_at", "left", "granted_at", "subject", "actor", "number"]}),
+        (None, {"fields": ["whose", "kind", "stands", "starts_at", "ends_at", "left", "granted_at", "subject", "actor", "number"]}),
         (_("What it was used for"), {"fields": ["used"]}),
         (_("What became of it"), {"fields": ["ended_at", "why"]}),
     ]
-    readonly_fields = ["whose", "state", "left", "used", "why"]
+    readonly_fields = ["whose", "stands", "left", "used", "why"]
     actions_list = ["grant"]
     actions_detail = ["end"]
 
@@ -109,6 +109,10 @@ class PrivilegeAdmin(BooksAdmin):
     def state(self, row: Privilege) -> tuple[str, str]:
         seen = selectors.state_of(row, now=timezone.now())
         return seen, seen.label
+
+    @display(description=_("status"))
+    def stands(self, row: Privilege) -> str:
+        return self.state(row)[1]
 
     @display(description=_("uses left"))
     def left(self, row: Privilege) -> str:

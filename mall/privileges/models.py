@@ -34,7 +34,7 @@ class PrivilegeKind(models.Model):
     text_en = models.CharField(_("what members read, English"), max_length=500, blank=True)
     term = models.CharField(_("good for"), max_length=10, choices=Term, default=Term.DAYS)
     term_days = models.PositiveIntegerField(
-        _("days"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Through the end of that day after it begins.")
+        _("number of days"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("Through the end of that day after it begins.")
     )
     uses = models.PositiveIntegerField(
         _("uses"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("How often one can be used. Empty: at will, while it is good.")
@@ -113,7 +113,7 @@ class Privilege(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind_id} {self.number}"
+        return self.kind.name
 
 
 class PrivilegeUse(models.Model):

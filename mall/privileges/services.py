@@ -195,8 +195,8 @@ def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
     _end(unused, reason=RETURNED, now=now)
 
 
-# Kept, so in one language: words of ours, translated where they are shown.
-RETURNED = "returned"
+# Kept, so in one language, and no reason that anybody gives; translated where it is shown.
+RETURNED = "redemption/returned"
 
 
 def _show(row: Redemption) -> list[dict[str, Any]]:

@@ -118,10 +118,20 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
                          ON c.subject = r.about
                       WHERE r.sale_id IS NOT NULL GROUP BY r.sale_id) r USING (sale_id)
          WHERE f.set_aside <> f."left" + f.returned + coalesce(r.sold, 0)"""),
+    (10, "a redemption of privileges has as many as were paid for, and no more", """
+        SELECT r.about, CASE r.status WHEN 'held' THEN 0 ELSE r.kept END, coalesce(p.privileges, 0) FROM redemption r
+          LEFT JOIN (SELECT redemption_id, count(*) AS privileges FROM mall_privilege WHERE ended_for <> 'redemption/returned' GROUP BY redemption_id) p
+            ON p.redemption_id = r.id
+         WHERE r.kind = 'privilege' AND NOT r.gone AND CASE r.status WHEN 'held' THEN 0 ELSE r.kept END <> coalesce(p.privileges, 0)"""),
+    (10, "the uses left of a privilege are those granted less those that stand", """
+        SELECT 'privilege ' || p.id, p.uses - coalesce(u.used, 0), p.uses_left FROM mall_privilege p
+          LEFT JOIN (SELECT member_id, privilege_id, count(*) AS used FROM mall_privilegeuse WHERE given_back_at IS NULL GROUP BY 1, 2) u
+            ON u.privilege_id = p.id AND u.member_id = p.member_id
+         WHERE p.uses IS NOT NULL AND p.uses_left <> p.uses - coalesce(u.used, 0)"""),
 )  # fmt: skip
 COUNTED = {
     "redemptions": "mall_redemption", "steps": "mall_step", "changes of stock": "mall_stockchange", "codes": "mall_code", "coupons": "mall_coupon",
-    "orders of vouchers": "mall_voucherorder",
+    "orders of vouchers": "mall_voucherorder", "privileges": "mall_privilege",
 }  # fmt: skip
 
 

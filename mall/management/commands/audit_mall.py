@@ -9,6 +9,7 @@
 7. The same of coupons; and a template's limit counts what was issued.
 8. A provider's voucher or its points: never both, never neither.
 9. What a flash sale set aside is sold, left, or back on the shelf.
+10. A redemption of privileges has as many as were paid for; the uses left of each are those granted less those that stand.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ from mall.reconciliation import selectors as reconciliation
 
 
 class Command(BaseCommand):
-    help = "Checks stock, redemptions, codes, coupons, vouchers and sales against invariants 1 to 9, in one snapshot. Prints breaches and exits 1 if any."
+    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 10, in one snapshot. Prints breaches and exits 1 if any."
 
     def handle(self, *args: Any, **options: Any) -> None:
         checked, breaches = reconciliation.audit(now=timezone.now())

@@ -80,12 +80,13 @@ def test_a_reward_names_a_pool_that_is_there(pool, mall, refuses):
 # Handing out
 
 
-def test_a_code_for_points_is_handed_over_at_once(pool, reward, rich, mall, assert_books_balance):
+def test_a_code_for_points_is_handed_over_at_once(pool, reward, rich, mall, assert_books_balance, assert_mall_adds_up):
     pool.fill("A")
     row = mall.redeem(rich, "video-month")
     assert (row.status, mall.points(rich)) == (Status.DELIVERED, 900)
     assert redemptions.handed(row) == [{"code": "A", "expires_at": None, "text": pool.row.text}]
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_several_at_a_time_are_several_codes(pool, reward, rich, mall):
@@ -114,13 +115,14 @@ def test_a_code_past_its_last_day_is_handed_to_nobody(pool, reward, rich, mall, 
         mall.redeem(rich, "video-month")
 
 
-def test_where_there_are_not_enough_nothing_is_taken(pool, reward, rich, mall, refuses, assert_books_balance):
+def test_where_there_are_not_enough_nothing_is_taken(pool, reward, rich, mall, refuses, assert_books_balance, assert_mall_adds_up):
     pool.fill("A")
     with refuses(SoldOut) as refused:
         mall.redeem(rich, "video-month", quantity=2)
     assert (refused.value.code, refused.value.figures) == ("codes_out", {"left": 1})
     assert (pool.codes(redemption=None), mall.points(rich)) == (["A"], 1_000)
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_handing_out_a_code_costs_a_few_statements(pool, reward, rich, mall):
@@ -161,13 +163,14 @@ def test_where_none_is_left_nothing_is_held_and_nobody_pays_for_nothing(pool, de
 
 
 @pytest.mark.parametrize("how", ["cancel", "lapse"])
-def test_what_was_not_paid_goes_back_to_the_pool_as_nobody_has_seen_it(pool, dear, rich, mall, how, assert_books_balance):
+def test_what_was_not_paid_goes_back_to_the_pool_as_nobody_has_seen_it(pool, dear, rich, mall, how, assert_books_balance, assert_mall_adds_up):
     pool.fill("A")
     row = mall.redeem(rich, "video-year")
     mall.wait(minutes=31 if how == "lapse" else 1)
     mall.step(how, row)
     assert (pool.codes(redemption=None, member=None), mall.points(rich)) == (["A"], 1_000)
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_a_code_that_ends_before_it_must_be_paid_is_not_set_aside(pool, dear, rich, mall, refuses):
@@ -184,7 +187,7 @@ def test_a_code_that_ends_before_it_must_be_paid_is_not_set_aside(pool, dear, ri
 # Coming back
 
 
-def test_what_comes_back_was_seen_and_is_voided_never_handed_out_again(pool, reward, rich, mall, refuses, assert_books_balance):
+def test_what_comes_back_was_seen_and_is_voided_never_handed_out_again(pool, reward, rich, mall, refuses, assert_books_balance, assert_mall_adds_up):
     pool.fill("A")
     row = mall.redeem(rich, "video-month")
     back = mall.step("return_", row, restock=True, reason="did not work", key="R").redemption
@@ -195,6 +198,7 @@ def test_what_comes_back_was_seen_and_is_voided_never_handed_out_again(pool, rew
     with refuses(services.NothingNew):
         pool.fill("A")
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_of_several_so_many_come_back_as_are_returned(pool, reward, rich, mall):

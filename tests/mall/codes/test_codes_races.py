@@ -94,13 +94,14 @@ def codes_of(row):
     return [one["code"] for one in redemptions.handed(row)]
 
 
-def test_two_buyers_of_one_code_and_one_has_it(pool, reward, mall, monkeypatch, assert_books_balance):
+def test_two_buyers_of_one_code_and_one_has_it(pool, reward, mall, monkeypatch, assert_books_balance, assert_mall_adds_up):
     pool.fill("A")
     one, two = buyers(mall, 2)
     given = while_the_first_has_not_committed(monkeypatch, lambda: mall.redeem(one, "video-month"), lambda: mall.redeem(two, "video-month"))
     assert names(given) == {"Redemption": 1, "CodesOut": 1}
     assert (codes_of(given[0]), mall.points(one), mall.points(two)) == (["A"], 0, 100)
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_two_buyers_of_two_codes_do_not_wait_for_each_other(pool, reward, mall, monkeypatch):
@@ -121,13 +122,14 @@ def test_control_without_the_locks_two_buyers_pay_for_one_code(pool, reward, mal
     assert (mall.points(one), mall.points(two)) == (0, 0)
 
 
-def test_eight_at_a_pool_of_five_empty_it_and_no_code_is_had_twice(pool, reward, mall, assert_books_balance):
+def test_eight_at_a_pool_of_five_empty_it_and_no_code_is_had_twice(pool, reward, mall, assert_books_balance, assert_mall_adds_up):
     pool.fill(*(f"C-{n}" for n in range(5)))
     given = at_once(*(lambda who=who: mall.redeem(who, "video-month") for who in buyers(mall, 8)))
     assert names(given) == {"Redemption": 5, "CodesOut": 3}
     handed = [code for row in given if not isinstance(row, BusinessError) for code in codes_of(row)]
     assert sorted(handed) == pool.codes(redemption__isnull=False) == pool.codes()
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_an_import_withdrawn_while_its_codes_are_handed_out_voids_none_that_a_member_has(pool, reward, mall):

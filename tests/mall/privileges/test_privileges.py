@@ -191,12 +191,13 @@ def reward(mall, privileges):
     return mall.reward("fast-card", kind="privilege", item="fast", stock=None)
 
 
-def test_a_privilege_is_the_members_at_once(reward, rich, mall, assert_books_balance):
+def test_a_privilege_is_the_members_at_once(reward, rich, mall, assert_books_balance, assert_mall_adds_up):
     row = mall.redeem(rich, "fast-card", quantity=2)
     assert row.status == Status.DELIVERED
     assert [(one["kind"], one["what"], one["uses_left"]) for one in redemptions.handed(row)] == [("fast", "priority_shipping", 3)] * 2
     assert states(rich, mall.now) == [State.CURRENT] * 2
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_a_reward_names_a_kind_that_can_be_chosen(privileges, mall, refuses):
@@ -206,14 +207,15 @@ def test_a_reward_names_a_kind_that_can_be_chosen(privileges, mall, refuses):
             mall.reward("x", kind="privilege", item=item, stock=None)
 
 
-def test_unused_it_comes_back_and_ends(reward, rich, mall, assert_books_balance):
+def test_unused_it_comes_back_and_ends(reward, rich, mall, assert_books_balance, assert_mall_adds_up):
     row = mall.redeem(rich, "fast-card")
     back = mall.step("return_", row, restock=True, reason="tests", key="R").redemption
     assert (back.status, redemptions.handed(back), mall.points(rich), states(rich, mall.now)) == (Status.RETURNED, [], 1_000, [State.ENDED])
     assert_books_balance()
+    assert_mall_adds_up()
 
 
-def test_used_or_over_it_does_not_come_back(reward, privileges, rich, mall, refuses, assert_books_balance):
+def test_used_or_over_it_does_not_come_back(reward, privileges, rich, mall, refuses, assert_books_balance, assert_mall_adds_up):
     row = mall.redeem(rich, "fast-card", quantity=2)
     used, _unused = Privilege.objects.order_by("number")
     privileges.use(used)
@@ -228,6 +230,7 @@ def test_used_or_over_it_does_not_come_back(reward, privileges, rich, mall, refu
     with refuses(services.PrivilegeSpent):
         mall.step("return_", row, **back, key="R3")
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_of_those_that_follow_one_another_the_last_comes_back_first(mall, privileges, rich):
@@ -238,7 +241,7 @@ def test_of_those_that_follow_one_another_the_last_comes_back_first(mall, privil
     assert states(rich, mall.now) == [State.CURRENT, State.COMING, State.ENDED]
 
 
-def test_who_would_pay_for_nothing_is_told_before(privileges, rich, mall, refuses, assert_books_balance):
+def test_who_would_pay_for_nothing_is_told_before(privileges, rich, mall, refuses, assert_books_balance, assert_mall_adds_up):
     privileges.kind("agent", term="year_end", uses=None)
     mall.reward("agent", kind="privilege", item="agent", stock=None)
     mall.reward("agent-paid", kind="privilege", item="agent", stock=None, cents=1_000)
@@ -251,6 +254,7 @@ def test_who_would_pay_for_nothing_is_told_before(privileges, rich, mall, refuse
     # It was fine when it was held, and its money is there: it is given.
     assert mall.step("confirm", two, paid_cents=1_000).redemption.status == Status.DELIVERED
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 # Merged
@@ -272,7 +276,7 @@ def merge(django_user_model, mall, django_capture_on_commit_callbacks):
     return carry_out
 
 
-def test_in_a_merge_what_is_not_over_comes_along_with_its_uses(privileges, reward, rich, other_member, mall, merge, assert_books_balance):
+def test_in_a_merge_what_is_not_over_comes_along_with_its_uses(privileges, reward, rich, other_member, mall, merge, assert_books_balance, assert_mall_adds_up):
     row = mall.redeem(rich, "fast-card")
     mine = Privilege.objects.get()
     privileges.use(mine)
@@ -290,3 +294,4 @@ def test_in_a_merge_what_is_not_over_comes_along_with_its_uses(privileges, rewar
     mine.refresh_from_db()
     assert (mine.ended_for, mall.points(other_member)) == (services.RETURNED, 1_000)
     assert_books_balance()
+    assert_mall_adds_up()

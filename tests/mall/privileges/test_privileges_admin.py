@@ -97,6 +97,7 @@ def test_a_members_privilege_shows_what_it_was_used_for_and_can_be_ended(operato
     assert "2 of 3" in text(client.get(f"{LIST}?q=M-1"))
     shown = text(client.get(f"{LIST}{row.pk}/change/"))
     assert "purchase/A-7" in shown
+    assert "Status good" in shown
     assert "The privilege has ended." in text(client.post(f"{LIST}{row.pk}/end/", {"reason": "fraud"}, follow=True))
     row.refresh_from_db()
     assert row.ended_for == "fraud"
