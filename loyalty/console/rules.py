@@ -193,7 +193,7 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "points.expirynotice": ("messages", "notifications"),
     "mall.redemption": ("mall", "package_2"),
     "mall.voucherorder": ("mall", "confirmation_number"),
-    "mall.provider": ("mall", "handshake"),
+    "mall.provider": ("mall", "storefront"),
     "mall.coupontemplate": ("mall", "local_activity"),
     "mall.coupon": ("mall", "loyalty"),
     "mall.couponbatch": ("mall", "outbox"),

@@ -43,8 +43,21 @@ def _why(detail: str) -> str:
     return gettext(sentence) if sentence else detail
 
 
+class ProductForm(forms.ModelForm):
+    class Meta:
+        model = ProviderProduct
+        fields = ["code", "sku", "name_zh", "name_en", "active"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            # Not disabled: it says which row the line is.
+            self.fields["code"].widget.attrs["readonly"] = True
+
+
 class ProductInline(TabularInline):
     model = ProviderProduct
+    form = ProductForm
     fields = ["code", "sku", "name_zh", "name_en", "active"]
     extra = 0
     can_delete = False
@@ -176,13 +189,13 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     sortable_by = ()
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["whose", "redeemed", "what", "quantity", "shown", "why", "issued"]}),
-        (_("At the provider"), {"fields": ["provider", "id", "sku", "number"]}),
+        (None, {"fields": ["whose", "redeemed", "what", "quantity", "stands", "why", "issued"]}),
+        (_("At the provider"), {"fields": ["provider", "key", "sku", "number"]}),
         (_("When"), {"fields": ["created_at", "due", "until", "settled_at"]}),
         (_("Decided"), {"fields": ["reason", "actor"]}),
         (_("What was asked of the provider"), {"fields": ["chain"]}),
     ]
-    readonly_fields = ["whose", "redeemed", "what", "shown", "why", "issued", "due", "chain"]
+    readonly_fields = ["whose", "redeemed", "what", "stands", "why", "issued", "key", "due", "chain"]
     actions_detail = ["decide", "ask_again", "withdraw"]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[VoucherOrder], search_term: str) -> tuple[QuerySet[VoucherOrder], bool]:
@@ -203,8 +216,16 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
 
     @display(description=_("state"), label=STATE_COLOURS)
     def shown(self, order: VoucherOrder) -> tuple[str, str]:
+        return order.state, self.stands(order)
+
+    @display(description=_("state"))
+    def stands(self, order: VoucherOrder) -> str:
         being_cancelled = order.asks == VoucherOrder.Ask.DELETE and order.state in (State.WAITING, State.SENDING)
-        return order.state, gettext("is to be cancelled") if being_cancelled else order.get_state_display()
+        return gettext("is to be cancelled") if being_cancelled else order.get_state_display()
+
+    @display(description=_("key"))
+    def key(self, order: VoucherOrder) -> str:
+        return str(order.id)
 
     @display(description=_("what the provider said"))
     def why(self, order: VoucherOrder) -> str:

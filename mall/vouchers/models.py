@@ -68,9 +68,7 @@ class Provider(_Named):
 class ProviderProduct(_Named):
     code = models.CharField(_("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which a reward names what it hands out. It stays."))
     provider = models.ForeignKey(Provider, verbose_name=_("provider of vouchers"), on_delete=models.PROTECT, related_name="products")
-    sku = models.CharField(
-        _("number at the provider"), max_length=100, help_text=_("What the provider calls it. Orders made before keep the one of their day.")
-    )
+    sku = models.CharField(_("SKU at the provider"), max_length=100, help_text=_("What the provider calls it. Orders made before keep the one of their day."))
     active = models.BooleanField(_("in use"), default=True, help_text=_("Off: no new orders are made of it."))
     history = HistoricalRecords(app="mall")
 
@@ -114,7 +112,7 @@ class VoucherOrder(models.Model):
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), on_delete=models.PROTECT, related_name="+", db_index=False)
     product = models.ForeignKey(ProviderProduct, verbose_name=_("product of a provider"), on_delete=models.PROTECT, related_name="+", db_index=False)
     provider = models.ForeignKey(Provider, verbose_name=_("provider of vouchers"), on_delete=models.PROTECT, related_name="+", db_index=False)
-    sku = models.CharField(_("number at the provider"), max_length=100)
+    sku = models.CharField(_("SKU at the provider"), max_length=100)
     quantity = models.PositiveIntegerField(_("quantity"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     asks = models.CharField(_("what is asked next"), max_length=6, choices=Ask, default=Ask.POST)

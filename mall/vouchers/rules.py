@@ -60,8 +60,10 @@ def meaning(*, status: int, headers: Mapping[str, str], text: str, key: str, qua
     """What a provider's answer says. It is believed only with our key in it: what some proxy says about a page is no provider's word."""
     told = _json(text)
     # Words only: half an answer may hold half a voucher.
-    detail = short(f"HTTP {status} {told.get('code') or ''} {told.get('detail') or ''}" if told or status < 400 else f"HTTP {status} {text}")
+    words = f"{told.get('code') or ''} {told.get('detail') or ''}" if told or status < 400 else text
+    detail = short(f"HTTP {status} {words}")
     if told.get("key") == key:
+        detail = short(words)
         number = short(str(told.get("number") or ""))[:100]
         said = told.get("status")
         if said == "issued":
