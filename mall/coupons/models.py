@@ -102,7 +102,7 @@ class CouponTemplate(models.Model):
                 condition=Q(kind="amount", amount_cents__gte=1, percent_bps=0, cap_cents=None)
                 | Q(kind="percent", percent_bps__gte=1, percent_bps__lte=rules.ONE, amount_cents=0)
                 | Q(kind="free_shipping", amount_cents=0, percent_bps=0, cap_cents=None),
-                violation_error_message=_("Say how much it takes off: an amount, or a percentage up to 100 %."),
+                violation_error_message=_("Say how much it takes off: an amount, or a percentage."),
             ),
             models.CheckConstraint(
                 name="coupon_template_ends",

@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off', violation_error_message='Say how much it takes off: an amount, or a percentage up to 100 %.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off', violation_error_message='Say how much it takes off: an amount, or a percentage.'),
         ),
         migrations.AddConstraint(
             model_name='coupontemplate',
