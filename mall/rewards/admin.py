@@ -24,6 +24,7 @@ from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -111,6 +112,7 @@ class RewardForm(forms.ModelForm):
     class Meta:
         model = Reward
         exclude = ()  # noqa: DJ006 (the fieldsets say which)
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("text_zh", "text_en")}
 
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
@@ -217,12 +219,12 @@ class PartOfAReward:
 class PriceInline(PartOfAReward, StackedInline):
     model = RewardPrice
     form = PriceForm
-    fields = [("kind", "points", "cents"), ("tier", "left_at_most"), ("starts_at", "ends_at")]
+    fields = [("kind", "tier"), ("points", "cents"), "left_at_most", "starts_at", "ends_at"]
     verbose_name = _("other price")
     verbose_name_plural = _("Other prices: for a tier, for a time, while few are left")
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        return _bare(super().formfield_for_foreignkey(db_field, request, **kwargs))
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return _bare(super().formfield_for_dbfield(db_field, request, **kwargs))
 
 
 class PictureInline(PartOfAReward, TabularInline):
@@ -231,6 +233,7 @@ class PictureInline(PartOfAReward, TabularInline):
     formset = PictureFormSet
     fields = ["seen", "file", "position"]
     readonly_fields = ["seen"]
+    hide_title = True
     verbose_name_plural = _("Pictures, the first of them on the shelf")
 
     @display(description=_("picture"))
@@ -241,11 +244,13 @@ class PictureInline(PartOfAReward, TabularInline):
 def _thumbnail(digest: str | None, size: int) -> str:
     if not digest:
         return ""
-    return format_html('<img class="console-thumbnail" src="{}" alt="" width="{}" height="{}" loading="lazy">', pictures.path(digest, small=True), size, size)
+    return format_html('<img class="console-thumbnail" src="{}" alt="" width="{}" height="{}">', pictures.path(digest, small=True), size, size)
 
 
 def _bare(field: Any) -> Any:
     """A choice without the buttons that open another page over this one."""
+    if field is None:
+        return None
     for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
         if hasattr(field.widget, name):
             setattr(field.widget, name, False)
@@ -340,7 +345,7 @@ class RewardAdmin(HistoryAdmin):
     inlines = [PictureInline, PriceInline]
     actions = None
     actions_list = ["margins"]
-    actions_detail = ["preview", "restock", "take_stock", "changes", "margin", "duplicate"]
+    actions_detail = ["preview", "restock", "take_stock", {"title": _("More"), "items": ["changes", "margin", "duplicate"]}]
     list_before_template = "admin/explanation.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> list[Any]:
@@ -350,7 +355,7 @@ class RewardAdmin(HistoryAdmin):
             (_("What members see"), {"fields": ["code", ("name_zh", "name_en"), "text_zh", "text_en", ("category", "active")]}),
             (_("What is handed out"), {"fields": [tuple(handed)]}),
             (_("What it costs"), {"fields": [("points", "cents")]}),
-            (_("For whom and when"), {"fields": [("least_tier", "segment"), ("starts_at", "ends_at")]}),
+            (_("For whom and when"), {"fields": [("least_tier", "segment"), "starts_at", "ends_at"]}),
             (_("How many"), {"fields": [*stock, ("per_member", "per_member_day"), ("per_day", "in_all")]}),
             (_("For the books"), {"fields": ["cost_cents", ("sponsor", "sponsor_bps")]}),
         ]
@@ -361,8 +366,8 @@ class RewardAdmin(HistoryAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Reward | None = None) -> dict[str, Any]:
         return {} if obj else {"code": ("name_en",)}
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        return _bare(super().formfield_for_foreignkey(db_field, request, **kwargs))
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return _bare(super().formfield_for_dbfield(db_field, request, **kwargs))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reward]:
         first = RewardPicture.objects.filter(reward=OuterRef("pk")).order_by("position", "id").values("picture_id")[:1]
@@ -612,15 +617,15 @@ def _drawn(rows: Sequence[tuple[Any, shelf.Priced]]) -> list[dict[str, Any]]:
 
 
 def _sold(sold: shelf.Sold) -> str:
-    if not sold.redemptions:
+    if not sold.count:
         return gettext("Nobody has redeemed it yet.")
     said = ngettext(
-        "The last %(count)s redemption brought %(income)s and cost %(cost)s: %(margin)s.",
-        "The last %(count)s redemptions brought %(income)s and cost %(cost)s: %(margin)s.",
-        sold.redemptions,
+        "The last one redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
+        "The last %(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
+        sold.count,
     )
     return said % {
-        "count": f"{sold.redemptions:,}",
+        "count": f"{sold.count:,}",
         "income": money(sold.income_cents),
         "cost": money(sold.cost_cents),
         "margin": money(sold.income_cents - sold.cost_cents),

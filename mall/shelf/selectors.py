@@ -162,9 +162,9 @@ class Priced(NamedTuple):
 
 
 class Sold(NamedTuple):
-    """What redemptions that go on brought and cost, at the prices, costs and worth of their days."""
+    """What so many that were redeemed, and did not come back, brought and cost, at the prices, costs and worth of their days."""
 
-    redemptions: int
+    count: int
     income_cents: int
     cost_cents: int
 
