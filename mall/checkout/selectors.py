@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -83,6 +83,59 @@ def coming(*, now: datetime) -> BurnPolicy | None:
     """The version that was announced to come into force next."""
     ahead = sorted({one.starts_at for one in policies() if one.starts_at > now})
     return burn_policy(now=ahead[0]) if ahead else None
+
+
+def version_before(policy: BurnPolicy) -> BurnPolicy | None:
+    """The version whose place it takes: what was in force, or announced, when it comes into force."""
+    others = [one for one in policies() if one.number < policy.number]
+    found = rules.in_force([one.starts_at for one in others], policy.starts_at)
+    return None if found is None else others[found]
+
+
+class MakeGood(NamedTuple):
+    """How many members hold points that lose worth by a version, the points that make it good to them, and what those cost."""
+
+    members: int
+    points: int
+    cost_cents: int
+
+
+def losers(policy: BurnPolicy, *, now: datetime) -> Iterator[tuple[str, int]]:
+    """Who holds points that lose worth by a version, by the storefront's id, and how many points make it good."""
+    before = version_before(policy)
+    old = before.points_per_unit if before else policy.points_per_unit
+    for member, available in ledger.balances_at(as_of=now):
+        more = rules.make_good(available, old_per_unit=old, new_per_unit=policy.points_per_unit)
+        if more:
+            yield member, more
+
+
+def make_good(policy: BurnPolicy, *, now: datetime) -> MakeGood:
+    members, points = 0, 0
+    for _member, more in losers(policy, now=now):
+        members, points = members + 1, points + more
+    return MakeGood(members, points, policy_rules(policy).worth(points))
+
+
+class Tried(NamedTuple):
+    points: int
+    worth_cents: int
+    allowed: rules.Allowance
+    how: rules.Split
+
+
+def tried(policy: rules.Policy, cart: Purchase, *, member_id: UUID | None, available: int, now: datetime) -> Tried:
+    """What a policy lets a cart use: of the member's points by their tier, else of so many available ones."""
+    whose = ""
+    if member_id is not None:
+        available = ledger.balance(member_id=member_id, now=now).available
+        whose = standings.standing(member_id=member_id, now=now).code
+    parts = rules.due(cart)
+    allowed = rules.allowance(policy, cart.lines, parts, tier=whose)
+    beside = policy.with_coupons or not WithCoupons(cart, NO_COUPONS).any
+    points = policy.within(worth_cents=allowed.worth_cents, available=available) if beside else 0
+    worth = policy.worth(points)
+    return Tried(points, worth, allowed, rules.split(parts, allowed, (), worth_cents=worth, points=points))
 
 
 def points_per_unit(*, now: datetime) -> int:

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,10 +18,13 @@ from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.referrals import services as referrals
 from loyalty.audit import services as audit
+from loyalty.lib import spreadsheets
 from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import services as programme
 from mall.coupons import services as coupons
+from points.batches import services as batches
+from points.batches.models import Batch
 from points.earning import rules as earning_rules
 from points.earning import selectors as earning
 from points.earning import services as granting
@@ -82,6 +86,10 @@ class PolicyInvalid(BusinessError):
 
 class PolicyRetroactive(BusinessError):
     code, status, title = "policy_retroactive", 422, _("A burn policy comes into force now or later, never in the past.")
+
+
+class NobodyLoses(BusinessError):
+    code, status, title = "nobody_loses", 409, _("Nobody holds points that lose worth by this version.")
 
 
 class NoticeTooShort(BusinessError):
@@ -165,6 +173,30 @@ def publish_policy(
     figures = {"points_per_unit": points_per_unit, "in_force_from": starts_at.isoformat()}
     audit.record(actor=actor, verb="burn_policy.published", subject=f"burn-policy/{made.number}", reason=made.reason, figures=figures, now=now)
     return made
+
+
+@transaction.atomic(savepoint=False)
+def propose_make_good(*, policy_id: int, reason: str, cost_centre: str = "", operator_id: int, key: UUID, now: datetime) -> Batch:
+    """Make a batch of grants that keep what members hold worth what it was before a version of the burn policy. A second person decides on it.
+
+    Refuses: NobodyLoses, and what `batches.upload` refuses.
+    """
+    policy = BurnPolicy.objects.get(id=policy_id)
+    listed = selectors.losers(policy, now=now)
+    first = next(listed, None)
+    if first is None:
+        raise NobodyLoses
+    lines = spreadsheets.lines(("member", "points"), itertools.chain([first], listed))
+    return batches.upload(
+        kind=Batch.Kind.GRANT,
+        content=(line.encode() for line in lines),
+        file_name=f"burn-policy-{policy.number}.csv",
+        reason=reason,
+        cost_centre=cost_centre,
+        operator_id=operator_id,
+        key=key,
+        now=now,
+    )
 
 
 @transaction.atomic(savepoint=False)

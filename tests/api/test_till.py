@@ -53,7 +53,7 @@ def test_an_order_from_quote_to_refund(api, world, order, at):
         "250 spent points are given back, to the lots that they came from.",
         "48 earned points are taken back, for what was refunded.",
     ]
-    assert body == {"id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0}
+    assert body == {"id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0, "coupons": []}
     assert balance(api) == {"available": before - 500 + 95 + 250 - 48, "held": 100, "pending": 0, "debt": 0}
 
 
