@@ -162,7 +162,6 @@ class FlashSaleAdmin(HistoryAdmin):
     """Sales by hand and those that plans made. One that was on is never deleted; one that is not wanted is called off."""
 
     list_display = ["begins", "name", "reward", "price", "bar", "state"]
-    list_select_related = ["reward", "stock"]
     list_filter = ["plan", "starts_at"]
     list_before_template = "admin/explanation.html"
     search_fields = ["name_zh", "name_en", "reward__code"]
@@ -175,7 +174,7 @@ class FlashSaleAdmin(HistoryAdmin):
     actions_detail = ["set_aside", "units", "call_off"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FlashSale]:
-        return super().get_queryset(request).select_related("plan")
+        return super().get_queryset(request).select_related("plan", "reward", "stock")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         seen = [(_("How it stands"), {"fields": ["state", "figures", "made_by"]})] if obj else []
