@@ -620,7 +620,7 @@ def _sold(sold: shelf.Sold) -> str:
     if not sold.count:
         return gettext("Nobody has redeemed it yet.")
     said = ngettext(
-        "The last one redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
+        "The last %(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
         "The last %(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
         sold.count,
     )
