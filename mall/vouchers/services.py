@@ -77,11 +77,18 @@ def kept(provider: Provider, *, actor: str, now: datetime) -> None:
 # What a redemption of the kind voucher does
 
 
+def _reserve(row: Redemption, now: datetime) -> None:
+    """Nothing is set aside; but nobody is to pay for what could not be ordered. Refuses: VoucherUnavailable."""
+    product = selectors.product(row.item)
+    if product is None or not product.active or selectors.fault(product.provider):
+        raise VoucherUnavailable
+
+
 def _give(row: Redemption, now: datetime) -> Redemption.Status:
     """Write the order; the job asks for it after the commit. Refuses: VoucherUnavailable, but not where money was paid: then it waits."""
+    if row.hold_id is None:
+        _reserve(row, now)
     product = selectors.product(row.item)
-    if row.hold_id is None and (product is None or not product.active or selectors.fault(product.provider)):
-        raise VoucherUnavailable
     assert product is not None, "a reward names a product, and products are never deleted once they are named"
     until = now + timedelta(days=product.provider.days)
     VoucherOrder.objects.create(
@@ -299,5 +306,5 @@ def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor
     return order
 
 
-hands_out("voucher", HandOut(_give, _take_back, _show))
+hands_out("voucher", HandOut(_give, _take_back, _show, _reserve))
 item_checked_by("voucher", selectors.item_fault)

@@ -166,8 +166,10 @@ def test_nothing_is_redeemed_where_it_cannot_be_ordered(till, rich, refuses, set
         till.redeem(rich)
     ProviderProduct.objects.update(active=True)
     settings.VOUCHERS = {}
-    with refuses(services.VoucherUnavailable):
-        till.redeem(rich)
+    till.mall.reward("premiere", kind="voucher", item="film-ticket", cents=500)
+    for reward in ("film", "premiere"):
+        with refuses(services.VoucherUnavailable):
+            till.mall.redeem(rich, reward)
     assert (till.mall.points(rich), till.mall.left("film"), VoucherOrder.objects.count()) == (1_000, 20, 0)
     assert_books_balance()
 
