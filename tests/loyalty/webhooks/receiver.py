@@ -1,11 +1,13 @@
 """A storefront's server on this machine that is told what happens, and verifies it with the reference library."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import time_machine
 from standardwebhooks import Webhook
@@ -36,15 +38,17 @@ class Told:
 
 @dataclass
 class Receiver:
-    """`answer` says with which status, given what came; `headers` are sent along. `hang` holds answers back until it is set."""
+    """`answer` says with which status, given what came; `headers` are sent along. `hang` holds answers back until it is set.
+
+    With a `certificate` it speaks TLS.
+    """
 
     answer: Callable[[dict], int] = lambda _said: 204
     headers: dict[str, str] = field(default_factory=dict)
     text: str = ""
     told: list[Told] = field(default_factory=list)
     hang: threading.Event | None = None
-    at_once: int = 0
-    most_at_once: int = 0
+    certificate: Path | None = None
 
     def __enter__(self) -> "Receiver":
         receiver, lock = self, threading.Lock()
@@ -55,14 +59,10 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 with lock:
-                    receiver.at_once += 1
-                    receiver.most_at_once = max(receiver.most_at_once, receiver.at_once)
                     status = receiver.answer(json.loads(body))
                     receiver.told.append(Told(self.path, {name.lower(): value for name, value in self.headers.items()}, body, status))
                 if receiver.hang:
                     receiver.hang.wait(10)
-                with lock:
-                    receiver.at_once -= 1
                 self.send_response(status)
                 text = receiver.text.encode() if status != 204 else b""
                 for name, value in {**receiver.headers, **({"content-length": str(len(text))} if status != 204 else {})}.items():
@@ -75,9 +75,14 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/webhooks"
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -12,6 +12,7 @@ from loyalty.lib.ids import new_id
 from loyalty.outbox.rules import Event
 from loyalty.webhooks import rules, selectors, services, tasks
 from loyalty.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from tests.accounts.channels import certificates
 from tests.loyalty.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def test_a_request_is_one_that_the_reference_library_takes(endpoint, receiver, h
         "data": {"member": "M-1", "days": 1, "since": "2026-01-01"},
     }
     assert (told.path, told.headers["webhook-id"], told.headers["content-type"]) == ("/webhooks", row.message, "application/json")
-    assert told.headers["host"] == f"127.0.0.1:{receiver.url.split(':')[2].split('/')[0]}"
+    assert told.headers["host"] == f"127.0.0.1:{receiver.port}"
     assert (row.status, row.settled_at, row.tries.get().status_code) == (Status.DELIVERED, now, 204)
     with pytest.raises(WebhookVerificationError):
         told.verified(rules.shown(b"x" * 32))
@@ -211,31 +212,48 @@ def test_with_another_secret_key_nothing_is_sent_until_a_new_secret_is_made(endp
 
 def test_a_name_that_leads_inside_is_not_called_whatever_the_form_said(endpoint, receiver, happen, member, send, now, settings):
     settings.WEBHOOK_INTERNAL_HOSTS = []
-    port = receiver.url.split(":")[2].split("/")[0]
     # A public name, by its look, that leads to 127.0.0.1.
-    WebhookEndpoint.objects.update(url=f"https://0x7f.0.0.1:{port}/")
+    WebhookEndpoint.objects.update(url=f"https://0x7f.0.0.1:{receiver.port}/")
     happen(1, member_id=member.id)
     assert send(now) == {"failed": 1}
     assert receiver.told == []
     assert "WEBHOOK_INTERNAL_HOSTS" in WebhookAttempt.objects.get().detail
 
 
-def test_the_request_goes_to_the_address_that_was_looked_at(make, receiver, happen, member, send, now, settings, monkeypatch):
-    """A name that leads elsewhere when it is asked again leads nowhere new."""
-    settings.WEBHOOK_INTERNAL_HOSTS = ["shop.example"]
-    asked = []
+@pytest.fixture
+def names(settings, monkeypatch):
+    """These names lead to this machine; what was looked up, in order."""
+    looked_up = []
 
     def lookup(host, port, *args, **kwargs):
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host if host[0].isdigit() else "127.0.0.1", port))]
+        looked_up.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    port = receiver.url.split(":")[2].split("/")[0]
-    make(f"http://shop.example:{port}/webhooks")
+    settings.WEBHOOK_INTERNAL_HOSTS = ["shop.example", "elsewhere.example"]
+    return looked_up
+
+
+def test_the_request_goes_to_the_address_that_was_looked_at(names, make, receiver, happen, member, send, now):
+    """A name that would lead elsewhere when it is asked again leads nowhere new."""
+    make(f"http://shop.example:{receiver.port}/webhooks")
     happen(1, member_id=member.id)
     assert send(now) == {"delivered": 1}
-    assert (asked[0], set(asked[1:]) - {"127.0.0.1"}) == ("shop.example", set())
-    assert receiver.told[0].headers["host"] == f"shop.example:{port}"
+    assert [one for one in names if one != "127.0.0.1"] == ["shop.example"]
+    assert receiver.told[0].headers["host"] == f"shop.example:{receiver.port}"
+
+
+@pytest.mark.parametrize(("certificate", "outcome"), [("of_another_host", "delivered"), ("good", "failed"), ("self_signed", "failed")])
+def test_the_certificate_must_be_the_hosts_and_not_the_addresss(certificate, outcome, names, make, happen, member, send, now, tmp_path, monkeypatch):
+    """`of_another_host` names elsewhere.example, `good` names 127.0.0.1 alone."""
+    made = certificates.make(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    with Receiver(certificate=getattr(made, certificate)) as receiver:
+        make(f"https://elsewhere.example:{receiver.port}/webhooks")
+        happen(1, member_id=member.id)
+        assert send(now) == {outcome: 1}
+        assert len(receiver.told) == (outcome == "delivered")
+    assert outcome == "delivered" or "CERTIFICATE_VERIFY_FAILED" in WebhookAttempt.objects.get().detail
 
 
 def test_a_test_event_goes_out_at_once_and_is_no_delivery(endpoint, receiver, now):
