@@ -31,7 +31,7 @@ from .models import FlashPlan, FlashSale
 PHASES = {
     "announced": _("announced"),
     "line": _("line is open"),
-    "on": _("on"),
+    "on": _("under way"),
     "over": _("over"),
     "called_off": _("called off"),
 }
@@ -256,7 +256,7 @@ class FlashSaleAdmin(HistoryAdmin):
             )
         return text
 
-    @display(description=_("made by"))
+    @display(description=_("origin"))
     def made_by(self, row: FlashSale) -> str:
         if row.plan is None:
             return gettext("hand")
@@ -369,7 +369,7 @@ class FlashSaleAdmin(HistoryAdmin):
                 if one.starts_at > now and (plan.pk, day) not in made:
                     at = f"{one.starts_at.astimezone(zone):%H:%M}–{one.ends_at.astimezone(zone):%H:%M}"
                     link = reverse("admin:mall_flashplan_change", args=[plan.pk])
-                    chip = Chip(None, plan.name, at, "foreseen", _("planned"), price_of(plan), f"{plan.quantity:,}", link)
+                    chip = Chip(None, plan.name, at, "foreseen", _("planned ahead"), price_of(plan), f"{plan.quantity:,}", link)
                     found.setdefault(day, []).append((one.starts_at, chip))
         return {day: [chip for _at, chip in sorted(chips, key=lambda one: one[0])] for day, chips in found.items()}
 

@@ -176,7 +176,7 @@ class FlashStock(models.Model):
 
 class FlashTicket(models.Model):
     class Status(models.TextChoices):
-        WAITING = "waiting", _("waits")
+        WAITING = "waiting", _("waits in line")
         ADMITTED = "admitted", _("has its turn")
         USED = "used", _("redeemed")
         PASSED = "passed", _("let its turn pass")
@@ -198,7 +198,7 @@ class FlashTicket(models.Model):
     matures_at = models.DateTimeField(_("can be served from"))
     until = models.DateTimeField(_("its turn ends"), null=True)
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    created_at = models.DateTimeField(_("taken"))
+    created_at = models.DateTimeField(_("ticket taken"))
 
     class Meta:
         verbose_name = _("ticket of a flash sale")

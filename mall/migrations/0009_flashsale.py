@@ -51,11 +51,11 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=loyalty.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('number', models.BigIntegerField(verbose_name='number')),
-                ('status', models.CharField(choices=[('waiting', 'waits'), ('admitted', 'has its turn'), ('used', 'redeemed'), ('passed', 'let its turn pass'), ('left', 'left the line')], default='waiting', max_length=8, verbose_name='status')),
+                ('status', models.CharField(choices=[('waiting', 'waits in line'), ('admitted', 'has its turn'), ('used', 'redeemed'), ('passed', 'let its turn pass'), ('left', 'left the line')], default='waiting', max_length=8, verbose_name='status')),
                 ('quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='units')),
                 ('matures_at', models.DateTimeField(verbose_name='can be served from')),
                 ('until', models.DateTimeField(null=True, verbose_name='its turn ends')),
-                ('created_at', models.DateTimeField(verbose_name='taken')),
+                ('created_at', models.DateTimeField(verbose_name='ticket taken')),
             ],
             options={
                 'verbose_name': 'ticket of a flash sale',
