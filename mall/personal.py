@@ -3,7 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from accounts.leaving.services import before_erasure, erasable, portable
+from accounts.leaving.services import Erasing, before_erasure, erasable, erases, portable
+from loyalty.lib.redaction import replace
+from mall.coupons import services as coupons
+from mall.coupons.models import CouponBatch
 from mall.redemptions import services as redemptions
 from points.ledger import services as ledger
 
@@ -43,6 +46,19 @@ portable("privileges", "mall.Privilege", without=("key",))
 portable("privilege_uses", "mall.PrivilegeUse")
 portable("flash_tickets", "mall.FlashTicket")
 portable("top_ups", "mall.TopUp")
+
+
+@before_erasure
+def withdraw_coupons(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[str, int]:
+    """Codes of nobody are no longer good."""
+    ledger.lock_all(member_ids=member_ids)
+    return {"coupons withdrawn": coupons.withdraw_all(member_ids=member_ids, reason="erased", now=now)}
+
+
+@erases
+def reasons_of_issues(about: Erasing) -> int:
+    """What operators wrote when they issued coupons to many, or stopped it."""
+    return replace(CouponBatch, "reason", "why_stopped", names=about.names, token=about.token)
 
 
 @before_erasure
