@@ -132,10 +132,7 @@ def main() -> int:
     old, new, missing = catalogue(), Catalog(locale="zh_Hans"), []
     for message in in_code():
         known = old.get(message if isinstance(message, str) else message[0])
-        added = new.add(message, known.string if known else None)
-        if re.search(r"(?<!%)% ", message if isinstance(message, str) else message[0]):
-            # A sign of percent, as people write it: nothing is put in there.
-            added.flags.discard("python-format")
+        new.add(message, known.string if known else None)
         if not (known and known.string):
             missing.append(message)
     buffer = io.BytesIO()
