@@ -1,3 +1,7 @@
+from uuid import uuid4
+
+from accounts.leaving.services import Erasing
+from mall import personal
 from mall.coupons import services
 from mall.coupons.models import Coupon
 
@@ -69,3 +73,14 @@ def test_who_leaves_keeps_no_coupon_that_could_be_used(coupons, member):
     coupons.use(used)
     assert services.withdraw_all(member_ids=[member.id], reason="erased", now=coupons.now) == 1
     assert (coupons.again(open_one).status, coupons.again(used).status) == (Status.WITHDRAWN, Status.USED)
+
+
+def test_an_erasure_withdraws_what_could_still_be_used_and_names_nobody_in_reasons(coupons, member):
+    coupons.template()
+    coupon = coupons.issue(member)
+    batch = services.issue_to_many(template="ten-off", member_ids=[member.id], reason="sorry, M-1", actor="tests", key=uuid4(), now=coupons.now)
+    assert personal.withdraw_coupons(member_ids=[member.id], actor="tests", now=coupons.now) == {"coupons withdrawn": 1}
+    assert coupons.again(coupon).withdrawn_for == "erased"
+    personal.reasons_of_issues(Erasing([member.id], ["M-1"], "gone", "", coupons.now))
+    batch.refresh_from_db()
+    assert batch.reason == "sorry, gone"
