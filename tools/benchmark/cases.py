@@ -32,6 +32,11 @@ from accounts.activity.models import Purchase
 from accounts.keys import services as keys
 from accounts.members.models import Member
 from loyalty.outbox import services as outbox
+from mall.redemptions import events as mall_events
+from mall.redemptions import services as redemptions
+from mall.redemptions.services import Recipient
+from mall.rewards import services as shelf
+from mall.rewards.models import Reward
 from points.earning import selectors as engine
 from points.earning import services as earning
 from points.ledger import events, selectors, services
@@ -50,10 +55,13 @@ SAMPLE = ROOT / "loyalty" / "demo" / "journey_sample.csv.gz"
 OURS, SWEPT, REPLAYED, YOUNG, OLD = "bench_ours", "bench_swept", "bench_replayed", "bench_young", "bench_old"
 RAW, RAW_SWEPT = "bench_ceiling", "bench_ceiling_swept"
 
+HOME = Recipient("Sample Member", "13800000000", "1 Sample Street")
 # Coprime to every number of members here, so that a walk in such steps meets each member once before any a second time.
 STRIDE = 7919
 BATCH = 1000
 READ_LOTS = 10
+# So many rewards hang on the shelf: a stock is one row, for which whoever redeems the same one has to wait.
+REWARDS = 200
 # So many members' purchases are decided again and again where the decision alone is measured.
 DECIDED = 200
 
@@ -109,7 +117,7 @@ def heard(event: Any) -> None:
 
 
 def listen() -> None:
-    for topic in (events.EARNED, events.SPENT, events.EXPIRED):
+    for topic in (events.EARNED, events.SPENT, events.EXPIRED, mall_events.REDEMPTION_CHANGED):
         outbox.subscribe(topic)(heard)
     outbox._deliver_lines = lambda **_: None  # type: ignore[assignment]
 
@@ -175,6 +183,7 @@ class Bench:
         if name == OURS:
             self.draft = programme.publish(now)
             programme.fill()
+            _fill_shelf(now)
             self.hot = Member.objects.create(external_id="bench-hot", created_at=now).id
             _earn(self.hot, 10**12, "seed/hot")
         with connection.cursor() as cursor:
@@ -202,6 +211,7 @@ class Bench:
             # Shorter where a call uses up many lots: a fast machine would find none left.
             for lots, points, aim, share in ((1, 10, 0.30, 1.0), (3, 250, 0.35, 0.5), (10, 950, None, 0.5))
         ]
+        redeem = Case("redeem goods for points", self._verb(_redeem, of=self._redeemed), spends[0].ours, 1 / 2.5, "our spend from 1 lot")
         hold = Case("hold, then capture", self._verb(_hold_and_capture, entries=2), self._script("hold_capture", entries=2))
         hot = Case(
             "spend, 64 clients on one member",
@@ -214,7 +224,7 @@ class Bench:
             Case(f"read at {members * (2 * history + READ_LOTS):,} entries", self._read(name), self._raw_read(name), None, "one raw statement")
             for name, (members, history) in ((YOUNG, self.size.young), (OLD, self.size.old))
         ]
-        return [earn, *spends, hold, hot, award, decision, simulation, http, sweep, replay, *reads]
+        return [earn, *spends, redeem, hold, hot, award, decision, simulation, http, sweep, replay, *reads]
 
     def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1, share: float = 1.0, of: Callable[[], int] | None = None) -> Side:
         """`of` counts what an act writes, where it is not so many entries."""
@@ -248,6 +258,11 @@ class Bench:
     def _entries(self) -> int:
         with self._connect(OURS).cursor() as cursor:
             return _one(cursor, "SELECT sum(last_seq) FROM points_account")
+
+    def _redeemed(self) -> int:
+        """How many redemptions there are, each with its spend and with what it took from stock."""
+        with self._connect(OURS).cursor() as cursor:
+            return _one(cursor, _REDEEMED)
 
     def _awarded(self) -> int:
         """How many purchases were decided and granted: a decision, one grant of all of its points, one entry of as many. Each was counted once."""
@@ -395,6 +410,11 @@ SELECT a.available, a.held, a.pending, a.debt,
        (SELECT json_agg(e) FROM (SELECT * FROM points_entry WHERE member_id = a.member_id ORDER BY seq DESC LIMIT 20) e)
   FROM points_account a WHERE a.member_id = %(member)s"""
 
+_REDEEMED = """
+SELECT count(*) FROM mall_redemption r
+  JOIN points_entry e ON e.id = r.spend_id AND e.points = r.unit_points
+  JOIN mall_stockchange c ON c.subject = 'redemption/' || r.id AND c.change = -r.quantity"""
+
 _AWARDED = """
 SELECT (SELECT count(*) FROM points_decision d
           JOIN points_grant g ON g.member_id = d.member_id AND g.decision_id = d.id AND g.points = d.points
@@ -430,6 +450,19 @@ def _award(member_id: UUID, key: str) -> None:
 
 def _spend(points: int, member_id: UUID, key: str) -> None:
     services.spend(member_id=member_id, points=points, subject="bench", actor="bench", key=key, now=_now())
+
+
+def _fill_shelf(now: datetime) -> None:
+    for number in range(REWARDS):
+        row = Reward(code=f"bench-{number}", kind="goods", name_zh="样品", name_en="Sample", points=10)
+        shelf.keep(reward=row, actor="bench", now=now)
+        shelf.restock(reward_id=row.id, change=10**9, reason="bench", actor="bench", now=now)
+
+
+def _redeem(member_id: UUID, key: str) -> None:
+    """As when a member redeems: priced for them, within limits, spent, taken from stock, told."""
+    reward = f"bench-{crc32(key.encode()) % REWARDS}"
+    redemptions.redeem(member_id=member_id, reward=reward, recipient=HOME, actor="bench", key=key, now=_now())
 
 
 def _hold_and_capture(member_id: UUID, key: str) -> None:
