@@ -28,7 +28,7 @@ from .models import Code, CodeImport, CodePool
 
 STATES = {
     "free": (_("free"), "info"), "reserved": (_("waits for payment"), "warning"), "handed": (_("handed out"), "success"), "voided": (_("voided"), "danger"),
-    "over": (_("over"), "warning"),
+    "over": (_("past its last day"), "warning"),
 }  # fmt: skip
 STATE_COLOURS = {name: colour for name, (_title, colour) in STATES.items()}
 FAULTS_SHOWN, NUMBERS_SHOWN = 50, 20

@@ -74,8 +74,8 @@ class Privilege(models.Model):
         COMING = "coming", _("begins later")
         CURRENT = "current", _("good")
         USED_UP = "used_up", _("used up")
-        OVER = "over", _("over")
-        ENDED = "ended", _("ended")
+        OVER = "over", _("term is over")
+        ENDED = "ended", _("ended early")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)

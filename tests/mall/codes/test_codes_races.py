@@ -73,8 +73,8 @@ def while_the_first_has_not_committed(monkeypatch, first, second):
         one = pool.submit(run, first)
         assert taken.wait(20)
         two = pool.submit(run, second)
-        # Past locked codes the second comes to its end; in the control it waits for the first, and that long is enough to get there.
-        threading.Event().wait(0) if two.done() else _finished_or_waiting(two)
+        # Past locked codes the second comes to its end; in the control it waits for the first.
+        _finished_or_waiting(two)
         go_on.set()
         return one.result(30), two.result(30)
 

@@ -1,4 +1,4 @@
-"""The last use of a privilege, asked for by many at once. The control is the same without the member's lock, and it is used too often."""
+"""The last use of a privilege, asked for by many at once. The control is the same without the member's lock: two have it, until the update says no."""
 
 import threading
 from collections import Counter
@@ -49,7 +49,7 @@ def test_eight_for_one_subject_use_it_once(privileges, member):
     assert (Privilege.objects.get().uses_left, PrivilegeUse.objects.count()) == (2, 1)
 
 
-def test_control_without_the_members_lock_more_is_used_than_there_was(privileges, member, monkeypatch):
+def test_control_without_the_members_lock_two_believe_that_they_have_the_last_use(privileges, member, monkeypatch):
     privileges.kind(uses=1)
     (row,) = privileges.grant(member)
     monkeypatch.setattr(ledger, "lock", lambda **_: None)
@@ -61,5 +61,5 @@ def test_control_without_the_members_lock_more_is_used_than_there_was(privileges
         return seen
 
     monkeypatch.setattr(services.selectors, "state_of", together)
-    # Both have seen one left. Only the condition of the update stops the second, as a bug that announces itself.
+    # Only the condition of the update stops the second, as a bug that announces itself.
     assert at_once(*(lambda n=n: privileges.use(row, f"purchase/{n}") for n in range(2))) == {"Used": 1, "AssertionError": 1}
