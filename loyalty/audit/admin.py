@@ -39,7 +39,8 @@ COUNTED = {
     "delivered": _("delivered"), "given_up": _("given up"), "days": _("days"), "moved": _("moved"), "resumed": _("resumed"), "ended": _("ended"),
     "lifted": _("lifted"), "facts": _("facts"), "lines": _("lines"), "counted": _("counted"), "pruned": _("deleted"), "accounts": _("accounts"),
     "entries": _("entries"), "found": _("breaches"), "frozen": _("frozen"), "granted": _("granted"), "reached": _("reached"), "kept": _("kept"),
-    "fell": _("fell"), "messages": _("messages"),
+    "fell": _("fell"), "messages": _("messages"), "orders": _("orders"), "waiting": _("waiting"), "refused": _("refused"),
+    "withdrawn": _("cancelled at the provider"), "unanswered": _("no answer"), "unknown": _("no answer"),
 }  # fmt: skip
 
 

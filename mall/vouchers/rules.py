@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 Ask = Literal["POST", "GET", "DELETE"]
 Said = Literal["issued", "refused", "pending", "absent", "cancelled", "throttled", "unreachable", "unknown"]
-# What cannot change any more, and what is to be asked again.
+# What a provider says and does not take back.
 FINAL = ("issued", "refused", "cancelled")
 
 MOST_KEPT = 300
