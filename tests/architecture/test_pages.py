@@ -30,6 +30,7 @@ def is_there(name):
         ("Reminders, jobs, reconciliation", 10),
         ("Ladder plans", 9),
         ("Channels", 9),
+        ("Redemptions", 10),
         ("Webhooks", 10),
     ],
 )
