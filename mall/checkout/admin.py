@@ -301,8 +301,8 @@ class MakeGoodForm(ReasonForm):
 @admin.register(BurnPolicy)
 class BurnPolicyAdmin(PublishedAdmin):
     list_display = ["shown", "state", "points_per_unit", "threshold", "step", "share", "starts", "published_by"]
-    fields = ["number", "state", "says", "otherwise", "starts", "published_at", "published_by", "reason"]
-    readonly_fields = ["state", "says", "otherwise", "starts"]
+    fields = ["number", "stands", "says", "otherwise", "in_force_from", "published_at", "published_by", "reason"]
+    readonly_fields = ["stands", "says", "otherwise"]
     publish_form = PolicyForm
     publish_template = "admin/mall/burnpolicy/publish.html"
     consequence = _("From the moment it is in force, quotes follow the new version. Holds and purchases made before keep theirs, with the worth they had.")
@@ -318,7 +318,11 @@ class BurnPolicyAdmin(PublishedAdmin):
         current = selectors.burn_policy(now=now)
         if current is not None and current.number == policy.number:
             return "in_force", _("in force")
-        return ("announced", _("announced")) if policy.starts_at > now else ("over", _("replaced"))
+        return ("announced", _("announced for later")) if policy.starts_at > now else ("over", _("replaced"))
+
+    @display(description=_("state"))
+    def stands(self, policy: BurnPolicy) -> Any:
+        return self.state(policy)[1]
 
     @display(description=_("in force from"))
     def starts(self, policy: BurnPolicy) -> Any:
@@ -365,8 +369,9 @@ class BurnPolicyAdmin(PublishedAdmin):
             (_("points that this order may use"), *(f"{one.points:,}" for one in tried)),
             (_("what they pay"), *(_money(one.worth_cents) for one in tried)),
         ]
+        others = gettext("other goods")
         for i, line in enumerate(form.cart.lines if len(form.cart.lines) > 1 or form.cart.shipping_cents else ()):
-            what = f"{line.category or gettext('other goods')} × {line.quantity}, {_money(line.amount_cents)}"
+            what = f"{line.category or others} × {line.quantity}, {_money(line.amount_cents)}"
             rows.append(
                 (what, *(f"{_money(one.how.lines[i].worth_cents)} ({_share(one.allowed.lines[i][0])}, {BY[one.allowed.lines[i][1]]})" for one in tried))
             )
