@@ -212,7 +212,7 @@ def test_the_margin_is_shown_at_each_price_and_for_what_was_redeemed(operator, m
         assert said in shown, said
     mall.redeem(member)
     assert "brought CN¥4.00 and cost CN¥6.00: -CN¥2.00" in text(client.get(page(reward, "margin")))
-    assert "CN¥7.00" in text(client.get(f"{LIST}margins"))
+    assert "CN¥7.00" in text(client.get(f"{LIST}margins/"))
 
 
 @pytest.mark.parametrize("what", ["restock", "stock-take", "duplicate"])
