@@ -10,9 +10,10 @@ from mall.coupons.models import CouponBatch
 from mall.redemptions import services as redemptions
 from points.ledger import services as ledger
 
-erasable("mall.CheckoutHold", hashed=("purchase_ref",))
+erasable("mall.CheckoutHold", hashed=("purchase_ref",), impersonal=("tier",))
 # Codes and figures.
-erasable("mall.Settlement", impersonal=("explanation",))
+erasable("mall.Settlement", impersonal=("explanation", "split"))
+erasable("mall.RefundSettlement", impersonal=("coupons",))
 erasable(
     "mall.Redemption",
     hashed=("key", "payment"),
@@ -68,3 +69,6 @@ def settle_redemptions(*, member_ids: list[UUID], actor: str, now: datetime) -> 
     cancelled = sum(redemptions.cancel_all(member_id=member_id, actor=actor, reason="erased", now=now) for member_id in member_ids)
     forfeited = sum(ledger.void_all(member_id=member_id, actor=actor, reason="erased", key="erasure", now=now) for member_id in member_ids)
     return {"redemptions cancelled": cancelled, "points of redemptions forfeited": forfeited}
+
+
+portable("revival", "mall.RevivalUse")
