@@ -192,6 +192,9 @@ SPECTACULAR_SETTINGS = {
         "HoldStatus": "points.ledger.models.Hold.Status",
         "MissionKind": "points.missions.models.Mission.Kind",
         "PaidWith": "points.checkin.models.PaidWith",
+        "CouponKind": "mall.coupons.models.CouponTemplate.Kind",
+        "CouponSource": "mall.coupons.models.Coupon.Source",
+        "CouponStatus": "mall.coupons.api.STATUSES",
         "RefundStatus": "mall.checkout.api.RefundStatus",
     },
 }
