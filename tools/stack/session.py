@@ -94,6 +94,7 @@ def settings(database_url: str, redis_url: str, *, secret_key: str, url: str, da
         "LOG_FORMAT": "console",
         "PUBLIC_URL": url,
         "MAIL_DIR": str(data.mail),
+        "WEBHOOK_INTERNAL_HOSTS": "127.0.0.1,localhost",
     }
     chosen = {name: os.environ.get(name) or value for name, value in defaults.items()}
     return {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1", **chosen}
