@@ -147,12 +147,12 @@ class RedemptionAdmin(BooksAdmin):
     search_fields = ["member"]
     search_help_text = _("A member's storefront id, a redemption's number, a tracking number, or reward/ and its code")
     fieldsets = [
-        (None, {"fields": ["state", "what", "whose", "paid_with", "price_shown", "to_be_paid", "payment"]}),
+        (None, {"fields": ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "payment"]}),
         (_("Parcel"), {"fields": ["name", "phone", "address", "carrier", "tracking"]}),
         (_("How it came here"), {"fields": ["history_shown", "to_give_back"]}),
         (_("In the books"), {"fields": ["books", "worth", "key", "actor", "id"]}),
     ]
-    readonly_fields = ["state", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth"]
+    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth"]
     actions_list = ["download_queue", "upload_parcels"]
     actions_detail = ["begin", "ship", "deliver", "take_back", "cancel"]
 
@@ -203,6 +203,10 @@ class RedemptionAdmin(BooksAdmin):
         seen = Status(selectors.status_at(row, now=timezone.now()))
         return seen, seen.label
 
+    @display(description=_("status"))
+    def stands(self, row: Redemption) -> str:
+        return self.state(row)[1]
+
     @display(description=_("for"))
     def paid_with(self, row: Redemption) -> str:
         return _cost(row.points, row.cents)
@@ -225,7 +229,7 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("steps"))
     def history_shown(self, row: Redemption) -> str:
-        first = [(_moment(row.created_at), gettext("made"), row.actor, "")]
+        first = [(_moment(row.created_at), gettext("redeemed"), row.actor, "")]
         return format_html_join("", "<p>{} · <b>{}</b> · {} {}</p>", [*first, *map(_step_shown, selectors.steps(redemption=row)[:200])])
 
     @display(description=_("money to give back"))
@@ -243,9 +247,11 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("cost"))
     def worth(self, row: Redemption) -> str:
-        sponsored = row.unit_cost_cents * row.quantity * row.sponsor_bps // 10_000
+        cost = row.unit_cost_cents * row.quantity
+        if not row.sponsor_bps:
+            return _money(cost)
         said = gettext("%(cost)s, of which the sponsor pays %(sponsored)s")
-        return said % {"cost": _money(row.unit_cost_cents * row.quantity), "sponsored": _money(sponsored)}
+        return said % {"cost": _money(cost), "sponsored": _money(cost * row.sponsor_bps // 10_000)}
 
     # What can be done
 
