@@ -28,6 +28,7 @@ from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
 from loyalty.webhooks import selectors as webhooks
 from mall.codes import selectors as codes
+from mall.coupons import selectors as coupons
 from mall.checkout import selectors as checkout
 from mall.vouchers import selectors as vouchers
 from points.adjustments import selectors as adjustments
@@ -245,6 +246,8 @@ def _activity(member: Member, user: Any, *, now: datetime) -> dict[str, Any]:
     if user.has_perm("points.view_card"):
         held = cards.available_kinds(member_id=member.id, now=now)
         page["cards"] = [(kind.name, held[kind.code]) for kind in CardKind.objects.filter(code__in=held).order_by("code")]
+    if user.has_perm("mall.view_coupon"):
+        page["coupons"] = coupons.usable(member_id=member.id, now=now)
     if user.has_perm("points.view_offer"):
         waiting = earning.offers(member_id=member.id).filter(status=Grant.Status.OFFERED, claim_until__gt=now)
         page["offers"] = list(waiting.order_by("claim_until")[:OPEN_OFFERS])

@@ -164,6 +164,12 @@ def standing(status: str, *, now: datetime) -> Q:
     return good if status == Status.AVAILABLE else Q(status=Status.AVAILABLE, expires_at__lte=now) if status == Coupon.EXPIRED else Q(status=status)
 
 
+def usable(*, member_id: UUID, now: datetime) -> list[tuple[str, int]]:
+    """What the member can use at `now`, or later: the name of each template, and how many of it. One statement."""
+    rows = Coupon.objects.filter(standing(Status.AVAILABLE, now=now), member_id=member_id).values_list("template_id").annotate(count=Count("id"))
+    return [(templates()[code].name, count) for code, count in rows.order_by("template_id")]
+
+
 def status_at(row: Coupon, *, now: datetime) -> str:
     return Coupon.EXPIRED if row.status == Status.AVAILABLE and row.expires_at <= now else row.status
 
