@@ -165,9 +165,10 @@ def standing(status: str, *, now: datetime) -> Q:
 
 
 def usable(*, member_id: UUID, now: datetime) -> list[tuple[str, int]]:
-    """What the member can use at `now`, or later: the name of each template, and how many of it. One statement."""
+    """What the member can use at `now`, or later: what it is called, and how many of it. One statement."""
+    held = templates()
     rows = Coupon.objects.filter(standing(Status.AVAILABLE, now=now), member_id=member_id).values_list("template_id").annotate(count=Count("id"))
-    return [(templates()[code].name, count) for code, count in rows.order_by("template_id")]
+    return [(held[code].name if code in held else code, count) for code, count in rows.order_by("template_id")]
 
 
 def status_at(row: Coupon, *, now: datetime) -> str:
