@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -29,7 +29,7 @@ from . import rules, selectors, services
 from .models import FlashPlan, FlashSale
 
 PHASES = {
-    "announced": _("announced"),
+    "announced": _("to come"),
     "line": _("line is open"),
     "on": _("under way"),
     "over": _("over"),
@@ -44,7 +44,7 @@ SHOWN_AHEAD = 4
 
 def price_of(row: FlashPlan | FlashSale) -> str:
     points = ngettext("%(n)s point", "%(n)s points", row.points) % {"n": f"{row.points:,}"}
-    return f"{points} + {show(row.cents, programme.programme().currency or 'CNY', 'en')}" if row.cents else points
+    return f"{points} + {show(row.cents, programme.programme().currency or 'CNY', get_language() or 'zh')}" if row.cents else points
 
 
 def _when(moment: datetime) -> str:
@@ -169,7 +169,7 @@ class FlashSaleAdmin(HistoryAdmin):
     list_per_page = 50
     actions = None
     date_hierarchy = None
-    readonly_fields = ["state", "figures", "made_by"]
+    readonly_fields = ["stands", "figures", "made_by"]
     actions_list = ["calendar"]
     actions_detail = ["set_aside", "units", "call_off"]
 
@@ -177,12 +177,12 @@ class FlashSaleAdmin(HistoryAdmin):
         return super().get_queryset(request).select_related("plan", "reward", "stock")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        seen = [(_("How it stands"), {"fields": ["state", "figures", "made_by"]})] if obj else []
+        seen = [(_("The sale now"), {"fields": ["stands", "figures", "made_by"]})] if obj else []
         return [
             *seen,
             (None, {"fields": TEXTS}),
             (_("What, at what price"), {"fields": PRICE, "description": _("Price and limits of the sale hold beside those of the shelf, and count apart.")}),
-            (_("When"), {"fields": [("starts_at", "ends_at")]}),
+            (_("When"), {"fields": ["starts_at", "ends_at"]}),
             (_("Line and stock"), {"fields": PACE}),
         ]
 
@@ -222,6 +222,8 @@ class FlashSaleAdmin(HistoryAdmin):
     @display(description=_("taken / units"))
     def bar(self, row: FlashSale) -> str:
         stock = selectors.stock_of(row)
+        if stock is None and row.called_off_at is not None:
+            return "–"
         if stock is None:
             return gettext("%(n)s to be set aside") % {"n": f"{row.quantity:,}"}
         out = stock.set_aside - stock.left - stock.returned
@@ -238,23 +240,27 @@ class FlashSaleAdmin(HistoryAdmin):
         phase = selectors.phase(row, now=timezone.now())
         return phase, PHASES[phase]
 
+    @display(description=_("status"))
+    def stands(self, row: FlashSale) -> str:
+        return str(PHASES[selectors.phase(row, now=timezone.now())])
+
     @display(description=_("units"))
     def figures(self, row: FlashSale) -> str:
         stock = selectors.stock_of(row)
-        if stock is None:
+        if stock is None or stock.set_aside >= row.quantity or stock.closed_at is not None:
+            return self._in_words(row)
+        short = gettext("The shelf had fewer than the %(wanted)s wanted.") % {"wanted": f"{row.quantity:,}"}
+        return format_html('{} <strong class="console-minus">{}</strong>', self._in_words(row), short)
+
+    def _in_words(self, row: FlashSale) -> str:
+        if selectors.stock_of(row) is None:
+            if row.called_off_at is not None:
+                return gettext("Nothing was set aside.")
             return gettext("Nothing is set aside yet; that happens at %(at)s.") % {"at": _when(row.set_aside_at)}
-        sold = selectors.sold(sale=row)
         said = gettext(
             "%(set_aside)s set aside: %(out)s redeemed, %(left)s left (%(promised)s of them promised), %(returned)s given back. %(waiting)s wait in line."
         )
-        text = said % {name: f"{value:,}" for name, value in sold._asdict().items()}
-        if stock.set_aside < row.quantity and stock.closed_at is None:
-            return format_html(
-                '{} <strong class="console-minus">{}</strong>',
-                text,
-                gettext("The shelf had fewer than the %(wanted)s wanted.") % {"wanted": f"{row.quantity:,}"},
-            )
-        return text
+        return said % {name: f"{value:,}" for name, value in selectors.sold(sale=row)._asdict().items()}
 
     @display(description=_("origin"))
     def made_by(self, row: FlashSale) -> str:
@@ -307,7 +313,7 @@ class FlashSaleAdmin(HistoryAdmin):
             return ngettext("%(n)s unit is left in the sale.", "%(n)s units are left in the sale.", left) % {"n": f"{left:,}"}
 
         row = self._sale(request, object_id)
-        consequence = gettext("At once, and kept with the stock of the reward. Now: %(figures)s") % {"figures": self.figures(row)}
+        consequence = gettext("At once, and kept with the stock of the reward. Now: %(figures)s") % {"figures": self._in_words(row)}
         return self._ask(request, row, title=_("Add or give back units"), consequence=consequence, form=UnitsForm(request.POST or None), act=act)
 
     @action(description=_("Call off"), url_path="call-off", permissions=["steer"], icon="event_busy", variant=ActionVariant.DANGER)

@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.IntegerField(blank=True, db_index=True)),
                 ('active', models.BooleanField(default=False, help_text='Off: no top-up is booked. What was bought stays.', verbose_name='members can buy points')),
-                ('points_per_unit', models.PositiveIntegerField(default=100, help_text='100: 1.00 brings 100 points. If points pay more at checkout than they cost here, buying them is a discount.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='points for one unit of money')),
+                ('points_per_unit', models.PositiveIntegerField(default=100, help_text='100: 1.00 brings 100 points. If points pay more at checkout than they cost here, buying them is a discount.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='points for one unit paid')),
                 ('least_cents', models.PositiveBigIntegerField(default=100, help_text='In cents.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='least in one go')),
                 ('most_cents', models.PositiveBigIntegerField(default=100000, help_text='In cents.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='most in one go')),
                 ('most_cents_month', models.PositiveBigIntegerField(default=500000, help_text="In cents, by the programme's calendar month.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='most of a member in a month')),
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.SmallAutoField(primary_key=True, serialize=False)),
                 ('active', models.BooleanField(default=False, help_text='Off: no top-up is booked. What was bought stays.', verbose_name='members can buy points')),
-                ('points_per_unit', models.PositiveIntegerField(default=100, help_text='100: 1.00 brings 100 points. If points pay more at checkout than they cost here, buying them is a discount.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='points for one unit of money')),
+                ('points_per_unit', models.PositiveIntegerField(default=100, help_text='100: 1.00 brings 100 points. If points pay more at checkout than they cost here, buying them is a discount.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='points for one unit paid')),
                 ('least_cents', models.PositiveBigIntegerField(default=100, help_text='In cents.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='least in one go')),
                 ('most_cents', models.PositiveBigIntegerField(default=100000, help_text='In cents.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='most in one go')),
                 ('most_cents_month', models.PositiveBigIntegerField(default=500000, help_text="In cents, by the programme's calendar month.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='most of a member in a month')),

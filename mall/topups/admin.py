@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -19,7 +20,7 @@ from .models import TopUp, TopUpTerms
 
 
 def _money(cents: int) -> str:
-    return show(cents, programme.programme().currency or "CNY", "en")
+    return show(cents, programme.programme().currency or "CNY", get_language() or "zh")
 
 
 @admin.register(TopUpTerms)

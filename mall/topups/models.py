@@ -11,7 +11,7 @@ from loyalty.lib.ids import new_id
 class TopUpTerms(Configuration):
     active = models.BooleanField(_("members can buy points"), default=False, help_text=_("Off: no top-up is booked. What was bought stays."))
     points_per_unit = models.PositiveIntegerField(
-        _("points for one unit of money"),
+        _("points for one unit paid"),
         default=100,
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text=_("100: 1.00 brings 100 points. If points pay more at checkout than they cost here, buying them is a discount."),
