@@ -132,6 +132,23 @@ def earning(visit: Visit, picture: Callable[[str], Path]) -> None:
     visit.save(picture("simulation"), full=True)
 
 
+def mall(visit: Visit, picture: Callable[[str], Path]) -> None:
+    """The pages on which rewards are kept."""
+    for name, path in {"rewards": "mall/reward/", "stock-changes": "mall/stockchange/", "margins": "mall/reward/margins/"}.items():
+        visit.open(path)
+        visit.save(picture(name))
+    found = visit.first_link("mall/reward/?q=blanket", "/change/")
+    assert found, "no sample reward"
+    page = found.removeprefix("/admin/").partition("?")[0]
+    for name, path in {
+        "reward-form": page,
+        "reward-preview": page.replace("change/", "preview/?member=M-1002"),
+        "reward-margin": page.replace("change/", "margin/"),
+    }.items():
+        visit.open(path)
+        visit.save(picture(name), full=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=Path(os.environ.get("DATA_DIR") or ROOT / ".local") / "demo.json")
@@ -163,6 +180,7 @@ def main() -> None:
             visit.open(f"points/entry/?q={chosen.member}")
             visit.save(picture("entries"))
             earning(visit, picture)
+            mall(visit, picture)
             second = Visit(browser, demo["url"], locale)
             second.log_in(checker)
             second.open(adjustment)

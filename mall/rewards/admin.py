@@ -344,6 +344,8 @@ class RewardAdmin(HistoryAdmin):
     search_help_text = _("Code or name")
     inlines = [PictureInline, PriceInline]
     actions = None
+    # Of one that is there the kind stays, and the field is not asked for where it has no use.
+    conditional_fields = {"item": "typeof kind == 'undefined' || kind != 'goods'"}
     actions_list = ["margins"]
     actions_detail = ["preview", "restock", "take_stock", {"title": _("More"), "items": ["changes", "margin", "duplicate"]}]
     list_before_template = "admin/explanation.html"
@@ -427,7 +429,7 @@ class RewardAdmin(HistoryAdmin):
 
     @display(description=_("on hand"), ordering="left")
     def how_many(self, reward: Any) -> str:
-        return f"{reward.left or 0:,}" if reward.counted else "∞"
+        return f"{reward.left or 0:,}" if reward.counted else "–"
 
     @display(description=_("on hand"))
     def on_hand(self, reward: Any) -> str:
@@ -563,7 +565,7 @@ def card(item: shelf.Item, language: str) -> dict[str, Any]:
     """A reward as a member's app might show it, in that language."""
     with override(language):
         offer, price = item.offer, item.price
-        away = (price.points, price.cents) != (price.list_points, price.list_cents)
+        less = (price.points, price.cents) != (price.list_points, price.list_cents) and price.points <= price.list_points and price.cents <= price.list_cents
         if item.why_not is not None:
             # The sentence itself is in the operator's language already.
             said = type(item.why_not).title
@@ -577,7 +579,7 @@ def card(item: shelf.Item, language: str) -> dict[str, Any]:
             "name": offer.name(language),
             "text": offer.text(language),
             "price": cost(price.points, price.cents),
-            "list": cost(price.list_points, price.list_cents) if away else "",
+            "list": cost(price.list_points, price.list_cents) if less else "",
             "why": str(WHY.get(price.why, "")),
             "left": "" if item.left is None else gettext("%(count)s left") % {"count": f"{item.left:,}"},
             "said": str(said),

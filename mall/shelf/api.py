@@ -46,7 +46,7 @@ class RewardShown(serializers.Serializer[Any]):
     pictures = PictureShown(many=True)
     points = serializers.IntegerField(help_text="What one costs who looks, now.")
     cents = serializers.IntegerField(help_text="The money due on top of the points; 0: none.")
-    list_points = serializers.IntegerField(help_text="What one costs without discounts, to be shown struck through.")
+    list_points = serializers.IntegerField(help_text="The list price, to be shown struck through where it is more.")
     list_cents = serializers.IntegerField()
     price = serializers.ChoiceField(choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time.")
     left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted, or more than 1,000 codes.")
