@@ -44,6 +44,7 @@ SELECT to_json(tiers_standing_of(%(member)s, %(now)s)), accounts_segments_of(%(m
            SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = %(day)s) AS today
              FROM mall_redemption r
             WHERE r.member_id = %(member)s AND r.reward_id = ANY(%(rewards)s::bigint[]) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
+              AND (r.status <> 'held' OR r.pay_until > %(now)s)
               AND r.sale_id IS NOT DISTINCT FROM %(sale)s
             GROUP BY r.reward_id) had)"""
 

@@ -440,8 +440,8 @@ def _still_held(row: Redemption) -> bool:
 def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = "", actor: str, now: datetime) -> Redeemed:
     """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back. `member_id`: whose it must be.
 
-    Possible until goods are on their way; who fulfils may cancel what they have begun, the member may not. An operator says why: `reason` goes
-    to the audit trail. Cancelled before: a replay.
+    Possible until goods are on their way; who fulfils may cancel what they have begun, the member may not. Whoever else does it says why:
+    `reason` goes to the audit trail. Cancelled before: a replay.
     Refuses: RedemptionUnknown, StepImpossible, and what its kind refuses to take back.
     """
     row, merged = _locked(redemption_id, member_id)
@@ -462,7 +462,7 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
     if row.status == Status.HELD:
         _let_go(row)
     _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
-    if reason:
+    if reason and member_id is None:
         figures = {"points": points, "cents": cents, "restocked": restocked}
         audit.record(actor=actor, verb="redemption.cancelled", subject=_subject(row), reason=reason, figures=figures, now=now)
     if merged:

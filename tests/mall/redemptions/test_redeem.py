@@ -125,6 +125,15 @@ def test_the_limits_of_a_day_begin_anew_on_the_next(mall, rich, refuses):
     mall.redeem(rich)
 
 
+def test_what_was_not_paid_in_time_counts_for_no_limit_of_the_member_booked_or_not(mall, rich, refuses):
+    mall.reward(points=300, cents=500, per_member=1, per_member_day=1)
+    mall.redeem(rich)
+    with refuses(services.MemberLimit):
+        mall.redeem(rich)
+    mall.wait(minutes=30)
+    mall.redeem(rich)
+
+
 def test_a_blocked_or_frozen_member_redeems_nothing(mall, rich, other_member, refuses):
     mall.reward()
     mall.give(other_member, 1_000)

@@ -198,6 +198,14 @@ def test_where_every_line_is_booked_the_queue_comes_back_and_the_same_file_chang
     assert "stands so already" in again
 
 
+def test_a_table_downloaded_in_chinese_comes_back_as_well(operator, sold):
+    client = operator(*BOTH)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "zh-hans"
+    content = b"".join(client.post(QUEUE, {"which": "confirmed"}).streaming_content).decode("utf-8-sig")
+    assert content.startswith("兑换单,快递公司,运单号")
+    assert str(sold[2].id) in text(upload(client, content.replace(f"{sold[2].id},,", f"{sold[2].id},示例快递,T-1")))
+
+
 def test_a_file_that_is_none_says_so_and_what_was_shown_cannot_be_altered(operator, sold):
     client = operator(*BOTH)
     assert "has to name the columns" in text(upload(client, "a,b\n1,2\n"))

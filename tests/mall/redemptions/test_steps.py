@@ -128,6 +128,12 @@ def test_a_reason_to_cancel_goes_to_the_audit_trail(mall, at):
     assert (entry.actor, entry.reason, entry.figures["points"]) == ("sample", "asked by phone", 200)
 
 
+def test_what_a_member_says_of_why_stays_on_the_step_alone(mall, member, at):
+    mall.step("cancel", at(Status.CONFIRMED), member_id=member.id, reason="changed my mind", actor="member")
+    assert Step.objects.get().reason == "changed my mind"
+    assert not AuditEntry.objects.filter(verb="redemption.cancelled").exists()
+
+
 def test_a_second_payment_is_told_from_the_first_one_told_again(mall, at, refuses):
     row = at(Status.HELD)
     mall.step("confirm", row, paid_cents=1_000, payment="PAY-1")
