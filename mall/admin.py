@@ -5,6 +5,7 @@ from .flashsale.admin import FlashPlanAdmin, FlashSaleAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
 from .redemptions.admin import RedemptionAdmin
+from .revival.admin import RevivalWindowAdmin
 from .rewards.admin import CategoryAdmin, PartnerAdmin, RewardAdmin, StockChangeAdmin
 from .topups.admin import TopUpAdmin, TopUpTermsAdmin
 from .vouchers.admin import ProviderAdmin, VoucherOrderAdmin
@@ -30,6 +31,7 @@ __all__ = [
     "ProviderAdmin",
     "RedemptionAdmin",
     "RefundSettlementAdmin",
+    "RevivalWindowAdmin",
     "RewardAdmin",
     "SettlementAdmin",
     "StockChangeAdmin",

@@ -6,6 +6,7 @@ from .markdowns.models import Markdown, MarkdownTerms
 from .pictures.models import Picture
 from .privileges.models import Privilege, PrivilegeKind, PrivilegeUse
 from .redemptions.models import Redemption, Step
+from .revival.models import RevivalReward, RevivalUse, RevivalWindow
 from .rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
 from .topups.models import TopUp, TopUpTerms
 from .vouchers.models import Provider, ProviderProduct, VoucherAttempt, VoucherOrder
@@ -35,6 +36,9 @@ __all__ = [
     "ProviderProduct",
     "Redemption",
     "RefundSettlement",
+    "RevivalReward",
+    "RevivalUse",
+    "RevivalWindow",
     "Reward",
     "RewardPicture",
     "RewardPrice",

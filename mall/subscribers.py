@@ -4,6 +4,7 @@ from uuid import UUID
 
 import mall.codes.services
 import mall.flashsale.services
+import mall.revival.services
 import mall.vouchers.services  # noqa: F401 (declares how its rewards are handed out)
 from accounts.members import selectors as members
 from loyalty.outbox.rules import Event

@@ -7,6 +7,7 @@ from .coupons import api as coupons
 from .flashsale import api as flashsale
 from .privileges.api import GiveBackView, PrivilegesView, UseView
 from .redemptions import api as redemptions
+from .revival import api as revival
 from .shelf import api as shelf
 from .topups import api as topups
 
@@ -35,6 +36,8 @@ urlpatterns = [
     path("redemptions/<uuid:redemption>/confirm", redemptions.ConfirmView.as_view()),
     path("redemptions/<uuid:redemption>/cancel", redemptions.CancelView.as_view()),
     path("redemptions/<uuid:redemption>/return", redemptions.ReturnView.as_view()),
+    *member_paths("revival", revival.RevivalView),
+    *member_paths("revival/redemptions", revival.ReviveView),
     path("reward-categories", shelf.CategoriesView.as_view()),
     path("rewards", shelf.RewardsView.as_view()),
     path("rewards/<slug:reward>", shelf.RewardView.as_view()),

@@ -12,7 +12,7 @@ class MarkdownTerms(Configuration):
         _("points that members may hold together"), default=0, help_text=_("The plan against which the nightly job looks. 0: it proposes nothing.")
     )
     excess_percent = models.PositiveSmallIntegerField(
-        _("propose from so many % above it"), default=20, validators=[MaxValueValidator(1000)], help_text=_("20: from 120 % of the plan on.")
+        _("propose from so many % above it"), default=20, validators=[MaxValueValidator(1000)], help_text=_("20: from 120 percent of the plan on.")
     )
     off_percent = models.PositiveSmallIntegerField(
         _("off the points, in %"), default=30, validators=[MinValueValidator(1), MaxValueValidator(90)], help_text=_("Of every reward on the shelf.")

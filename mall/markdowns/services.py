@@ -28,7 +28,7 @@ class MarkdownDecided(BusinessError):
 
 
 class MarkdownInvalid(BusinessError):
-    code, status, title = "markdown_invalid", 422, _("A markdown takes 1 to 90 % off, for 1 to 90 days.")
+    code, status, title = "markdown_invalid", 422, _("A markdown takes off 1 to 90 percent, for 1 to 90 days.")
 
 
 def _meet() -> None:

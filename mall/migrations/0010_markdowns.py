@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.SmallAutoField(primary_key=True, serialize=False)),
                 ('budget_points', models.PositiveBigIntegerField(default=0, help_text='The plan against which the nightly job looks. 0: it proposes nothing.', verbose_name='points that members may hold together')),
-                ('excess_percent', models.PositiveSmallIntegerField(default=20, help_text='20: from 120 % of the plan on.', validators=[django.core.validators.MaxValueValidator(1000)], verbose_name='propose from so many % above it')),
+                ('excess_percent', models.PositiveSmallIntegerField(default=20, help_text='20: from 120 percent of the plan on.', validators=[django.core.validators.MaxValueValidator(1000)], verbose_name='propose from so many % above it')),
                 ('off_percent', models.PositiveSmallIntegerField(default=30, help_text='Of every reward on the shelf.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)], verbose_name='off the points, in %')),
                 ('days', models.PositiveSmallIntegerField(default=7, help_text='Counted from the start; the last one ends at midnight.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)], verbose_name='days')),
                 ('rest_days', models.PositiveSmallIntegerField(default=30, help_text='After a markdown, or a proposal that was declined, none is proposed for so long.', validators=[django.core.validators.MaxValueValidator(366)], verbose_name='days of rest')),
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.IntegerField(blank=True, db_index=True)),
                 ('budget_points', models.PositiveBigIntegerField(default=0, help_text='The plan against which the nightly job looks. 0: it proposes nothing.', verbose_name='points that members may hold together')),
-                ('excess_percent', models.PositiveSmallIntegerField(default=20, help_text='20: from 120 % of the plan on.', validators=[django.core.validators.MaxValueValidator(1000)], verbose_name='propose from so many % above it')),
+                ('excess_percent', models.PositiveSmallIntegerField(default=20, help_text='20: from 120 percent of the plan on.', validators=[django.core.validators.MaxValueValidator(1000)], verbose_name='propose from so many % above it')),
                 ('off_percent', models.PositiveSmallIntegerField(default=30, help_text='Of every reward on the shelf.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)], verbose_name='off the points, in %')),
                 ('days', models.PositiveSmallIntegerField(default=7, help_text='Counted from the start; the last one ends at midnight.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)], verbose_name='days')),
                 ('rest_days', models.PositiveSmallIntegerField(default=30, help_text='After a markdown, or a proposal that was declined, none is proposed for so long.', validators=[django.core.validators.MaxValueValidator(366)], verbose_name='days of rest')),

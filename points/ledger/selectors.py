@@ -210,6 +210,30 @@ def fate(*, member_id: UUID, entry: Entry, lot: rules.Lot, remaining: int, just_
     return Earned(lot.original - (clawed or 0), used, (clawed or 0) - (waived or 0) - own)
 
 
+_EXPIRED_LOTS = """
+WITH gone AS (
+    SELECT a.lot_id, e.occurred_at AS at, a.points
+      FROM points_entry e JOIN points_allocation a ON a.member_id = e.member_id AND a.entry_id = e.id
+     WHERE e.member_id = %(member)s AND e.kind = 'expire' AND e.occurred_at >= %(since)s AND e.occurred_at < %(until)s
+     UNION ALL
+    SELECT l.id, l.expires_at, l.remaining FROM points_lot l
+     WHERE l.member_id = %(member)s AND l.is_open AND NOT l.is_pending AND l.expires_at >= %(since)s AND l.expires_at < %(until)s)
+SELECT g.lot_id, max(g.at), sum(g.points)::bigint - coalesce((
+           SELECT sum(c.waived) FROM points_entry c WHERE c.member_id = %(member)s AND c.refers_to_id = l.entry_id AND c.kind = 'clawback'), 0)::bigint
+  FROM gone g JOIN points_lot l ON l.member_id = %(member)s AND l.id = g.lot_id
+ GROUP BY g.lot_id, l.entry_id"""
+
+
+def expired_lots(*, member_id: UUID, since: datetime, until: datetime) -> list[tuple[UUID, datetime, int]]:
+    """Lots of which something expired between the two, booked or not: when, and how much, less what was taken back and waived since.
+
+    One statement. What is below zero then (more was waived than expired in that span) is the caller's to leave out. `until` lies not ahead.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPIRED_LOTS, {"member": member_id, "since": since, "until": until})
+        return cursor.fetchall()
+
+
 def live_lots(*, member_id: UUID, now: datetime) -> QuerySet[Lot]:
     """The lots that can be spent at `now`, in the order in which they are."""
     return Lot.objects.filter(Q(expires_at__gt=now) | Q(expires_at=None), member_id=member_id, is_open=True, is_pending=False).order_by(*Lot._meta.ordering)

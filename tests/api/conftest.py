@@ -16,14 +16,17 @@ from mall.privileges import services as privileges
 from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
+from mall.revival.models import RevivalWindow
 from mall.rewards import services as shelf
 from mall.rewards.models import Reward
 from mall.topups import services as topups
 from mall.topups.models import TopUpTerms
+from points.ledger import services as ledger
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
 from points.rulebook import services as rulebook
 from points.rulebook.rules import Definition, Effect
+from points.terms.rules import ExpiryPolicy
 
 PREFIX = "/api/v1/"
 _keys = count(1)
@@ -64,8 +67,8 @@ def at(now):
 
 @pytest.fixture
 def world(api, member, other_member, now, at):
-    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy; a reward, one
-    redemption of it to be paid, and one that is on its way."""
+    """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy; a reward,
+    one redemption of it to be paid, one that is on its way, and a window in which expired points buy it."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
 
     def purchase(number, **more):
@@ -108,6 +111,11 @@ def world(api, member, other_member, now, at):
     kind = privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Agent", term="for_ever"), actor="tests", now=now)
     (privilege,) = privileges.grant(member_id=member.id, kind=kind.code, actor="tests", key="privilege", now=now)
     named["privilege"] = privilege.id
+    gone = {"policy": ExpiryPolicy("days", 1), "occurred_at": now - timedelta(days=9), "actor": "tests", "key": "gone", "now": now}
+    ledger.earn(member_id=member.id, points=50, source="campaign", **gone)
+    spans = {"opens_at": now, "closes_at": now + timedelta(days=9), "expired_from": now - timedelta(days=30), "expired_until": now}
+    window = RevivalWindow.objects.create(name_zh="复活季", name_en="Revival", **spans)
+    window.rewards.create(reward=Reward.objects.get(code="mug"), points=10)
     hour = timedelta(hours=1)
     sale = FlashSale(
         reward=Reward.objects.get(code="mug"), name_zh="秒杀", name_en="Flash sale", points=10, quantity=5, starts_at=now - hour, ends_at=now + hour

@@ -57,6 +57,8 @@ ENDPOINTS = {
     ("coupons/{coupon}", "GET"): ("points:read", 200, None),
     ("coupons/{coupon}/use", "POST"): ("purchases:write", 200, lambda **_: {"purchase": "P-9"}),
     ("coupons/{coupon}/give-back", "POST"): ("purchases:write", 200, lambda **_: {"purchase": "P-9"}),
+    ("members/{member}/revival", "GET"): ("points:read", 200, None),
+    ("members/{member}/revival/redemptions", "POST"): ("points:spend", 201, lambda w, **_: {"reward": w["reward"], "recipient": HOME}),
     ("members/{member}/redemptions", "GET"): ("points:read", 200, None),
     ("members/{member}/redemptions", "POST"): ("points:spend", 201, lambda w, **_: {"reward": w["reward"], "recipient": HOME}),
     ("members/{member}/redemptions/{redemption}", "GET"): ("points:read", 200, None),
@@ -111,6 +113,7 @@ OWN = {
     "me/purchases",
     "me/redemptions",
     "me/referrals",
+    "me/revival",
     "me/rewards",
     "me/standing",
     "me/top-ups",
@@ -134,6 +137,7 @@ OWN_WRITES = {
     "me/offers/{offer}/claim",
     "me/redemptions",
     "me/redemptions/{redemption}/cancel",
+    "me/revival/redemptions",
 }
 OWN_CHANGES = {("me/flash-sales/{sale}/ticket", "DELETE"), ("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
 # Asked by nobody but a provider, whom its signature or its token lets in.
@@ -184,8 +188,12 @@ def routes(patterns, prefix=""):
 def test_every_endpoint_stands_in_the_table():
     found = dict(routes(get_resolver().url_patterns))
     named = {(path.replace("{guest}", "{purchase}").replace("{parcel}", "{redemption}"), method) for path, method in ENDPOINTS}
-    named |= {(path, "GET") for path in OWN | OWN_CLOCKED | OWN_VERSIONS | OWN_THINGS | OWN_PRICES}
-    named |= {(path, "POST") for path in OWN_WRITES} | OWN_CHANGES | PROVIDERS
+    named |= (
+        {(path, "GET") for path in OWN | OWN_CLOCKED | OWN_VERSIONS | OWN_THINGS | OWN_PRICES}
+        | {(path, "POST") for path in OWN_WRITES}
+        | OWN_CHANGES
+        | PROVIDERS
+    )
     assert {(path, method) for path, methods in found.items() for method in methods} == named
 
 
