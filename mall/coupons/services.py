@@ -139,7 +139,6 @@ def claim(*, member_id: UUID, template: str, actor: str, key: str, now: datetime
     """
     of = selectors.template(template)
     ledger.lock(member_id=member_id)
-    key = f"claim/{key}"
     if earlier := _earlier(member_id, key, (of.code, 1, "")):
         return earlier[0]
     if not (of.active and of.claimable) or (of.segment_id is not None and of.segment_id not in segments.segments_of(member_id)):

@@ -29,6 +29,12 @@ def test_a_member_claims_a_coupon_and_sees_it(coupons, member, member_client, po
     assert (again.status_code, again.json()["code"]) == (409, "coupon_member_limit")
 
 
+def test_a_claim_takes_the_longest_key_there_is(coupons, member, member_client):
+    coupons.template(claimable=True, per_member=1)
+    sent = {"path": "/api/v1/me/coupons", "data": {"template": "ten-off"}, "format": "json", "headers": {"Idempotency-Key": "k" * 255}}
+    assert member_client.post(**sent).json()["id"] == member_client.post(**sent).json()["id"]
+
+
 @pytest.mark.parametrize(("status", "codes"), [("available", ["good"]), ("expired", ["old"]), ("used", ["used"]), ("withdrawn", [])])
 def test_the_list_can_be_asked_for_those_that_stand_so(coupons, member, get, status, codes):
     coupons.template("good")
