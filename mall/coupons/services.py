@@ -173,7 +173,7 @@ def issue_won(*, member_id: UUID, template: str, count: int, subject: str, key: 
     return _issue([member_id], of, may, source=source, subject=subject, actor="rule", key=key, now=now)
 
 
-_SOURCES = {"check-in": Source.CHECK_IN, "tier_reached": Source.TIER}
+_SOURCES = {"checked_in": Source.CHECK_IN, "streak_reached": Source.CHECK_IN, "tier_reached": Source.TIER}
 
 
 def _may_win(member_id: UUID, of: CouponTemplate | None, count: int, *, now: datetime) -> tuple[int, str]:

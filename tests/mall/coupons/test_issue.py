@@ -92,7 +92,10 @@ def test_what_was_won_is_issued_once(coupons, member):
     assert [one.id for one in coupons.won(member)] == [one.id for one in coupons.won(member)]
 
 
-@pytest.mark.parametrize(("subject", "source"), [("purchase/A-1", "rule"), ("check-in/2026-11-03", "check_in"), ("tier_reached/gold/x", "tier")])
+@pytest.mark.parametrize(
+    ("subject", "source"),
+    [("purchase/A-1", "rule"), ("checked_in/2026-11-03", "check_in"), ("streak_reached/2026-11-01/7", "check_in"), ("tier_reached/gold/x", "tier")],
+)
 def test_a_coupon_says_where_it_comes_from(coupons, member, subject, source):
     coupons.template()
     assert coupons.won(member, subject=subject)[0].source == source
