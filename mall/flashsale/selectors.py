@@ -202,34 +202,3 @@ def sold(*, sale: FlashSale) -> Sold:
         return Sold(0, 0, 0, 0, 0, 0)
     out = stock.set_aside - stock.left - stock.returned
     return Sold(stock.set_aside, stock.left, stock.promised, out, stock.returned, waiting)
-
-
-def breaches() -> list[str]:
-    """Sales whose stock is not what their redemptions and tickets say; nothing where all is well. For the audit."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BREACHES)
-        return [f"flash sale {sale}: {what} is {stored}, should be {should}" for sale, what, stored, should in cursor.fetchall()]
-
-
-# What went back to the shelf after the end stands among the changes of the shelf's stock; the rest of what came back is the sale's again.
-_BREACHES = """
-WITH redeemed AS (
-    SELECT r.sale_id, sum(r.quantity) AS units, sum(coalesce(back.units, 0)) AS back
-      FROM mall_redemption r
-      LEFT JOIN LATERAL (
-          SELECT sum(s.quantity) FILTER (WHERE s.restocked) AS units FROM mall_step s WHERE s.member_id = r.member_id AND s.redemption_id = r.id) back ON true
-     WHERE r.sale_id IS NOT NULL GROUP BY r.sale_id),
-     shelved AS (
-    SELECT r.sale_id, sum(c.change) AS units
-      FROM mall_redemption r JOIN mall_stockchange c ON c.subject = 'redemption/' || r.id::text AND c.subject <> '' AND c.kind = 'given_back'
-     WHERE r.sale_id IS NOT NULL GROUP BY r.sale_id),
-     turns AS (SELECT t.sale_id, sum(t.quantity) AS units FROM mall_flashticket t WHERE t.status = 'admitted' GROUP BY t.sale_id),
-     figures AS (
-    SELECT s.sale_id, 'out' AS what, s.set_aside - s."left" - s.returned AS stored,
-           coalesce(r.units, 0) - coalesce(r.back, 0) + CASE WHEN w.counted THEN coalesce(v.units, 0) ELSE NULL END AS should
-      FROM mall_flashstock s JOIN mall_flashsale f ON f.id = s.sale_id JOIN mall_reward w ON w.id = f.reward_id
-      LEFT JOIN redeemed r ON r.sale_id = s.sale_id LEFT JOIN shelved v ON v.sale_id = s.sale_id
-    UNION ALL
-    SELECT s.sale_id, 'promised', s.promised, coalesce(t.units, 0)
-      FROM mall_flashstock s LEFT JOIN turns t ON t.sale_id = s.sale_id WHERE s.closed_at IS NULL)
-SELECT sale_id, what, stored, should FROM figures WHERE should IS NOT NULL AND stored <> should ORDER BY sale_id, what"""

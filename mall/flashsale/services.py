@@ -414,9 +414,11 @@ def _give_back(row: Redemption, *, quantity: int, actor: str, reason: str, now: 
         cursor.execute('UPDATE mall_flashstock SET "left" = "left" + %s WHERE sale_id = %s AND closed_at IS NULL', [quantity, row.sale_id])
         if cursor.rowcount:
             return
-    if rewards.catalogue().by_id[row.reward_id].counted:
-        about = {"subject": f"redemption/{row.id}", "actor": actor, "reason": reason, "now": now}
-        shelf.move_stock(reward_id=row.reward_id, change=quantity, kind=StockChange.Kind.GIVEN_BACK, **about)
+        if not rewards.catalogue().by_id[row.reward_id].counted:
+            cursor.execute("UPDATE mall_flashstock SET returned = returned + %s WHERE sale_id = %s", [quantity, row.sale_id])
+            return
+    about = {"subject": f"redemption/{row.id}", "actor": actor, "reason": reason, "now": now}
+    shelf.move_stock(reward_id=row.reward_id, change=quantity, kind=StockChange.Kind.GIVEN_BACK, **about)
 
 
 redemptions.sales_get_back_by(_give_back)

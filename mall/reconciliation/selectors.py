@@ -118,6 +118,10 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
                          ON c.subject = r.about
                       WHERE r.sale_id IS NOT NULL GROUP BY r.sale_id) r USING (sale_id)
          WHERE f.set_aside <> f."left" + f.returned + coalesce(r.sold, 0)"""),
+    (9, "units of a sale are promised to those whose turn it is, and to nobody else", """
+        SELECT 'flash sale ' || f.sale_id, coalesce(t.units, 0), f.promised FROM mall_flashstock f
+          LEFT JOIN (SELECT sale_id, sum(quantity) AS units FROM mall_flashticket WHERE status = 'admitted' GROUP BY sale_id) t USING (sale_id)
+         WHERE f.closed_at IS NULL AND f.promised <> coalesce(t.units, 0)"""),
     (10, "a redemption of privileges has as many as were paid for, and no more", """
         SELECT r.about, CASE r.status WHEN 'held' THEN 0 ELSE r.kept END, coalesce(p.privileges, 0) FROM redemption r
           LEFT JOIN (SELECT redemption_id, count(*) AS privileges FROM mall_privilege WHERE ended_for <> 'redemption/returned' GROUP BY redemption_id) p

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from accounts.members import services as members
-from mall.flashsale import selectors, services
+from mall.flashsale import services
 from mall.flashsale.models import FlashSale, FlashStock
+from mall.reconciliation import selectors as reconciliation
 from tests.mall.conftest import HOME
 
 
@@ -60,11 +61,16 @@ class Sales:
         return services.close(sale_id=sale.id, actor="tests", now=self.now)
 
 
+def breaches(mall):
+    """What `manage.py audit_mall` finds."""
+    return [str(one) for one in reconciliation.audit(now=mall.now).breaches]
+
+
 @pytest.fixture
 def sales(mall):
     made = Sales(mall)
     yield made
-    assert selectors.breaches() == []
+    assert breaches(mall) == []
 
 
 @pytest.fixture
