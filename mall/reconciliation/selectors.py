@@ -132,10 +132,23 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
           LEFT JOIN (SELECT member_id, privilege_id, count(*) AS used FROM mall_privilegeuse WHERE given_back_at IS NULL GROUP BY 1, 2) u
             ON u.privilege_id = p.id AND u.member_id = p.member_id
          WHERE p.uses IS NOT NULL AND p.uses_left <> p.uses - coalesce(u.used, 0)"""),
+    (11, "the parts of an order are the whole of it", """
+        SELECT 'purchase/' || p.external_id, s.paid_cents || ' + ' || s.worth_cents || ' for ' || s.spent, x.paid || ' + ' || x.worth || ' for ' || x.points
+          FROM mall_settlement s JOIN accounts_purchase p ON p.id = s.purchase_id,
+               LATERAL (SELECT sum((part->>'worth_cents')::bigint) AS worth, sum((part->>'points')::bigint) AS points,
+                               sum((part->>'due_cents')::bigint - (part->>'worth_cents')::bigint) AS paid
+                          FROM jsonb_array_elements(s.split->'lines' || jsonb_build_array(s.split->'shipping')) part) x
+         WHERE s.split IS NOT NULL AND (x.worth, x.points, x.paid) IS DISTINCT FROM (s.worth_cents, s.spent, s.paid_cents)"""),
+    (11, "an order has spent and got back the points that its entries say", """
+        SELECT 'purchase/' || p.external_id, s.spent || ' − ' || s.restored, coalesce(e.points, 0) || ' − ' || coalesce(b.points, 0)
+          FROM mall_settlement s JOIN accounts_purchase p ON p.id = s.purchase_id LEFT JOIN points_entry e ON e.id = s.spend_entry_id
+          LEFT JOIN (SELECT refers_to_id, sum(points) AS points FROM points_entry WHERE kind = 'restore' GROUP BY refers_to_id) b
+            ON b.refers_to_id = s.spend_entry_id
+         WHERE s.spent <> coalesce(e.points, 0) OR s.restored > coalesce(b.points, 0)"""),
 )  # fmt: skip
 COUNTED = {
     "redemptions": "mall_redemption", "steps": "mall_step", "changes of stock": "mall_stockchange", "codes": "mall_code", "coupons": "mall_coupon",
-    "orders of vouchers": "mall_voucherorder", "privileges": "mall_privilege",
+    "orders of vouchers": "mall_voucherorder", "privileges": "mall_privilege", "orders": "mall_settlement",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@
 8. A provider's voucher or its points: never both, never neither.
 9. What a flash sale set aside is sold, left, or back on the shelf.
 10. A redemption of privileges has as many as were paid for; the uses left of each are those granted less those that stand.
+11. What coupons and points paid of each line of an order adds up to what it was paid with; its points are its entries'.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ from mall.reconciliation import selectors as reconciliation
 
 
 class Command(BaseCommand):
-    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 10, in one snapshot. Prints breaches and exits 1 if any."
+    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 11, in one snapshot. Prints breaches and exits 1 if any."
 
     def handle(self, *args: Any, **options: Any) -> None:
         checked, breaches = reconciliation.audit(now=timezone.now())

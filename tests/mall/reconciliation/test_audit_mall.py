@@ -7,7 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from accounts.activity.rules import Line, Purchase, Refund
 from accounts.members.models import Member
+from mall.checkout import services as till
 from mall.codes import services as codes
 from mall.codes.models import CodePool
 from mall.coupons import services as coupons
@@ -47,6 +49,13 @@ def busy(mall, member, other_member):
     mall.redeem(member, "video", quantity=2)
     mall.step("return_", mall.redeem(member, "video"), restock=False, reason="tests", key="R-1")
     mall.step("return_", mall.redeem(member, "coupon", quantity=2), quantity=1, restock=False, reason="tests", key="R-1")
+    for number in ("A-1", "A-2"):
+        [coupon] = coupons.issue(member_id=member.id, template="ten-off", reason="tests", actor="tests", key=number, now=mall.now)
+        hold = till.hold(member_id=member.id, points=300, actor="tests", key=number, now=mall.now)
+        lines, told = (Line("1", amount_cents=4_000), Line("2", amount_cents=6_000)), ({"code": coupon.code},)
+        bought = Purchase(number, mall.now, "CNY", 8_700, lines, discounts=told, hold=str(hold.hold_id))
+        till.pay(member_id=member.id, facts=bought, actor="tests", now=mall.now)
+    till.refund(purchase_ref="A-2", facts=Refund("R-1", mall.now, 8_700), actor="tests", now=mall.now)
     return mall
 
 
@@ -87,6 +96,10 @@ def test_a_mall_run_by_its_verbs_adds_up(busy):
         (7, "UPDATE mall_coupon SET subject = '' WHERE status = 'available'"),
         (7, "UPDATE points_shareduse SET times = times + 1 WHERE counter LIKE 'coupon/%'"),
         (8, "UPDATE mall_reward SET kind = 'voucher' WHERE code = 'coupon'"),
+        (11, "UPDATE mall_settlement SET worth_cents = worth_cents + 1"),
+        (11, "UPDATE mall_settlement SET split = jsonb_set(split, '{lines,0,points}', '1')"),
+        (11, "UPDATE mall_settlement SET paid_cents = paid_cents + 1"),
+        (11, "UPDATE mall_settlement SET restored = restored + 1 WHERE restored = 0"),
     ],
 )  # fmt: skip
 def test_each_wrong_is_found(busy, invariant, wrong):
