@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,10 @@ from accounts.activity import selectors as activity
 from accounts.activity import services as recording
 from accounts.activity.models import Purchase, PurchaseNumber, Refund, UnmatchedRefund
 from loyalty.lib.refusals import BusinessError
-from mall.checkout import services
+from mall.checkout import selectors, services
 from mall.checkout.models import Settlement
+from mall.coupons import services as coupon_verbs
+from mall.coupons.models import Coupon, CouponTemplate
 from points.ledger import services as ledger
 from points.ledger.models import Entry
 
@@ -225,6 +228,36 @@ def test_control_without_the_members_lock_a_lapsed_hold_pays_two(shop, member, p
     without_the_members_lock()
     orders = [shop.order(10_000, number=str(n), worth=500, hold=hold) for n in (1, 2)]
     given = meet(paused, activity, "names_hold", *[lambda order=order: shop.pay(member, order) for order in orders])
+    assert names(given) == ["Paid", "Paid"]
+
+
+# Coupons
+
+
+@pytest.fixture
+def ten_off(shop, member):
+    shop.pay(member)  # the programme's currency is fixed, and the account there
+    row = CouponTemplate(code="ten-off", name_zh="十元券", name_en="Ten off", kind="amount", amount_cents=1_000, valid_days=30)
+    coupon_verbs.keep(template=row, actor="tests", now=shop.now)
+    return coupon_verbs.issue(member_id=member.id, template="ten-off", reason="tests", actor="tests", key="K", now=shop.now)[0]
+
+
+def orders_with(shop, member, coupon, numbers):
+    facts = [replace(shop.order(10_000, number=str(n)), discounts=({"code": coupon.code},), paid_cents=9_000) for n in numbers]
+    return [lambda one=one: shop.pay(member, one) for one in facts]
+
+
+def test_one_coupon_goes_on_one_of_many_orders(shop, member, ten_off, assert_books_balance):
+    given = at_once(*orders_with(shop, member, ten_off, range(1, 7)))
+    assert names(given) == ["CouponRefused"] * 5 + ["Paid"]
+    assert Coupon.objects.get().status == "used"
+    assert_books_balance()
+
+
+def test_control_without_the_members_lock_and_the_coupons_guard_it_goes_on_two(shop, member, ten_off, paused, monkeypatch, without_the_members_lock):
+    monkeypatch.setattr(coupon_verbs, "use_all", lambda **_: [])
+    without_the_members_lock()
+    given = meet(paused, selectors, "with_coupons", *orders_with(shop, member, ten_off, (1, 2)))
     assert names(given) == ["Paid", "Paid"]
 
 
