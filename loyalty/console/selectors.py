@@ -27,9 +27,10 @@ from loyalty.lib.money import show
 from loyalty.outbox import selectors as outbox
 from loyalty.programme import selectors as programme
 from loyalty.webhooks import selectors as webhooks
+from mall.checkout import selectors as checkout
 from mall.codes import selectors as codes
 from mall.coupons import selectors as coupons
-from mall.checkout import selectors as checkout
+from mall.redemptions import selectors as redemptions
 from mall.vouchers import selectors as vouchers
 from points.adjustments import selectors as adjustments
 from points.batches import selectors as batches
@@ -138,6 +139,9 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
         waiting = open_refunds.filter(status=UnmatchedRefund.Status.WAITING)
         found.append(("accounts_unmatchedrefund", "?status__exact=parked", _("Refunds parked for an operator"), _bounded(parked), False))
         found.append(("accounts_unmatchedrefund", "?status__exact=waiting", _("Refunds that wait for their purchase"), _bounded(waiting), False))
+    if user.has_perm("mall.fulfil_redemption"):
+        ready = redemptions.to_fulfil(statuses=["confirmed"])
+        found.append(("mall_redemption", "?status__exact=confirmed", _("Redemptions to be made ready"), _bounded(ready), False))
     if user.has_perm("mall.decide_voucherorder"):
         found.append(("mall_voucherorder", "?state__exact=unknown", _("Orders of vouchers that nobody answered"), _bounded(vouchers.to_decide()), False))
     if user.has_perm("points.view_finding"):

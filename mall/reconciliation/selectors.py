@@ -145,6 +145,12 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
           LEFT JOIN (SELECT refers_to_id, sum(points) AS points FROM points_entry WHERE kind = 'restore' GROUP BY refers_to_id) b
             ON b.refers_to_id = s.spend_entry_id
          WHERE s.spent <> coalesce(e.points, 0) OR s.restored > coalesce(b.points, 0)"""),
+    (12, "expired points pay for what they bought, and come back with it", """
+        SELECT r.about, r.points || ' less ' || coalesce(s.points, 0), coalesce(u.points, 0) || ' less ' || coalesce(u.back, 0)
+          FROM redemption r LEFT JOIN stepped s ON s.redemption_id = r.id
+          LEFT JOIN (SELECT redemption_id, sum(points) AS points, sum(given_back) AS back FROM mall_revivaluse GROUP BY redemption_id) u
+            ON u.redemption_id = r.id
+         WHERE CASE WHEN r.revived THEN coalesce(u.points, 0) <> r.points OR u.back <> coalesce(s.points, 0) ELSE u.points IS NOT NULL END"""),
 )  # fmt: skip
 COUNTED = {
     "redemptions": "mall_redemption", "steps": "mall_step", "changes of stock": "mall_stockchange", "codes": "mall_code", "coupons": "mall_coupon",

@@ -11,6 +11,7 @@
 9. What a flash sale set aside is sold, left, or back on the shelf.
 10. A redemption of privileges has as many as were paid for; the uses left of each are those granted less those that stand.
 11. What coupons and points paid of each line of an order adds up to what it was paid with; its points are its entries'.
+12. A redemption that expired points paid has used as many as it cost, and as many came back as its steps say.
 """
 
 from typing import Any
@@ -23,7 +24,7 @@ from mall.reconciliation import selectors as reconciliation
 
 
 class Command(BaseCommand):
-    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 11, in one snapshot. Prints breaches and exits 1 if any."
+    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 12, in one snapshot. Prints breaches and exits 1 if any."
 
     def handle(self, *args: Any, **options: Any) -> None:
         checked, breaches = reconciliation.audit(now=timezone.now())

@@ -96,6 +96,7 @@ def test_a_mall_run_by_its_verbs_adds_up(busy):
         (7, "UPDATE mall_coupon SET subject = '' WHERE status = 'available'"),
         (7, "UPDATE points_shareduse SET times = times + 1 WHERE counter LIKE 'coupon/%'"),
         (8, "UPDATE mall_reward SET kind = 'voucher' WHERE code = 'coupon'"),
+        (12, "UPDATE mall_redemption SET spend_id = NULL, revived = true WHERE status = 'confirmed'"),
         (11, "UPDATE mall_settlement SET worth_cents = worth_cents + 1"),
         (11, "UPDATE mall_settlement SET split = jsonb_set(split, '{lines,0,points}', '1')"),
         (11, "UPDATE mall_settlement SET paid_cents = paid_cents + 1"),
