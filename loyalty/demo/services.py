@@ -1,15 +1,19 @@
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
 from accounts.segments import selectors as segments
+from loyalty.lib.localtime import local_date
+from loyalty.programme import selectors as programme
 from mall.codes import services as codes
 from mall.codes.models import CodePool
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponTemplate
+from mall.flashsale import services as flashsale
+from mall.flashsale.models import FlashPlan
 from mall.pictures import services as pictures
 from mall.privileges import services as privileges
 from mall.privileges.models import PrivilegeKind
@@ -50,6 +54,9 @@ def stock_mall(*, actor: str, now: datetime) -> int:
     for one in there:
         _reward(one, tiers, actor=actor, now=now)
     rewards.changed()
+    for one in said["flash_plans"]:
+        sold, at = Reward.objects.get(code=one.pop("reward")), time.fromisoformat(one.pop("at"))
+        flashsale.keep_plan(plan=FlashPlan(**one, reward=sold, at=at, first_on=local_date(now, programme.zone(now=now))), actor=actor, now=now)
     return len(there)
 
 

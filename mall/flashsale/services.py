@@ -294,11 +294,12 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
         cursor.execute(_DRAW, about)
 
 
-@transaction.atomic(savepoint=False)
 def leave_line(*, sale_id: int, member_id: UUID) -> FlashTicket:
     """The member does not wait any longer; a unit promised to them is free. Refuses: NotInLine."""
     ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
-    if ticket is None or not _end_turn(ticket, Status.LEFT):
+    with transaction.atomic(savepoint=False):
+        left = ticket is not None and _end_turn(ticket, Status.LEFT)
+    if ticket is None or not left:
         raise NotInLine
     return ticket
 

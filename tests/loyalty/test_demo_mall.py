@@ -1,12 +1,14 @@
 """The sample mall of the demo."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from loyalty.demo import rules, services
 from mall.codes import selectors as codes
 from mall.coupons import selectors as coupons
+from mall.flashsale.models import FlashSale
 from mall.rewards import selectors as rewards
 from mall.shelf import selectors as shelf
 from mall.vouchers import services as vouchers
@@ -51,6 +53,13 @@ def test_what_is_for_tiers_or_segments_that_are_not_there_is_left_out(stocked):
 def test_what_rewards_hand_out_is_there(stocked, now):
     assert codes.left(codes=["coffee-cup"], now=now) == {"coffee-cup": 40}
     assert {"five-off", "free-shipping", "diamond-welcome"} <= set(coupons.templates())
+
+
+def test_there_is_a_flash_sale_each_friday_at_eight(stocked):
+    zone = ZoneInfo("Asia/Shanghai")
+    begins = [one.starts_at.astimezone(zone) for one in FlashSale.objects.filter(reward__code="mug")]
+    assert {(one.isoweekday(), one.hour) for one in begins} == {(5, 20)}
+    assert len(begins) in (4, 5)
 
 
 def test_where_there_is_a_reward_nothing_is_touched(mall: Mall, now):
