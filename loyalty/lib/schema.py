@@ -98,7 +98,7 @@ class ProblemSchema(AutoSchema):
         found = {400, 401, 429}
         if scope_for(self.view, self.method) is not None:
             found.add(403)
-        if "{" in self.path:
+        if "{" in self.path or any(parameter.name == "member" for parameter in self.get_override_parameters()):
             found.add(404)
         if self.method in ("POST", "PUT", "PATCH"):
             found |= {404, 409, 415, 422}

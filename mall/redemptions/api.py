@@ -77,7 +77,7 @@ class RedeemAsked(StrictSerializer):
     cents = CentsField(required=False, help_text="The money for one, as the member saw it; 0 by default. Looked at together with `points`.")
 
 
-class StepShown(serializers.ModelSerializer[Step]):
+class RedemptionStepShown(serializers.ModelSerializer[Step]):
     at = MomentField()
 
     class Meta:
@@ -122,7 +122,7 @@ class RedemptionShown(RedemptionInList):
     payment = serializers.CharField(allow_blank=True, help_text="Your own number of it.")
     recipient = RecipientShown()
     handed = serializers.ListField(child=serializers.DictField(), help_text="What the member has got: codes, coupons, terms. Empty for goods.")
-    steps = StepShown(many=True, help_text="How it came here, the first first.")
+    steps = RedemptionStepShown(many=True, help_text="How it came here, the first first.")
     give_back_cents = serializers.IntegerField(help_text="Money to give back to the member, of all that was cancelled or returned of it.")
     why = Why(many=True)
 

@@ -36,7 +36,7 @@ class WhyNotShown(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for the member, in the request's language.")
 
 
-class RewardShown(serializers.Serializer[Any]):
+class RewardOnShelf(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="The code, by which it is redeemed.")
     code = serializers.CharField()
     kind = serializers.ChoiceField(choices=Reward.Kind.choices)
@@ -107,8 +107,8 @@ _LATER = {
 }
 
 
-def shown(one: Item, request: Request) -> dict[str, Any]:
-    """As `RewardShown` says; by hand, because a shelf is long and a serializer takes longer over it than all the rest."""
+def shown(one: Item, *, root: str) -> dict[str, Any]:
+    """As `RewardOnShelf` says; by hand, because a shelf is long and a serializer takes longer over it than all the rest. `root`: our address."""
     offer, language = one.offer, get_language() or "zh"
     moment = MomentField().to_representation
     return {
@@ -118,10 +118,7 @@ def shown(one: Item, request: Request) -> dict[str, Any]:
         "name": offer.name(language),
         "text": offer.text(language),
         "category": offer.category,
-        "pictures": [
-            {"url": request.build_absolute_uri(pictures.path(digest)), "small": request.build_absolute_uri(pictures.path(digest, small=True))}
-            for digest in offer.pictures
-        ],
+        "pictures": [{"url": root + pictures.path(digest), "small": root + pictures.path(digest, small=True)} for digest in offer.pictures],
         "points": one.price.points,
         "cents": one.price.cents,
         "list_points": one.price.list_points,
@@ -171,13 +168,18 @@ def _page(request: Request, member_id: UUID | None) -> Response:
     now = timezone.now()
     found = selectors.shelf(who=services.who_looks(member_id=member_id, now=now), **_asked(request.query_params), now=now)
     answer = AtHand().page(found, place=_place, request=request)
-    answer.data["results"] = [shown(one, request) for one in answer.data["results"]]
+    root = _root(request)
+    answer.data["results"] = [shown(one, root=root) for one in answer.data["results"]]
     return answer
 
 
 def _one(request: Request, member_id: UUID | None, code: str) -> Response:
     now = timezone.now()
-    return Response(shown(selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now), request))
+    return Response(shown(selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now), root=_root(request)))
+
+
+def _root(request: Request) -> str:
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def _named(request: Request) -> UUID | None:
@@ -189,7 +191,7 @@ class RewardsView(APIView):
     scopes = {"GET": "points:read"}
     pagination_class = AtHand
 
-    @extend_schema(summary="The shelf", description=_ABOUT, parameters=[_WHOSE, *_FILTERS], responses=RewardShown(many=True), examples=_EXAMPLES)
+    @extend_schema(summary="The shelf", description=_ABOUT, parameters=[_WHOSE, *_FILTERS], responses=RewardOnShelf(many=True), examples=_EXAMPLES)
     def get(self, request: Request) -> Response:
         return _page(request, _named(request))
 
@@ -197,7 +199,7 @@ class RewardsView(APIView):
 class RewardView(APIView):
     scopes = {"GET": "points:read"}
 
-    @extend_schema(summary="A reward", parameters=[_WHOSE], responses=RewardShown, examples=_EXAMPLES)
+    @extend_schema(summary="A reward", parameters=[_WHOSE], responses=RewardOnShelf, examples=_EXAMPLES)
     def get(self, request: Request, reward: str) -> Response:
         return _one(request, _named(request), reward)
 
@@ -207,7 +209,7 @@ class MembersRewardsView(MemberView):
     members_may = {"GET"}
     pagination_class = AtHand
 
-    @extend_schema(summary="A member's shelf", description=_ABOUT, parameters=_FILTERS, responses=RewardShown(many=True), examples=_EXAMPLES)
+    @extend_schema(summary="A member's shelf", description=_ABOUT, parameters=_FILTERS, responses=RewardOnShelf(many=True), examples=_EXAMPLES)
     def get(self, request: Request) -> Response:
         return _page(request, self.member.id)
 
@@ -216,7 +218,7 @@ class MembersRewardView(MemberView):
     scopes = {"GET": "points:read"}
     members_may = {"GET"}
 
-    @extend_schema(summary="A reward, as a member finds it", responses=RewardShown, examples=_EXAMPLES)
+    @extend_schema(summary="A reward, as a member finds it", responses=RewardOnShelf, examples=_EXAMPLES)
     def get(self, request: Request, reward: str) -> Response:
         return _one(request, self.member.id, reward)
 
