@@ -259,7 +259,9 @@ def line_up(*, sale_id: int, member_id: UUID, quantity: int = 1, now: datetime) 
     if ticket is None or (ticket.until is not None and ticket.until <= now):
         _draw(sale, member_id, quantity, late=ticket, now=now)
         ticket = None
-    if move_line(sale_id=sale_id, now=now) or ticket is None:
+    stock = selectors.stock_of(sale)
+    # Where nothing is left nothing is promised, and no turn comes or ends.
+    if ((stock is None or stock.left) and move_line(sale_id=sale_id, now=now)) or ticket is None:
         ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
     if ticket is None:
         raise FlashSaleOver
