@@ -196,6 +196,8 @@ SPECTACULAR_SETTINGS = {
         "CouponSource": "mall.coupons.models.Coupon.Source",
         "CouponStatus": "mall.coupons.api.STATUSES",
         "RefundStatus": "mall.checkout.api.RefundStatus",
+        "RewardKind": "mall.rewards.models.Reward.Kind",
+        "RedemptionStatus": "mall.redemptions.models.Redemption.Status",
     },
 }
 

@@ -112,7 +112,7 @@ class RedemptionInList(serializers.Serializer[Any]):
     changed_at = MomentField()
 
 
-class Why(serializers.Serializer[Any]):
+class RedemptionWhy(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable, for programs.")
     text = serializers.CharField(help_text="For people, in the request's language.")
 
@@ -124,7 +124,7 @@ class RedemptionShown(RedemptionInList):
     handed = serializers.ListField(child=serializers.DictField(), help_text="What the member has got: codes, coupons, terms. Empty for goods.")
     steps = RedemptionStepShown(many=True, help_text="How it came here, the first first.")
     give_back_cents = serializers.IntegerField(help_text="Money to give back to the member, of all that was cancelled or returned of it.")
-    why = Why(many=True)
+    why = RedemptionWhy(many=True)
 
 
 _IN_LIST = {
