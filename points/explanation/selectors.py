@@ -255,6 +255,9 @@ def _undecided(entry: Entry, figures: Mapping[str, str]) -> Iterator[str]:
     if source == Source.IMPORT:
         yield _("Brought over as the opening balance: %(points)s.") % figures
         return
+    if source == Source.BOUGHT:
+        yield _("Bought for money: %(points)s.") % figures
+        return
     if lot and lot.rule_version:
         yield _("“%(rule)s” gave %(points)s.") % {**figures, "rule": lot.rule_version.rule.name}
     else:

@@ -72,6 +72,11 @@ class TestEarned:
         given(source=Source.CAMPAIGN)
         assert entered("earn")[0] == "Came in as “campaign”: 100 points."
 
+    def test_what_was_bought_is_called_that(self, given, entered):
+        given(source=Source.BOUGHT)
+        assert entered("earn") == ["Bought for money: 100 points."]
+        assert entered("earn", language="zh-hans") == ["用现金购买 100 积分。"]
+
     def test_an_opening_balance_is_called_that(self, given, entered):
         given(source=Source.IMPORT)
         assert entered("earn") == ["Brought over as the opening balance: 100 points."]
