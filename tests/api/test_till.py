@@ -29,7 +29,7 @@ def balance(api, member="M-1"):
 
 
 def test_an_order_from_quote_to_refund(api, world, order, at):
-    before = balance(api)["available"]
+    stood = balance(api)
     cart = {"member": "M-1", "lines": order()["lines"], "points": 500}
     quote = api.post("quotes", cart).json()
     assert (quote["earn"], quote["burn"]["points"], quote["burn"]["points_worth_cents"]) == (95, 500, 500)
@@ -54,7 +54,7 @@ def test_an_order_from_quote_to_refund(api, world, order, at):
         "48 earned points are taken back, for what was refunded.",
     ]
     assert body == {"id": "R-1", "status": "applied", "clawed_back": 48, "restored": 250, "waived": 0, "debt": 0, "coupons": []}
-    assert balance(api) == {"available": before - 500 + 95 + 250 - 48, "held": 100, "pending": 0, "debt": 0}
+    assert balance(api) == {**stood, "available": stood["available"] - 500 + 95 + 250 - 48}
 
 
 def test_an_order_names_every_entry_that_it_earned_with_and_what_is_claimed_later_is_none_of_them(api, world, order, now):
@@ -99,7 +99,7 @@ def test_the_same_id_with_other_content_is_409_and_the_same_key_with_another_bod
 
 
 def test_a_refusal_is_not_kept_a_retry_decides_anew(api, world, order):
-    hold = {"member": "M-1", "points": 1_200}
+    hold = {"member": "M-1", "points": balance(api)["available"] + 200}
     assert api.post("holds", hold, key="k").json()["code"] == "insufficient_points"
     api.post("purchases", order(amount=20_000))
     assert api.post("holds", hold, key="k").status_code == 201
@@ -171,11 +171,12 @@ def test_another_currency_is_422(api, world, order):
 
 
 def test_a_lapsed_hold_is_said_in_the_answer(api, world, order, now):
+    available = balance(api)["available"]
     hold = api.post("holds", {"member": "M-1", "points": 1_000}).json()["id"]
     with pgtrigger.ignore("points.Hold:hold_is_pinned"):
         Hold.objects.filter(id=hold).update(expires_at=now - timedelta(seconds=1))
     assert api.get(f"holds/{hold}").json()["status"] == "lapsed"
-    assert api.post("members/M-1/spends", {"points": 600, "subject": "x"}).status_code == 201
+    assert api.post("members/M-1/spends", {"points": available - 400, "subject": "x"}).status_code == 201
     paid = api.post("purchases", order(paid_cents=9_000, hold=hold)).json()
     assert [one["text"] for one in paid["explanation"][:2]] == [
         "The hold had lapsed, so 1000 points were spent from the balance.",
@@ -191,9 +192,10 @@ def test_delivered_is_noted_and_said_again(api, world, at, now):
 
 
 def test_held_points_are_captured_or_released_without_an_order(api, world):
+    stood = balance(api)
     captured = api.post(f"holds/{world['hold']}/capture", {"points": 30}).json()
     assert (captured["status"], captured["captured"]) == ("captured", 30)
-    assert balance(api) == {"available": 1_070, "held": 0, "pending": 0, "debt": 0}
+    assert balance(api) == {**stood, "available": stood["available"] + 70, "held": stood["held"] - 100}
     again = api.post(f"holds/{world['hold']}/release")
     assert (again.status_code, again.json()["code"]) == (409, "hold_settled")
     hold = api.post("holds", {"member": "M-1", "points": 100}).json()["id"]
