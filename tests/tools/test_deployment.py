@@ -20,7 +20,9 @@ def read_by_the_settings():
 
 def test_the_example_names_each_setting_that_is_read_and_no_other():
     named = set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE))
-    assert named - NOT_DJANGOS == read_by_the_settings()
+    by_provider = {name for name in named if name.startswith(("VOUCHER_SECRET_", "VOUCHER_URL_"))}
+    assert len(by_provider) == 2
+    assert named - NOT_DJANGOS - by_provider == read_by_the_settings()
     assert named >= NOT_DJANGOS
 
 

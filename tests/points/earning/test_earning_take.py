@@ -185,7 +185,7 @@ def test_a_budget_that_goes_on_is_charged_beyond_its_end(world, publish, budget)
 
 
 def test_a_thing_is_won_also_where_a_budget_is_beyond_its_end(world, publish, budget, told):
-    publish("prize", "coupon", fact="shared", item="SPRING", limits=(Limit("life", times=2, by="rule"),))
+    publish("prize", "benefit", fact="shared", item="SPRING", limits=(Limit("life", times=2, by="rule"),))
     publish("share", "fixed", fact="shared", points=60)
     one = budget(60)
     assert world.take().points == 60
@@ -331,7 +331,7 @@ def test_a_card_is_used_by_the_next_order_that_qualifies(world, publish):
 
 def test_a_blocked_member_gets_nothing_and_the_decision_says_why(world, publish, budget, told):
     publish("share", "fixed", fact="shared", points=60, limits=(Limit("day", points=100),))
-    publish("prize", "coupon", fact="shared", item="X")
+    publish("prize", "benefit", fact="shared", item="X")
     budget(100)
     screening.block(member_id=world.member.id, reason="tests", actor="tests", now=NOON)
     taken = world.take()

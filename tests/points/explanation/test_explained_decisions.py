@@ -266,17 +266,17 @@ class TestThings:
     def double(self, db):
         return CardKind.objects.create(code="double", name_zh="翻倍卡", name_en="Double points", use="multiplier", factor_percent=200)
 
-    def test_cards_and_badges_are_named_as_people_know_them_and_coupons_by_their_code(self, publish, double, does, decided):
+    def test_cards_and_badges_are_named_as_people_know_them_and_what_nobody_keeps_by_its_code(self, publish, double, does, decided):
         Badge.objects.create(code="sharer", name_zh="分享达人", name_en="Great sharer")
-        for effect, item in (("card", "double"), ("badge", "sharer"), ("coupon", "WELCOME-10")):
+        for effect, item in (("card", "double"), ("badge", "sharer"), ("benefit", "WELCOME-10")):
             publish(effect, Effect(effect, item=item, count=2), fact="shared")
         does("shared")
         assert decided("shared/1", to_member=True) == [
             "Won with “Rule badge”: 2 × badge “Great sharer”.",
+            "Won with “Rule benefit”: 2 × benefit “WELCOME-10”.",
             "Won with “Rule card”: 2 × card “Double points”.",
-            "Won with “Rule coupon”: 2 × coupon “WELCOME-10”.",
         ]
-        assert [name in text for name, text in zip(("分享达人", "翻倍卡", "WELCOME-10"), decided("shared/1", language="zh-hans"), strict=True)] == [True] * 3
+        assert [name in text for name, text in zip(("分享达人", "WELCOME-10", "翻倍卡"), decided("shared/1", language="zh-hans"), strict=True)] == [True] * 3
 
     def test_what_was_won_and_taken_back_is_told(self, publish, double, does, decided, member, noon):
         publish("card", Effect("card", item="double"), fact="shared")

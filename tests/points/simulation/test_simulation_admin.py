@@ -11,6 +11,8 @@ from django.urls import reverse
 from kombu.exceptions import OperationalError
 
 from loyalty.audit.services import JOBS
+from mall.coupons import services as coupons
+from mall.coupons.models import CouponTemplate
 from points.budgets import services as budgets
 from points.rulebook import services as rulebook
 from points.rulebook.models import EarningSettings
@@ -233,6 +235,9 @@ def test_the_result_tells_all_of_it(client, operator, shop, published, draft, ru
     shop.buys("ann", 30_000, day=1)
     shop.buys("bob", 10_000, day=40)
     shop.returns(shop.buys("cid", 10_000, day=41), 10_000, day=42)
+    coupons.keep(
+        template=CouponTemplate(code="big", name_zh="大额券", name_en="Big one", kind="amount", amount_cents=1_000, valid_days=30), actor="tests", now=NOON
+    )
     row = run(draft(rate=40_000), draft("coupon", "coupon", fact="purchase", item="big", min_cents=20_000))
     operator(*MAY_ASK)
     page = client.get(url("change", row.id))
