@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -165,4 +165,5 @@ def _runs(row: Markdown) -> str:
 def _examples(off_percent: int) -> list[tuple[Any, Any, Any]]:
     """What the dearest rewards on the shelf cost now, and would."""
     dearest = sorted((one for one in rewards.catalogue().by_code.values() if one.active), key=lambda one: -one.points)[:EXAMPLES]
-    return [(one.code, f"{one.points:,}", f"{less(one.points, off_percent * 100):,}") for one in dearest]
+    language = get_language() or ""
+    return [(one.name(language), f"{one.points:,}", f"{less(one.points, off_percent * 100):,}") for one in dearest]
