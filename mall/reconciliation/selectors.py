@@ -151,6 +151,13 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
           LEFT JOIN (SELECT redemption_id, sum(points) AS points, sum(given_back) AS back FROM mall_revivaluse GROUP BY redemption_id) u
             ON u.redemption_id = r.id
          WHERE CASE WHEN r.revived THEN coalesce(u.points, 0) <> r.points OR u.back <> coalesce(s.points, 0) ELSE u.points IS NOT NULL END"""),
+    (12, "of a lot no more is used than of it expired", """
+        SELECT 'lot ' || u.lot_id, coalesce(e.expired, 0), u.used
+          FROM (SELECT member_id, lot_id, sum(points - given_back) AS used FROM mall_revivaluse GROUP BY member_id, lot_id) u
+          LEFT JOIN (SELECT a.member_id, a.lot_id, sum(a.points) AS expired FROM points_allocation a
+                       JOIN points_entry e ON e.member_id = a.member_id AND e.id = a.entry_id AND e.kind = 'expire' GROUP BY a.member_id, a.lot_id) e
+            USING (member_id, lot_id)
+         WHERE u.used > coalesce(e.expired, 0)"""),
 )  # fmt: skip
 COUNTED = {
     "redemptions": "mall_redemption", "steps": "mall_step", "changes of stock": "mall_stockchange", "codes": "mall_code", "coupons": "mall_coupon",

@@ -45,6 +45,7 @@ SENTENCES = {
     "cancelled": gettext_lazy("It was cancelled; its points are free again."),
     "lapsed": gettext_lazy("It was not paid in time; its points are free again."),
     "returned": gettext_lazy("It was returned; its points went back to the lots that they came from."),
+    "revival_over": gettext_lazy("It came to nothing; the expired points that paid for it count again while a season takes them."),
     "returned_in_part": gettext_lazy("%(returned)s of %(quantity)s were returned."),
     "give_back": gettext_lazy("Give back %(amount)s, if you have not yet."),
 }
@@ -53,7 +54,8 @@ SENTENCES = {
 def sentences(row: Redemption, *, give_back: int, language: str, now: datetime) -> list[dict[str, str]]:
     """Why it costs what it does and how it stands, in that language."""
     codes = [row.price] if row.price in SENTENCES else []
-    codes.append(selectors.status_at(row, now=now))
+    status = selectors.status_at(row, now=now)
+    codes.append("revival_over" if row.revived and status in (Status.CANCELLED, Status.RETURNED) else status)
     if 0 < row.returned < row.quantity:
         codes.append("returned_in_part")
     if give_back:

@@ -6,8 +6,10 @@ from threading import Barrier
 
 import pytest
 from django.db import connections
+from django.db.models import F
 
 from loyalty.lib.refusals import BusinessError
+from mall.reconciliation import selectors as reconciliation
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
 from mall.revival import selectors, services
@@ -127,12 +129,20 @@ def test_what_was_taken_back_after_it_expired_buys_nothing(mall, member, season,
     assert_books_balance()
 
 
-def test_a_cancelled_one_can_be_used_again_and_brings_no_points(mall, member, season, revive, left, assert_books_balance):
+def test_the_audit_finds_a_lot_of_which_more_is_used_than_expired(mall, season, revive, assert_mall_adds_up):
+    row = revive()
+    assert_mall_adds_up()
+    RevivalUse.objects.filter(redemption_id=row.id).update(points=F("points") + 1)
+    assert {(one.invariant, one.about.split()[0].split("/")[0]) for one in reconciliation.audit(now=mall.now).breaches} == {(12, "lot"), (12, "redemption")}
+
+
+def test_a_cancelled_one_can_be_used_again_and_brings_no_points(mall, member, season, revive, left, assert_books_balance, assert_mall_adds_up):
     row = revive(quantity=2)
     assert left(season) == [50]
     mall.step("cancel", row, reason="tests")
     assert (left(season), mall.points(member), mall.left()) == ([100, 150], 0, 5)
     assert_books_balance()
+    assert_mall_adds_up()
 
 
 def test_what_comes_back_in_part_frees_what_expired_last_first(mall, member, season, revive, left):
