@@ -1,4 +1,4 @@
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import get_language
@@ -39,6 +39,13 @@ class PrivilegeKind(models.Model):
     uses = models.PositiveIntegerField(
         _("uses"), null=True, blank=True, validators=[MinValueValidator(1)], help_text=_("How often one can be used. Empty: at will, while it is good.")
     )
+    early_minutes = models.PositiveIntegerField(
+        _("comes sooner, in minutes"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(rules.MOST_EARLY)],
+        help_text=_("Of early access: rewards and flash sales open so much sooner for who has it. Empty: only the storefront acts on it."),
+    )
     active = models.BooleanField(_("can be chosen"), default=True, help_text=_("Off: for no new reward, and granted by nobody. Members keep what they have."))
     history = HistoricalRecords(app="mall")
 
@@ -51,6 +58,9 @@ class PrivilegeKind(models.Model):
                 name="privilege_kind_of_days_says_how_many", condition=Q(term="days", term_days__gte=1) | (~Q(term="days") & Q(term_days=None))
             ),
             models.CheckConstraint(name="privilege_kind_is_of_use", condition=Q(uses=None) | Q(uses__gte=1)),
+            models.CheckConstraint(
+                name="privilege_kind_that_comes_sooner_is_at_will", condition=Q(early_minutes=None) | Q(early_minutes__gte=1, what="early_access", uses=None)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +96,7 @@ class Privilege(models.Model):
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("The first instant at which it is over. Empty: never."))
     uses = models.PositiveIntegerField(_("uses"), null=True, blank=True)
     uses_left = models.PositiveIntegerField(_("uses left"), null=True, blank=True)
+    early_minutes = models.PositiveIntegerField(_("comes sooner, in minutes"), null=True, blank=True)
     subject = models.CharField(_("granted for"), max_length=200, blank=True)
     actor = models.CharField(_("by"), max_length=150)
     key = models.CharField(_("key"), max_length=300)
@@ -109,6 +120,7 @@ class Privilege(models.Model):
         indexes = [
             models.Index(fields=["member", "-id"], name="privilege_newest"),
             models.Index(fields=["member", "kind"], name="privilege_standing", condition=Q(ended_at=None)),
+            models.Index(fields=["member"], name="privilege_comes_sooner", condition=Q(early_minutes__isnull=False, ended_at=None)),
             models.Index(fields=["member", "redemption"], name="privilege_of_redemption", condition=Q(redemption__isnull=False)),
         ]
 

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from points.terms.rules import NEVER, ExpiryPolicy
 
+# Thirty days, as for tiers.
+MOST_EARLY = 60 * 24 * 30
+
 State = Literal["coming", "current", "used_up", "over", "ended"]
 TermKind = Literal["days", "year_end", "for_ever"]
 

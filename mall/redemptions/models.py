@@ -39,6 +39,8 @@ class Redemption(models.Model):
     returned = models.PositiveIntegerField(_("of them returned"), default=0)
     unit_points = models.BigIntegerField(_("points for one"))
     unit_cents = models.BigIntegerField(_("money for one"), default=0)
+    shipping_cents = models.PositiveBigIntegerField(_("shipping"), default=0, help_text=_("Money due for the parcel."))
+    shipping_waived_cents = models.PositiveBigIntegerField(_("shipping not charged"), default=0, help_text=_("Because the member's tier ships free."))
     price = models.CharField(_("price"), max_length=16, help_text=_("Which price it was: list, clearance, scarcity, tier, tier_discount, markdown, sale."))
     unit_cost_cents = models.BigIntegerField(_("unit cost"), default=0)
     sponsor_bps = models.PositiveIntegerField(_("sponsor's share of the cost (1/100 %)"), default=0)
@@ -103,7 +105,13 @@ class Redemption(models.Model):
 
     @property
     def cents(self) -> int:
+        """Money for what is redeemed, without shipping."""
         return self.unit_cents * self.quantity
+
+    @property
+    def total_cents(self) -> int:
+        """All the money due."""
+        return self.cents + self.shipping_cents
 
 
 class Step(models.Model):
@@ -117,6 +125,7 @@ class Step(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     points = models.BigIntegerField(_("points given back"), default=0)
     cents = models.BigIntegerField(_("money to give back"), default=0)
+    shipping_cents = models.PositiveBigIntegerField(_("of it for shipping"), default=0)
     restocked = models.BooleanField(_("back on the shelf"), default=False)
     key = models.CharField(_("key"), max_length=300, blank=True)
     actor = models.CharField(_("by"), max_length=150)

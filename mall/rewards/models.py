@@ -75,6 +75,11 @@ class Reward(models.Model):
     cents = models.PositiveBigIntegerField(
         _("and money"), default=0, help_text=_("In cents, on top of the points: 500 points and 1000 are 500 points + 10.00. 0: points alone.")
     )
+    shipping_cents = models.PositiveBigIntegerField(
+        _("shipping"),
+        default=0,
+        help_text=_("In cents, for each parcel, however many are in it: money due on top. Free for tiers with free shipping. 0: nothing; only goods have it."),
+    )
     cost_cents = models.PositiveBigIntegerField(_("unit cost"), default=0, help_text=_("What one costs you, in cents; for the books, no member sees it."))
     sponsor = models.ForeignKey(Partner, verbose_name=_("sponsor"), null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sponsor_bps = models.PositiveIntegerField(
@@ -110,7 +115,7 @@ class Reward(models.Model):
         related_name="+",
         help_text=_("Others do not see the reward at all."),
     )
-    starts_at = models.DateTimeField(_("from"), null=True, blank=True, help_text=_("Shown before, but not redeemed; tiers with early access come sooner."))
+    starts_at = models.DateTimeField(_("from"), null=True, blank=True, help_text=_("Shown before, but not redeemed; tiers and members with early access come sooner."))
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     active = models.BooleanField(_("on the shelf"), default=True)
     history = HistoricalRecords(app="mall")
@@ -122,6 +127,7 @@ class Reward(models.Model):
         constraints = [
             models.CheckConstraint(name="reward_costs_points", condition=Q(points__gte=1)),
             models.CheckConstraint(name="reward_hands_something_out", condition=Q(kind="goods", item="") | (~Q(kind="goods") & ~Q(item=""))),
+            models.CheckConstraint(name="reward_of_goods_alone_is_shipped", condition=Q(kind="goods") | Q(shipping_cents=0)),
             models.CheckConstraint(name="reward_sponsor_pays_at_most_all", condition=Q(sponsor_bps__lte=rules.ONE)),
             models.CheckConstraint(name="reward_ends_after_it_starts", condition=Q(starts_at=None) | Q(ends_at=None) | Q(starts_at__lt=F("ends_at"))),
         ]
