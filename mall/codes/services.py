@@ -126,7 +126,7 @@ def _reserve(row: Redemption, now: datetime) -> None:
     _take(row, row.quantity, good_until=row.pay_until, handed_at=None)
 
 
-def _let_go(row: Redemption) -> None:
+def _let_go(row: Redemption, now: datetime) -> None:
     """It was not paid: nobody has seen its codes, so others may have them."""
     selectors.codes_of(row).filter(handed_at=None).update(member=None, redemption=None)
 

@@ -29,7 +29,7 @@ from . import rules, selectors, services
 from .models import Coupon, CouponBatch, CouponTemplate
 
 Status = Coupon.Status
-STATUS_COLOURS = {Status.AVAILABLE: "success", Status.USED: "info", Coupon.EXPIRED: "warning", Status.WITHDRAWN: "danger"}
+STATUS_COLOURS = {Status.RESERVED: "warning", Status.AVAILABLE: "success", Status.USED: "info", Coupon.EXPIRED: "warning", Status.WITHDRAWN: "danger"}
 UNKNOWN_SHOWN = 100
 
 

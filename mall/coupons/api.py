@@ -22,7 +22,7 @@ from loyalty.lib.paging import NewestFirst
 from . import rules, selectors, services
 from .models import Coupon, CouponTemplate
 
-STATUSES = [*Coupon.Status.values, Coupon.EXPIRED]
+STATUSES = [*(one.value for one in Coupon.Status if one != Coupon.Status.RESERVED), Coupon.EXPIRED]
 
 # Why a coupon cannot be claimed now.
 WHY_NOT = {refusal.code: refusal.title for refusal in (services.TierTooLow, services.MemberLimit, services.CouponsOut)}

@@ -189,6 +189,7 @@ class CouponBatch(models.Model):
 
 class Coupon(models.Model):
     class Status(models.TextChoices):
+        RESERVED = "reserved", _("waits for payment")
         AVAILABLE = "available", _("available")
         USED = "used", _("used")
         WITHDRAWN = "withdrawn", _("withdrawn")
@@ -202,6 +203,7 @@ class Coupon(models.Model):
         OPERATOR = "operator", _("operator")
 
     ARROWS = {
+        Status.RESERVED: (Status.AVAILABLE,),
         Status.AVAILABLE: (Status.USED, Status.WITHDRAWN),
         Status.USED: (Status.AVAILABLE, Status.WITHDRAWN),
     }
@@ -242,7 +244,7 @@ class Coupon(models.Model):
             ),
             models.CheckConstraint(
                 name="coupon_withdrawn_says_why",
-                condition=(Q(status="withdrawn") & ~Q(withdrawn_for="")) | Q(status="available", withdrawn_for="") | Q(status="used"),
+                condition=(Q(status="withdrawn") & ~Q(withdrawn_for="")) | Q(status__in=["reserved", "available"], withdrawn_for="") | Q(status="used"),
             ),
             models.CheckConstraint(name="coupon_expires_after_it_starts", condition=Q(starts_at=None) | Q(starts_at__lt=F("expires_at"))),
         ]

@@ -153,8 +153,8 @@ def coupon(*, code: str) -> Coupon:
 
 
 def coupons(*, member_id: UUID, status: str = "", now: datetime) -> QuerySet[Coupon]:
-    """A member's, the newest first; those that stand so at `now`, or all."""
-    rows = Coupon.objects.filter(member_id=member_id).select_related("template").order_by("-id")
+    """A member's, the newest first; those that stand so at `now`, or all. What waits for payment is not theirs yet."""
+    rows = Coupon.objects.filter(~Q(status=Status.RESERVED), member_id=member_id).select_related("template").order_by("-id")
     return rows.filter(standing(status, now=now)) if status else rows
 
 
@@ -270,6 +270,8 @@ def why_not(row: Coupon, *, purchase_ref: str = "", now: datetime) -> str:
         return "" if purchase_ref and row.used_by == purchase_ref else "coupon_used"
     if row.status == Status.WITHDRAWN:
         return "coupon_withdrawn"
+    if row.status == Status.RESERVED:
+        return "coupon_unknown"
     if row.expires_at <= now:
         return "coupon_expired"
     return "coupon_not_yet" if row.starts_at is not None and now < row.starts_at else ""

@@ -108,14 +108,15 @@ def issue(
     source: Source = Source.OPERATOR,
     subject: str = "",
     reason: str = "",
+    reserved_until: datetime | None = None,
     actor: str,
     key: str,
     now: datetime,
 ) -> list[Coupon]:
     """Give the member so many coupons of a template; their time runs from `now`. An operator says why: `reason` goes to the audit trail.
 
-    The same key again gives the same coupons. Refuses: TemplateUnknown, TemplateInactive, TemplateOver, CountInvalid, MemberLimit, CouponsOut,
-    KeyConflict.
+    `reserved_until`: they wait that long for payment, unseen, and will still be good then. The same key again gives the same coupons.
+    Refuses: TemplateUnknown, TemplateInactive, TemplateOver, CountInvalid, MemberLimit, CouponsOut, KeyConflict.
     """
     if not 1 <= count <= MOST_AT_ONCE:
         raise CountInvalid(most=MOST_AT_ONCE)
@@ -128,7 +129,7 @@ def issue(
     if reason:
         figures = {"template": of.code, "count": count, "key": key}
         audit.record(actor=actor, verb="coupon.issued", subject=f"member/{member_id}", reason=reason, figures=figures, now=now)
-    return _issue([member_id], of, count, source=source, subject=subject, actor=actor, key=key, now=now)
+    return _issue([member_id], of, count, source=source, subject=subject, reserved_until=reserved_until, actor=actor, key=key, now=now)
 
 
 @transaction.atomic(savepoint=False)
@@ -207,9 +208,12 @@ def _earlier(member_id: UUID, key: str, content: tuple[str, int, str]) -> list[C
     return earlier
 
 
-def _issue(member_ids: Sequence[UUID], of: CouponTemplate, count: int, *, source: Source, subject: str, actor: str, key: str, now: datetime) -> list[Coupon]:
+def _issue(
+    member_ids: Sequence[UUID], of: CouponTemplate, count: int, *, source: Source, subject: str, reserved_until: datetime | None = None, actor: str, key: str,
+    now: datetime,
+) -> list[Coupon]:  # fmt: skip
     """To each of them so many, all or none; their locks are held. The counter of the limit in all is the last thing that is locked."""
-    good = selectors.validity(of, now=now)
+    good = selectors.validity(of, now=reserved_until or now)
     if good is None:
         raise TemplateOver(template=of.code)
     if of.per_member is not None:
@@ -218,11 +222,11 @@ def _issue(member_ids: Sequence[UUID], of: CouponTemplate, count: int, *, source
             raise MemberLimit(limit=of.per_member)
     about = {
         "template": of, "terms": of.terms.as_json(), "source": source, "subject": subject, "actor": actor, "key": key,
-        "counted": of.in_all is not None, "issued_at": now, **good._asdict(),
+        "counted": of.in_all is not None, "issued_at": now, "status": Status.RESERVED if reserved_until else Status.AVAILABLE, **good._asdict(),
     }  # fmt: skip
     made = [Coupon(**about, member_id=one, code=rules.code(secrets.token_bytes(16)), number=n) for one in member_ids for n in range(1, count + 1)]
     Coupon.objects.bulk_create(made)
-    if outbox.heard(events.COUPON_CHANGED):
+    if not reserved_until and outbox.heard(events.COUPON_CHANGED):
         for row in made:
             _tell(row, before="", now=now)
     if of.in_all is not None and counters.take(charges=[selectors.charge(of.code, len(made), limit=of.in_all)], now=now):
@@ -530,11 +534,41 @@ def keep(*, template: CouponTemplate, actor: str, now: datetime) -> CouponTempla
 
 
 def _give(row: Redemption, now: datetime) -> Redemption.Status:
-    issue(
-        member_id=row.member_id, template=row.item, count=row.quantity, source=Source.REDEMPTION, subject=_subject(row), actor=row.actor, key=_subject(row),
-        now=now,
-    )  # fmt: skip
+    """The coupons are the member's: those set aside, whatever became of their template meanwhile, or fresh ones."""
+    reserved = _reserved(row) if row.hold_id else []
+    for one in reserved:
+        good = selectors.validity(one.template, now=now)
+        one.status, one.issued_at = Status.AVAILABLE, now
+        one.starts_at, one.expires_at = good or (one.starts_at, one.expires_at)
+        one.save(update_fields=["status", "issued_at", "starts_at", "expires_at"])
+        _tell(one, before="", now=now)
+    if not reserved:
+        _issue_for(row, now=now)
     return Redemption.Status.DELIVERED
+
+
+def _reserve(row: Redemption, now: datetime) -> None:
+    """While it waits for payment its coupons are set aside, unseen, and count for every limit; none that will be over before it must be paid."""
+    assert row.pay_until is not None, "what waits for payment has a deadline"
+    _issue_for(row, reserved_until=row.pay_until, now=now)
+
+
+def _issue_for(row: Redemption, *, reserved_until: datetime | None = None, now: datetime) -> None:
+    issue(
+        member_id=row.member_id, template=row.item, count=row.quantity, source=Source.REDEMPTION, subject=_subject(row), reserved_until=reserved_until,
+        actor=row.actor, key=_subject(row), now=now,
+    )  # fmt: skip
+
+
+def _reserved(row: Redemption) -> list[Coupon]:
+    return [one for one in _handed(row) if one.status == Status.RESERVED]
+
+
+def _let_go(row: Redemption, now: datetime) -> None:
+    """It was not paid: nobody has seen its coupons, so there were none, and others may have as many."""
+    reserved = _reserved(row)
+    Coupon.objects.filter(id__in=[one.id for one in reserved], member_id=row.member_id).delete()
+    _uncount(reserved, now=now)
 
 
 def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
@@ -558,5 +592,5 @@ def _subject(row: Redemption) -> str:
     return f"redemption/{row.id}"
 
 
-redemptions.hands_out("coupon", redemptions.HandOut(_give, _take_back, _show))
+redemptions.hands_out("coupon", redemptions.HandOut(_give, _take_back, _show, _reserve, _let_go))
 shelf.item_checked_by("coupon", selectors.item_fault)

@@ -93,10 +93,11 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
         SELECT 'code ' || c.id, r.member_id::text, c.member_id::text FROM mall_code c JOIN redemption r ON r.id = c.redemption_id
          WHERE c.member_id <> r.member_id"""),
     (7, "a redemption of coupons has as many as were paid for, and no more", """
-        SELECT r.about, CASE r.status WHEN 'held' THEN 0 ELSE r.kept END, coalesce(c.coupons, 0) FROM redemption r
-          LEFT JOIN (SELECT subject, count(*) AS coupons FROM mall_coupon
-                      WHERE source = 'redemption' AND withdrawn_for NOT LIKE 'redemption/%%' GROUP BY subject) c ON c.subject = r.about
-         WHERE r.kind = 'coupon' AND NOT r.gone AND CASE r.status WHEN 'held' THEN 0 ELSE r.kept END <> coalesce(c.coupons, 0)"""),
+        SELECT r.about, r.kept, coalesce(c.coupons, 0) FROM redemption r
+          LEFT JOIN (SELECT subject, status = 'reserved' AS unseen, count(*) AS coupons FROM mall_coupon
+                      WHERE source = 'redemption' AND withdrawn_for NOT LIKE 'redemption/%%' GROUP BY 1, 2) c
+            ON c.subject = r.about AND c.unseen = (r.status = 'held')
+         WHERE r.kind = 'coupon' AND NOT r.gone AND r.kept <> coalesce(c.coupons, 0)"""),
     (7, "the limit of a coupon counts what was issued", """
         SELECT counter, coalesce(c.issued, 0), coalesce(u.times, 0)
           FROM (SELECT 'coupon/' || template_id AS counter, count(*) AS issued FROM mall_coupon WHERE counted AND status <> 'withdrawn' GROUP BY template_id) c

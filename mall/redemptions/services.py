@@ -123,7 +123,7 @@ class HandOut(NamedTuple):
     take_back: Callable[[Redemption, int, datetime], None]
     show: Callable[[Redemption], list[dict[str, Any]]]
     reserve: Callable[[Redemption, datetime], None] | None = None
-    let_go: Callable[[Redemption], None] | None = None
+    let_go: Callable[[Redemption, datetime], None] | None = None
 
 
 _hand_outs: dict[str, HandOut] = {}
@@ -460,7 +460,7 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
     if row.status == Status.FULFILLING:
         _take_back(row, row.quantity, now=now)
     if row.status == Status.HELD:
-        _let_go(row)
+        _let_go(row, now=now)
     _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
     if reason and member_id is None:
         figures = {"points": points, "cents": cents, "restocked": restocked}
@@ -476,10 +476,10 @@ def _take_back(row: Redemption, quantity: int, *, now: datetime) -> None:
         how.take_back(row, quantity, now)
 
 
-def _let_go(row: Redemption) -> None:
+def _let_go(row: Redemption, *, now: datetime) -> None:
     how = _hand_outs.get(row.reward.kind)
     if how is not None and how.let_go is not None:
-        how.let_go(row)
+        how.let_go(row, now)
 
 
 def _restore(row: Redemption, points: int, *, key: str, actor: str, reason: str, now: datetime) -> None:
@@ -498,7 +498,7 @@ def lapse(*, redemption_id: UUID, actor: str, now: datetime) -> bool:
         return False
     ledger.expire(member_id=row.member_id, actor=actor, now=now)
     restocked = _give_back(row, quantity=row.quantity, stock=True, actor=actor, now=now)
-    _let_go(row)
+    _let_go(row, now=now)
     _go(row, Status.LAPSED, actor=actor, restocked=restocked, now=now)
     if merged:
         merging.forward(member_id=row.member_id, actor=actor, now=now)

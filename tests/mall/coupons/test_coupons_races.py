@@ -10,6 +10,7 @@ from accounts.members import services as members
 from loyalty.lib.refusals import BusinessError
 from mall.coupons import services
 from mall.coupons.models import Coupon
+from mall.redemptions import services as redemptions
 from points.budgets import services as counters
 from points.ledger import services as ledger
 
@@ -100,6 +101,50 @@ def test_rules_that_give_at_once_share_what_is_left(coupons, crowd):
     coupons.template(in_all=5)
     given = at_once(*[lambda one=one, n=n: coupons.won(one, count=2, key=f"effect/{n}") for n, one in enumerate(crowd)])
     assert sum(len(one) for one in given) == Coupon.objects.count() == 5
+
+
+# Paid for with money
+
+
+@pytest.fixture
+def eight_buy_the_last_three(coupons, mall, crowd):
+    """Eight members order one at once, for 100 points and 5.00, and who could then pays; what the orders and the payments gave."""
+    coupons.template(in_all=3)
+    mall.reward("coupon-10", kind="coupon", item="ten-off", points=100, cents=500, stock=None)
+    for one in crowd:
+        mall.give(one, 100)
+
+    def buy():
+        ordered = at_once(*[lambda one=one, n=n: mall.redeem(one, "coupon-10", key=f"K-{n}") for n, one in enumerate(crowd)])
+        held = [one for one in ordered if not isinstance(one, BusinessError)]
+        return ordered, at_once(*[lambda row=row: mall.step("confirm", row, paid_cents=500) for row in held])
+
+    return buy
+
+
+def test_of_the_last_three_coupons_three_are_sold_for_money_and_who_pays_has_one(eight_buy_the_last_three, assert_mall_adds_up, assert_books_balance):
+    ordered, paid = eight_buy_the_last_three()
+    assert names(ordered) == ["CouponsOut"] * 5 + ["Redemption"] * 3
+    assert names(paid) == ["Redeemed"] * 3
+    assert list(Coupon.objects.values_list("status", flat=True)) == ["available"] * 3
+    assert_mall_adds_up()
+    assert_books_balance()
+
+
+def test_control_without_setting_aside_members_pay_for_coupons_that_are_gone(eight_buy_the_last_three, monkeypatch):
+    monkeypatch.setitem(redemptions._hand_outs, "coupon", redemptions._hand_outs["coupon"]._replace(reserve=None))
+    ordered, paid = eight_buy_the_last_three()
+    assert names(ordered) == ["Redemption"] * 8
+    assert names(paid) == ["CouponsOut"] * 5 + ["Redeemed"] * 3
+
+
+def test_the_last_coupon_is_set_aside_for_a_buyer_or_claimed_by_another_never_both(coupons, mall, crowd):
+    mall.give(crowd[0], 600)
+    for n in range(6):
+        coupons.template(f"last-{n}", in_all=1, claimable=True, per_member=1)
+        mall.reward(f"coupon-{n}", kind="coupon", item=f"last-{n}", points=100, cents=500, stock=None)
+        given = at_once(lambda n=n: mall.redeem(crowd[0], f"coupon-{n}", key=f"K-{n}"), lambda n=n: coupons.claim(crowd[1], f"last-{n}", key=f"K-{n}"))
+        assert [type(one).__name__ for one in given] in (["Redemption", "CouponsOut"], ["CouponsOut", "Coupon"])
 
 
 # One member, many phones
