@@ -4,10 +4,18 @@ import calendar
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
+
 
 def local_date(moment: datetime, zone: ZoneInfo) -> date:
     """The business date on which `moment` falls."""
     return moment.astimezone(zone).date()
+
+
+def in_words(moment: datetime, zone: ZoneInfo, language: str) -> str:
+    """A moment of these weeks as people of that language write it there: 11月27日 20:00, or 27 Nov, 20:00."""
+    pattern, locale = ("M月d日 HH:mm", "zh_Hans") if language.startswith("zh") else ("d MMM, HH:mm", "en")
+    return format_datetime(moment.astimezone(zone), pattern, locale=locale)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:

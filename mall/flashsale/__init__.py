@@ -2,9 +2,10 @@
 
 A **plan** says on which days of the week, at what time and on which terms there is one; the job makes its **sales** (sessions, 场次) ahead,
 and a sale can be made by hand. Before it begins, its **units** are set aside from the reward's stock, and what is left goes back at its end.
-They stand in a row of their own, so that editing a sale never moves any. Price and limits are the sale's, the same for all; tiers with early
-access may come sooner by it. Redeeming is `mall/redemptions` with that price and that stock, so paying, cancelling and returning work alike:
-what comes back while the sale is on is for the next in line, afterwards it goes to the shelf.
+They stand in a row of their own, so that editing a sale never moves any. Price and limits are the sale's, the same for all; the parcel costs what
+it does on the shelf, nothing where the tier ships free; who has early access may come sooner by it. Redeeming is `mall/redemptions` with that price
+and that stock, so paying, cancelling and returning work alike: what comes back while the sale is on is for the next in line, afterwards it goes to
+the shelf.
 
 Who buys takes a **ticket** first. Its number is drawn when the request arrives, one ticket a member at a time, and free units are promised to
 tickets strictly in the order of their numbers; a promise holds for a **turn** of some minutes, then it passes to the next. So it helps to come

@@ -1,7 +1,7 @@
 """Flash sales for the storefront and for the member's app: what comes, a ticket, its place, and redeeming by it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -17,6 +17,7 @@ from loyalty.lib.fields import CentsField, MomentField, PointsField, StrictSeria
 from mall.redemptions.api import RecipientGiven, RedemptionShown
 from mall.redemptions.api import shown as redemption_shown
 from mall.redemptions.services import Recipient
+from mall.rewards.rules import Viewer, shipping
 
 from . import selectors, services
 from .models import FlashSale, FlashTicket
@@ -34,12 +35,13 @@ class SaleShown(serializers.Serializer[Any]):
     cents = serializers.IntegerField(help_text="Money on top of the points.")
     list_points = serializers.IntegerField(help_text="What one costs on the shelf, without any tier.")
     list_cents = serializers.IntegerField()
+    shipping_cents = serializers.IntegerField(help_text="What the parcel costs on top; for a member, 0 where their tier ships free.")
     per_member = serializers.IntegerField()
     quantity = serializers.IntegerField(help_text="How many units there are in the sale.")
     left = serializers.IntegerField(allow_null=True, help_text="Units nobody has taken; null until they are set aside.")
     phase = serializers.ChoiceField(choices=["announced", "line", "on", "over"], help_text="line: tickets can be taken, and are served once it begins.")
-    line_opens_at = MomentField(help_text="From when on tickets can be taken; for a member, by their tier.")
-    starts_at = MomentField(help_text="For a member, by their tier: some may come sooner.")
+    line_opens_at = MomentField(help_text="From when on tickets can be taken; for a member with early access so much sooner.")
+    starts_at = MomentField(help_text="For a member with early access so much sooner.")
     ends_at = MomentField()
 
 
@@ -69,6 +71,7 @@ _SALE: dict[str, Any] = {
     "cents": 0,
     "list_points": 500,
     "list_cents": 0,
+    "shipping_cents": 800,
     "per_member": 1,
     "quantity": 100,
     "left": 100,
@@ -81,6 +84,7 @@ _WAITING: dict[str, Any] = {
     "number": 4711, "quantity": 1, "state": "waiting", "place": 12, "until": None, "left": 37, "now": "2026-11-27T12:00:02Z",
 }  # fmt: skip
 _TURN = {**_WAITING, "state": "your_turn", "place": None, "until": "2026-11-27T12:03:02Z"}
+ANYBODY = Viewer()
 _REPLAYED = {"Idempotent-Replayed": "true"}
 
 
@@ -88,13 +92,13 @@ def _language(request: Request) -> str:
     return getattr(request, "LANGUAGE_CODE", "en")
 
 
-def sales_shown(rows: Sequence[FlashSale], *, early: timedelta = timedelta(), language: str, now: datetime) -> dict[str, Any]:
-    """Sales as they are for somebody who may come so much earlier."""
-    return {"now": now, "results": [_sale(row, early=early, language=language, now=now) for row in rows]}
+def sales_shown(rows: Sequence[FlashSale], *, viewer: Viewer = ANYBODY, language: str, now: datetime) -> dict[str, Any]:
+    """Sales as they are for who looks."""
+    return {"now": now, "results": [_sale(row, viewer=viewer, language=language, now=now) for row in rows]}
 
 
-def _sale(row: FlashSale, *, early: timedelta, language: str, now: datetime) -> dict[str, Any]:
-    offer, stock = selectors.on_the_shelf(row), selectors.stock_of(row)
+def _sale(row: FlashSale, *, viewer: Viewer, language: str, now: datetime) -> dict[str, Any]:
+    offer, stock, early = selectors.on_the_shelf(row), selectors.stock_of(row), viewer.early
     same = ("id", "name", "text", "points", "cents", "per_member", "ends_at")
     return {
         **{name: getattr(row, name) for name in same},
@@ -103,6 +107,7 @@ def _sale(row: FlashSale, *, early: timedelta, language: str, now: datetime) -> 
         "pictures": list(offer.pictures),
         "list_points": offer.points,
         "list_cents": offer.cents,
+        "shipping_cents": shipping(offer, viewer).cents,
         "quantity": stock.set_aside if stock else row.quantity,
         "left": stock.left if stock else None,
         "phase": selectors.phase(row, early=early, now=now),
@@ -135,14 +140,14 @@ class MembersSalesView(MemberView):
 
     @extend_schema(
         summary="Flash sales as they are for a member",
-        description="With the times of the member's tier. Those for a segment that the member is not in are left out.",
+        description="With the member's times, which early access makes sooner. Those for a segment that the member is not in are left out.",
         responses=SalesShown,
         examples=[_LIST],
     )
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        rows, early = selectors.coming_for(member_id=self.member.id, now=now)
-        return Response(SalesShown(sales_shown(rows, early=early, language=_language(request), now=now)).data)
+        rows, viewer = selectors.coming_for(member_id=self.member.id, now=now)
+        return Response(SalesShown(sales_shown(rows, viewer=viewer, language=_language(request), now=now)).data)
 
 
 class TicketAsked(StrictSerializer):
@@ -200,6 +205,7 @@ class RedeemInSaleAsked(StrictSerializer):
     recipient = RecipientGiven(required=False, help_text="To whom goods are shipped; needed for goods.")
     points = PointsField(required=False, help_text="For one, as the member saw it. Where it is another one by now, 409 `price_changed` says which.")
     cents = CentsField(required=False, help_text="The money for one, as the member saw it; 0 by default. Looked at together with `points`.")
+    shipping_cents = CentsField(required=False, help_text="What the parcel costs, as the member saw it. Looked at together with `points`, where it is sent.")
 
 
 class RedeemInSaleView(MemberView):
@@ -217,10 +223,14 @@ class RedeemInSaleView(MemberView):
                 "Redeemed",
                 {
                     "id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f0b", "reward": "mug-white", "name": "白瓷杯", "kind": "goods", "status": "confirmed",
-                    "quantity": 1, "returned": 0, "points": 199, "cents": 0, "pay_until": None, "carrier": "", "tracking": "",
+                    "quantity": 1, "returned": 0, "points": 199, "cents": 0, "shipping_cents": 0, "total_cents": 0,
+                    "pay_until": None, "carrier": "", "tracking": "",
                     "created_at": "2026-11-27T12:00:09Z", "changed_at": "2026-11-27T12:00:09Z", "member": "M-1001", "payment": "",
                     "recipient": {"name": "示例会员", "phone": "13800000000", "address": "示例路 1 号"}, "handed": [], "steps": [],
-                    "give_back_cents": 0, "why": [{"code": "confirmed", "text": "It is paid and will be made ready."}],
+                    "give_back_cents": 0, "why": [
+                        {"code": "confirmed", "text": "It is paid and will be made ready."},
+                        {"code": "free_shipping", "text": "Shipping is free for the member's tier."},
+                    ],
                 },
                 response_only=True,
             ),
@@ -237,6 +247,7 @@ class RedeemInSaleView(MemberView):
             quantity=given.get("quantity", 1),
             recipient=Recipient(**given.get("recipient", {})),
             expected=(given["points"], given.get("cents", 0)) if "points" in given else None,
+            expected_shipping=given.get("shipping_cents"),
             actor=request.auth.identity,
             key=f"{request.auth.identity}/{request.idempotency_key}",
             now=now,

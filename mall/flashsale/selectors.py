@@ -14,7 +14,7 @@ from mall.redemptions import selectors as redemptions
 from mall.redemptions.models import Redemption
 from mall.rewards import selectors as rewards
 from mall.rewards.models import Reward
-from mall.rewards.rules import Offer, visible
+from mall.rewards.rules import Offer, Viewer, visible
 
 from . import rules
 from .models import FlashPlan, FlashSale, FlashStock, FlashTicket
@@ -70,7 +70,7 @@ def on_the_shelf(sale: FlashSale) -> Offer:
 
 
 def offer_in(sale: FlashSale) -> Offer:
-    """The reward as the sale sells it: for whom it is stays as it was, all else is the sale's."""
+    """The reward as the sale sells it: for whom it is and what shipping costs stays as it was, all else is the sale's."""
     return replace(
         on_the_shelf(sale), points=sale.points, cents=sale.cents, prices=(), active=True, starts_at=sale.starts_at,
         ends_at=sale.ends_at, per_member=sale.per_member, per_member_day=None, per_day=None, in_all=None,
@@ -83,10 +83,10 @@ def coming(*, now: datetime) -> QuerySet[FlashSale]:
     return rows.order_by("starts_at", "id")[:MOST_SHOWN]
 
 
-def coming_for(*, member_id: UUID, now: datetime) -> tuple[list[FlashSale], timedelta]:
-    """The same for a member: what they may see, by how much sooner than others their tier may come. Two statements."""
+def coming_for(*, member_id: UUID, now: datetime) -> tuple[list[FlashSale], Viewer]:
+    """The same for a member: what they may see, and as whom. Two statements."""
     viewer = redemptions.known(member_id=member_id, reward_ids=[], now=now).viewer
-    return [row for row in coming(now=now) if visible(offer_in(row), viewer, now=now)], viewer.early
+    return [row for row in coming(now=now) if visible(offer_in(row), viewer, now=now)], viewer
 
 
 def between(*, begin: datetime, end: datetime) -> QuerySet[FlashSale]:

@@ -366,6 +366,7 @@ def redeem(
     quantity: int = 1,
     recipient: Recipient = NOBODY,
     expected: tuple[int, int] | None = None,
+    expected_shipping: int | None = None,
     actor: str,
     key: str,
     now: datetime,
@@ -387,7 +388,8 @@ def redeem(
         if turn.state != "your_turn" or quantity > turn.ticket.quantity:
             raise NotYourTurn(place=turn.place, units=turn.ticket.quantity)
     return redemptions.redeem(
-        member_id=member_id, reward=offer.code, quantity=quantity, recipient=recipient, expected=expected, pay_within=timedelta(minutes=sale.pay_minutes),
+        member_id=member_id, reward=offer.code, quantity=quantity, recipient=recipient, expected=expected,
+        expected_shipping=expected_shipping, pay_within=timedelta(minutes=sale.pay_minutes),
         sale=redemptions.Sale(sale.id, offer, partial(_take, sale.id)), actor=actor, key=key, now=now,
     )  # fmt: skip
 

@@ -8,6 +8,9 @@ again it is told the same. When what used it is undone, the use is given back.
 One that can be used at will gains nothing by lying beside another of its kind: in days, it begins where the one before ends; to a date that
 the member has covered already, or for ever, it is refused before anything is paid. Ones with a number of uses lie side by side.
 
+**Early access** may say by how much sooner rewards and flash sales open for who has it (used at will, while it is good); of several, and of what the
+tier gives, the longest counts.
+
 An operator **ends** one with a reason. What comes back from its redemption ends as well, where it was not used and is not over: those that end last first.
 
 Always: one key, one grant, however many it is; uses left ≥ 0 and = those granted less those that stand; nothing is used before it begins, after it

@@ -34,6 +34,8 @@ class PrivilegeKindForm(forms.ModelForm):
             self.add_error("term_days", _("For how many days?"))
         if not in_days:
             given["term_days"] = None
+        if given.get("what") != PrivilegeKind.What.EARLY_ACCESS:
+            given["early_minutes"] = None
         return given
 
 
@@ -43,8 +45,8 @@ class PrivilegeKindAdmin(HistoryAdmin):
     list_display = ["code", "name_zh", "name_en", "what", "lasts", "often", "active"]
     list_filter = ["what", "active"]
     search_fields = ["code", "name_zh", "name_en"]
-    fields = ["code", "what", "name_zh", "name_en", "text_zh", "text_en", "term", "term_days", "uses", "active"]
-    conditional_fields = {"term_days": "term == 'days'"}
+    fields = ["code", "what", "name_zh", "name_en", "text_zh", "text_en", "term", "term_days", "uses", "early_minutes", "active"]
+    conditional_fields = {"term_days": "term == 'days'", "early_minutes": "what == 'early_access'"}
     actions = None
     list_before_template = "admin/explanation.html"
 

@@ -26,11 +26,12 @@ class PrivilegeShown(serializers.ModelSerializer[Privilege]):
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True, help_text="The first instant at which it is over; null: never.")
     uses_left = serializers.IntegerField(allow_null=True, help_text="null: as often as they like, while it is good.")
+    early_minutes = serializers.IntegerField(allow_null=True, help_text="Of early access: rewards and flash sales open so many minutes sooner; null: none do.")
     granted_for = serializers.CharField(source="subject", help_text="Like redemption/01980a5c-…; empty where it was given.")
 
     class Meta:
         model = Privilege
-        fields = ["id", "kind", "what", "name", "text", "status", "starts_at", "ends_at", "uses_left", "granted_for"]
+        fields = ["id", "kind", "what", "name", "text", "status", "starts_at", "ends_at", "uses_left", "early_minutes", "granted_for"]
 
     def get_status(self, row: Privilege) -> Privilege.State:
         return selectors.state_of(row, now=self.context["now"])
@@ -46,6 +47,7 @@ _PRIVILEGE: dict[str, Any] = {
     "starts_at": "2026-11-21T04:00:00Z",
     "ends_at": "2026-12-21T16:00:00Z",
     "uses_left": 3,
+    "early_minutes": None,
     "granted_for": "redemption/01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f0c",
 }
 

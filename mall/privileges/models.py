@@ -1,3 +1,4 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -73,6 +74,10 @@ class PrivilegeKind(models.Model):
     @property
     def text(self) -> str:
         return self.text_zh if (get_language() or "zh").startswith("zh") else self.text_en
+
+    def clean(self) -> None:
+        if self.early_minutes and (self.what != self.What.EARLY_ACCESS or self.uses is not None):
+            raise ValidationError({"early_minutes": _("Only early access that is used at will opens anything sooner. Leave it empty.")})
 
     @property
     def as_term(self) -> rules.Term:

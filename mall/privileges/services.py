@@ -84,7 +84,9 @@ def grant(*, member_id: UUID, kind: str, count: int = 1, subject: str = "", reas
 def _make(kind: PrivilegeKind, count: int, *, member_id: UUID, now: datetime, insist: bool = False, **about: Any) -> list[Privilege]:
     """The privileges, written. `insist`: also those that bring the member nothing new."""
     spans = _spans(kind, count, member_id=member_id, insist=insist, now=now)
-    terms = {"member_id": member_id, "kind": kind, "granted_at": now, "uses": kind.uses, "uses_left": kind.uses}
+    terms = {
+        "member_id": member_id, "kind": kind, "granted_at": now, "uses": kind.uses, "uses_left": kind.uses, "early_minutes": kind.early_minutes,
+    }  # fmt: skip
     return Privilege.objects.bulk_create(
         [Privilege(**terms, starts_at=one.starts_at, ends_at=one.ends_at, number=number, **about) for number, one in enumerate(spans, 1)]
     )

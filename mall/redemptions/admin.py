@@ -71,8 +71,9 @@ def _money(cents: int) -> str:
     return show(cents, programme.programme().currency or "CNY", get_language() or "en")
 
 
-def _cost(points: int, cents: int) -> str:
-    return gettext("%(points)s points") % {"points": f"{points:,}"} + (f" + {_money(cents)}" if cents else "")
+def _cost(points: int, cents: int, shipping: int = 0) -> str:
+    said = gettext("%(points)s points") % {"points": f"{points:,}"} + (f" + {_money(cents)}" if cents else "")
+    return said + " + " + gettext("shipping %(amount)s") % {"amount": _money(shipping)} if shipping else said
 
 
 def _moment(moment: Any) -> str:
@@ -92,10 +93,15 @@ class ReturnForm(ReasonForm):
     restock = forms.BooleanField(
         label=_("Back on the shelf"), required=False, widget=UnfoldBooleanWidget, help_text=_("Only what can be sold again. Off: the stock stays as it is.")
     )
-    field_order = ["key", "quantity", "restock", "reason"]
+    shipping = forms.BooleanField(
+        label=_("Give back shipping"), required=False, widget=UnfoldBooleanWidget, help_text=_("As where the parcel came damaged. Off: it stays paid.")
+    )
+    field_order = ["key", "quantity", "restock", "shipping", "reason"]
 
-    def __init__(self, *args: Any, left: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, left: int, shipping_cents: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not shipping_cents:
+            del self.fields["shipping"]
         self.fields["quantity"].max_value = left
         self.fields["quantity"].validators.append(forms.fields.validators.MaxValueValidator(left))
 
@@ -209,7 +215,7 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("for"))
     def paid_with(self, row: Redemption) -> str:
-        return _cost(row.points, row.cents)
+        return _cost(row.points, row.cents, row.shipping_cents)
 
     @display(description=_("recipient"))
     def to_whom(self, row: Redemption) -> str:
@@ -221,7 +227,9 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("price"))
     def price_shown(self, row: Redemption) -> str:
-        return f"{_cost(row.unit_points, row.unit_cents)} · {PRICES.get(row.price, row.price)}"
+        said = f"{_cost(row.unit_points, row.unit_cents)} · {PRICES.get(row.price, row.price)}"
+        waived = gettext("shipping of %(amount)s not charged: the tier ships free") % {"amount": _money(row.shipping_waived_cents)}
+        return f"{said} · {waived}" if row.shipping_waived_cents else said
 
     @display(description=_("to be paid until"))
     def to_be_paid(self, row: Redemption) -> str:
@@ -311,16 +319,18 @@ class RedemptionAdmin(BooksAdmin):
     @action(description=_("Take back"), url_path="take-back", permissions=["undo"], icon="assignment_return")
     def take_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            about = {"quantity": asked["quantity"], "restock": asked["restock"], "reason": asked["reason"], "key": f"by-hand/{asked['key']}"}
-            done = services.return_(redemption_id=row.id, **about, actor=operator_name(request), now=timezone.now())
-            back = {"points": f"{row.unit_points * asked['quantity']:,}", "amount": _money(row.unit_cents * asked["quantity"])}
-            if done.redemption.cents:
+            about = {name: asked.get(name, False) for name in ("quantity", "restock", "shipping", "reason")}
+            key = f"by-hand/{asked['key']}"
+            services.return_(redemption_id=row.id, **about, actor=operator_name(request), key=key, now=timezone.now())
+            cents = row.unit_cents * asked["quantity"] + (kept if about["shipping"] else 0)
+            back = {"points": f"{row.unit_points * asked['quantity']:,}", "amount": _money(cents)}
+            if cents:
                 return gettext("%(points)s points are restored. Give back %(amount)s in the storefront.") % back
             return gettext("%(points)s points are restored.") % back
 
         row = self._row(request, object_id)
-        left = row.quantity - row.returned
-        form = ReturnForm(request.POST or None, left=left, initial={"key": new_id(), "quantity": left})
+        left, kept = row.quantity - row.returned, selectors.shipping_kept(row)
+        form = ReturnForm(request.POST or None, left=left, shipping_cents=kept, initial={"key": new_id(), "quantity": left})
         told = gettext("For each, %(cost)s goes back: points to the lots that they came from, money by the storefront. This cannot be undone.")
         return self._ask(request, row, form, act, title=_("Take back"), consequence=told % {"cost": _cost(row.unit_points, row.unit_cents)}, danger=True)
 
@@ -334,7 +344,9 @@ class RedemptionAdmin(BooksAdmin):
             return _("It is cancelled, and its points are free again.")
 
         row = self._row(request, object_id)
-        told = gettext("%(cost)s goes back to the member, and the stock to the shelf. This cannot be undone.") % {"cost": _cost(row.points, row.cents)}
+        told = gettext("%(cost)s goes back to the member, and the stock to the shelf. This cannot be undone.") % {
+            "cost": _cost(row.points, row.cents, row.shipping_cents)
+        }
         return self._ask(request, row, ReasonForm(request.POST or None), act, title=_("Cancel redemption"), consequence=told, danger=True)
 
     def _row(self, request: HttpRequest, object_id: str) -> Redemption:

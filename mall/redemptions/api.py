@@ -48,20 +48,30 @@ SENTENCES = {
     "revival_over": gettext_lazy("It came to nothing; the expired points that paid for it count again while a season takes them."),
     "returned_in_part": gettext_lazy("%(returned)s of %(quantity)s were returned."),
     "give_back": gettext_lazy("Give back %(amount)s, if you have not yet."),
+    "free_shipping": gettext_lazy("Shipping is free for the member's tier."),
+    "shipping": gettext_lazy("Of this, %(shipping)s is for shipping."),
+    "shipping_kept": gettext_lazy("The %(shipping)s for shipping is not given back."),
 }
 
 
-def sentences(row: Redemption, *, give_back: int, language: str, now: datetime) -> list[dict[str, str]]:
+def sentences(row: Redemption, *, give_back: int, shipping_back: int, language: str, now: datetime) -> list[dict[str, str]]:
     """Why it costs what it does and how it stands, in that language."""
     codes = [row.price] if row.price in SENTENCES else []
+    if row.shipping_waived_cents:
+        codes.append("free_shipping")
     status = selectors.status_at(row, now=now)
     codes.append("revival_over" if row.revived and status in (Status.CANCELLED, Status.RETURNED) else status)
+    if row.shipping_cents and status == Status.HELD:
+        codes.append("shipping")
     if 0 < row.returned < row.quantity:
         codes.append("returned_in_part")
     if give_back:
         codes.append("give_back")
-    amount = show(give_back or row.cents, programme.programme().currency or "CNY", language)
-    figures = {"points": row.points, "returned": row.returned, "quantity": row.quantity, "amount": amount}
+    if row.shipping_cents and row.returned and not shipping_back:
+        codes.append("shipping_kept")
+    currency = programme.programme().currency or "CNY"
+    money = {"amount": show(give_back or row.total_cents, currency, language), "shipping": show(row.shipping_cents, currency, language)}
+    figures = {"points": row.points, "returned": row.returned, "quantity": row.quantity, **money}
     return [{"code": code, "text": str(SENTENCES[code]) % figures} for code in codes]
 
 
@@ -77,6 +87,7 @@ class RedeemAsked(StrictSerializer):
     recipient = RecipientGiven(required=False, help_text="To whom goods are shipped; needed for goods.")
     points = PointsField(required=False, help_text="For one, as the member saw it. Where it is another one by now, 409 `price_changed` says which.")
     cents = CentsField(required=False, help_text="The money for one, as the member saw it; 0 by default. Looked at together with `points`.")
+    shipping_cents = CentsField(required=False, help_text="What the parcel costs, as the member saw it. Looked at together with `points`, where it is sent.")
 
 
 class RedemptionStepShown(serializers.ModelSerializer[Step]):
@@ -84,10 +95,11 @@ class RedemptionStepShown(serializers.ModelSerializer[Step]):
 
     class Meta:
         model = Step
-        fields = ["before", "status", "quantity", "points", "cents", "at"]
+        fields = ["before", "status", "quantity", "points", "cents", "shipping_cents", "at"]
         extra_kwargs = {
             "points": {"required": True, "help_text": "Given back with it."},
-            "cents": {"required": True, "help_text": "Money to give back with it."},
+            "cents": {"required": True, "help_text": "Money to give back with it, for shipping too."},
+            "shipping_cents": {"required": True, "help_text": "How much of that is for shipping."},
         }
 
 
@@ -106,7 +118,9 @@ class RedemptionInList(serializers.Serializer[Any]):
     quantity = serializers.IntegerField()
     returned = serializers.IntegerField(help_text="How many of them came back.")
     points = serializers.IntegerField(help_text="For all of the quantity.")
-    cents = serializers.IntegerField(help_text="Money, for all of the quantity.")
+    cents = serializers.IntegerField(help_text="Money, for all of the quantity, without shipping.")
+    shipping_cents = serializers.IntegerField(help_text="Money for the parcel; 0 where it is free.")
+    total_cents = serializers.IntegerField(help_text="All the money due: `cents` and `shipping_cents`.")
     pay_until = MomentField(allow_null=True, help_text="While it is held: the first instant at which it is too late to pay.")
     carrier = serializers.CharField(allow_blank=True)
     tracking = serializers.CharField(allow_blank=True)
@@ -139,6 +153,8 @@ _IN_LIST = {
     "returned": 0,
     "points": 500,
     "cents": 1000,
+    "shipping_cents": 800,
+    "total_cents": 1800,
     "pay_until": None,
     "carrier": "",
     "tracking": "",
@@ -151,7 +167,9 @@ _SHOWN = {
     "payment": "PAY-77",
     "recipient": {"name": "示例会员", "phone": "13800000000", "address": "示例路 1 号"},
     "handed": [],
-    "steps": [{"before": "held", "status": "confirmed", "quantity": 1, "points": 0, "cents": 0, "at": "2026-11-22T04:02:00Z"}],
+    "steps": [
+        {"before": "held", "status": "confirmed", "quantity": 1, "points": 0, "cents": 0, "shipping_cents": 0, "at": "2026-11-22T04:02:00Z"},
+    ],
     "give_back_cents": 0,
     "why": [{"code": "confirmed", "text": "It is paid and will be made ready."}],
 }
@@ -161,13 +179,19 @@ _HELD = {
     "pay_until": "2026-11-22T04:30:00Z",
     "payment": "",
     "steps": [],
-    "why": [{"code": "held", "text": "500 points are set aside. CN¥10.00 is to be paid."}],
+    "why": [
+        {"code": "held", "text": "500 points are set aside. CN¥18.00 is to be paid."},
+        {"code": "shipping", "text": "Of this, CN¥8.00 is for shipping."},
+    ],
 }
 _CANCELLED = {
     **_SHOWN,
     "status": "cancelled",
-    "steps": [*_SHOWN["steps"], {"before": "confirmed", "status": "cancelled", "quantity": 1, "points": 500, "cents": 1000, "at": "2026-11-22T05:00:00Z"}],  # type: ignore[misc]
-    "give_back_cents": 1000,
+    "steps": [
+        *_SHOWN["steps"],  # type: ignore[misc]
+        {"before": "confirmed", "status": "cancelled", "quantity": 1, "points": 500, "cents": 1800, "shipping_cents": 800, "at": "2026-11-22T05:00:00Z"},
+    ],
+    "give_back_cents": 1800,
     "why": [{"code": "cancelled", "text": "It was cancelled; its points are free again."}, {"code": "give_back", "text": "…"}],
 }
 _REPLAYED = {"Idempotent-Replayed": "true"}
@@ -178,7 +202,7 @@ def _language(request: Request) -> str:
 
 
 def in_list(row: Redemption, offer: Offer, *, language: str, now: datetime) -> dict[str, Any]:
-    same = ("id", "quantity", "returned", "points", "cents", "carrier", "tracking", "created_at", "changed_at")
+    same = ("id", "quantity", "returned", "points", "cents", "shipping_cents", "total_cents", "carrier", "tracking", "created_at", "changed_at")
     status = selectors.status_at(row, now=now)
     return {
         **{name: getattr(row, name) for name in same},
@@ -203,7 +227,7 @@ def shown(redemption_id: UUID, *, member_id: UUID | None = None, language: str, 
         "handed": services.handed(row),
         "steps": steps,
         "give_back_cents": give_back,
-        "why": sentences(row, give_back=give_back, language=language, now=now),
+        "why": sentences(row, give_back=give_back, shipping_back=sum(step.shipping_cents for step in steps), language=language, now=now),
     }
     return dict(RedemptionShown(told).data)
 
@@ -235,8 +259,8 @@ class RedemptionsView(MemberView, GenericAPIView):
 
     @extend_schema(
         summary="Redeem a reward",
-        description="For points alone the points are spent, and what can be handed out at once is. With money due, points and stock are set aside until "
-        "`pay_until`: take the money, then confirm. What is not paid by then is free again by itself.",
+        description="For points alone the points are spent, and what can be handed out at once is. With money due, be it for shipping, points and "
+        "stock are set aside until `pay_until`: take the money, then confirm. What is not paid by then is free again by itself.",
         request=RedeemAsked,
         responses={201: RedemptionShown},
         examples=[
@@ -260,6 +284,7 @@ class RedemptionsView(MemberView, GenericAPIView):
             quantity=given.get("quantity", 1),
             recipient=Recipient(**given.get("recipient", {})),
             expected=(given["points"], given.get("cents", 0)) if "points" in given else None,
+            expected_shipping=given.get("shipping_cents"),
             actor=request.auth.identity,
             key=f"{request.auth.identity}/{request.idempotency_key}",
             now=now,
@@ -314,7 +339,7 @@ class RedemptionView(APIView):
 
 
 class ConfirmAsked(StrictSerializer):
-    paid_cents = CentsField(help_text="What the member paid: exactly `cents` of the redemption.")
+    paid_cents = CentsField(help_text="What the member paid: exactly `total_cents` of the redemption.")
     payment = IdField(required=False, help_text="Your own number of the payment. Another one later is refused as paid twice.")
 
 
@@ -328,7 +353,7 @@ class ConfirmView(APIView):
         request=ConfirmAsked,
         responses=RedemptionShown,
         examples=[
-            OpenApiExample("Paid", {"paid_cents": 1000, "payment": "PAY-77"}, request_only=True),
+            OpenApiExample("Paid", {"paid_cents": 1800, "payment": "PAY-77"}, request_only=True),
             OpenApiExample("Confirmed", _SHOWN, response_only=True),
         ],
     )
@@ -361,6 +386,7 @@ class CancelView(APIView):
 class ReturnAsked(StrictSerializer):
     quantity = WholeNumberField(min_value=1, max_value=services.MOST_AT_ONCE, required=False, help_text="All that is left of it by default.")
     restock = serializers.BooleanField(help_text="Whether they are fit for the shelf.")
+    shipping = serializers.BooleanField(required=False, help_text="Whether what shipping cost is given back as well, once; false by default.")
     reason = TextField(max_length=300)
 
 
@@ -369,14 +395,37 @@ class ReturnView(APIView):
 
     @extend_schema(
         summary="A redemption came back, or a part of it",
-        description="Their points are restored to the lots that they came from. `give_back_cents` is the money to give back for all that came back so far.",
+        description="Their points are restored to the lots that they came from. `give_back_cents` is the money to give back for all that came back so far; "
+        "what shipping cost is part of it only where `shipping` says so.",
         request=ReturnAsked,
         responses=RedemptionShown,
         examples=[
             OpenApiExample("All of it, unopened", {"restock": True, "reason": "changed their mind"}, request_only=True),
             OpenApiExample(
                 "Returned",
-                {**_CANCELLED, "status": "returned", "returned": 1, "why": [{"code": "returned", "text": "…"}, {"code": "give_back", "text": "…"}]},
+                {
+                    **_CANCELLED,
+                    "status": "returned",
+                    "returned": 1,
+                    "steps": [
+                        *_SHOWN["steps"],  # type: ignore[misc]
+                        {
+                            "before": "shipped",
+                            "status": "returned",
+                            "quantity": 1,
+                            "points": 500,
+                            "cents": 1000,
+                            "shipping_cents": 0,
+                            "at": "2026-11-29T05:00:00Z",
+                        },
+                    ],
+                    "give_back_cents": 1000,
+                    "why": [
+                        {"code": "returned", "text": "It was returned; its points went back to the lots that they came from."},
+                        {"code": "give_back", "text": "Give back CN¥10.00, if you have not yet."},
+                        {"code": "shipping_kept", "text": "The CN¥8.00 for shipping is not given back."},
+                    ],
+                },
                 response_only=True,
             ),
         ],

@@ -39,6 +39,7 @@ class Known(NamedTuple):
 # Functions whose plans the server keeps, and one index read for what was redeemed before: one round trip in all.
 _KNOWN = """
 SELECT to_json(tiers_standing_of(%(member)s, %(now)s)), accounts_segments_of(%(member)s), riskcontrol_blocked(%(member)s, %(now)s),
+       mall_early_of(%(member)s, %(now)s),
        (SELECT r.id FROM mall_redemption r WHERE r.member_id = %(member)s AND r.key = %(key)s),
        (SELECT json_object_agg(had.reward_id, ARRAY[had.in_all, had.today]) FROM (
            SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = %(day)s) AS today
@@ -54,13 +55,14 @@ def known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None =
     values = {"member": member_id, "now": now, "day": day_of(now), "rewards": list(reward_ids), "sale": sale_id, "key": key}
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, values)
-        standing, segments, blocked, earlier, had = cursor.fetchone()
+        standing, segments, blocked, early, earlier, had = cursor.fetchone()
     place = standings.place(standing)
     viewer = Viewer(
         place.code,
         place.rank,
         ladder.benefit_value(place.code, "redemption_discount"),
-        timedelta(minutes=ladder.benefit_value(place.code, "early_access")),
+        timedelta(minutes=max(ladder.benefit_value(place.code, "early_access"), early or 0)),
+        ladder.benefit(place.code, "free_shipping") is not None,
         frozenset(segments or ()),
         available,
         {int(reward): (in_all, today or 0) for reward, (in_all, today) in (had or {}).items()},
@@ -167,3 +169,11 @@ def money_back(row: Redemption) -> int:
     """Of a redemption that came back or was cancelled: how much money the storefront gives back in all."""
     told: Any = Step.objects.filter(member_id=row.member_id, redemption_id=row.id).values_list("cents", flat=True)
     return sum(told)
+
+
+def shipping_kept(row: Redemption, *, before: Step | None = None) -> int:
+    """What of the shipping that was charged no step has given back, or none before that one."""
+    if not row.shipping_cents:
+        return 0
+    earlier = steps(redemption=row).filter(**({"id__lt": before.id} if before else {}))
+    return row.shipping_cents - sum(earlier.values_list("shipping_cents", flat=True))

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from babel.dates import format_datetime
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.notifications import services as notifications
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
+from loyalty.lib.localtime import in_words
 from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.outbox import services as outbox
@@ -24,7 +24,7 @@ from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
 from mall.rewards.models import Reward, StockChange
-from mall.rewards.rules import Offer, Price
+from mall.rewards.rules import Offer, Price, Shipping
 from mall.rewards.services import SoldOut
 from points.budgets import rules as budget_rules
 from points.budgets import services as counters
@@ -197,6 +197,7 @@ def redeem(
     quantity: int = 1,
     recipient: Recipient = NOBODY,
     expected: tuple[int, int] | None = None,
+    expected_shipping: int | None = None,
     pay_within: timedelta = PAY_WITHIN,
     sale: Sale | None = None,
     tender: Tender | None = None,
@@ -206,8 +207,8 @@ def redeem(
 ) -> Redeemed:
     """Redeem a reward, named by its code. For points alone it is confirmed and handed out; with money due it waits until `confirm`.
 
-    `expected`: points and cents for one, as the member saw them. `sale`: in which it is redeemed, at its price and from its stock. `tender`:
-    what pays instead of points; then no entry is booked, and no money is due.
+    `expected`: points and cents for one, `expected_shipping`: for the parcel, as the member saw them. `sale`: in which it is redeemed, at its
+    price and from its stock. `tender`: what pays instead of points; then no entry is booked, and no money is due.
     The same key again is a replay.
     Refuses: RewardUnknown, QuantityInvalid, AddressMissing, RewardUnavailable, RewardNotYet, TierTooLow, MemberLimit, MemberDayLimit, PriceChanged,
     DayLimit, TotalLimit, SoldOut, Screened, KeyConflict, what `ledger.spend` and `ledger.hold` refuse, and what its kind refuses to hand out.
@@ -228,8 +229,10 @@ def redeem(
         tiers.look_again(member_ids=[member_id], now=now)
         seen = selectors.known(**asked)
     fixed = "sale" if sale else "revival" if tender else ""
-    price = _priced(offer, seen, fixed=fixed, quantity=quantity, expected=expected, now=now)
-    row = _new(offer, price, member_id=member_id, quantity=quantity, recipient=recipient, digest=digest, actor=actor, key=key, now=now)
+    shipping = pricing.shipping(offer, seen.viewer)
+    saw = expected and (*expected, shipping.cents if expected_shipping is None else expected_shipping)
+    price = _priced(offer, seen, fixed=fixed, quantity=quantity, shipping_cents=shipping.cents, expected=saw, now=now)
+    row = _new(offer, price, shipping, member_id=member_id, quantity=quantity, recipient=recipient, digest=digest, actor=actor, key=key, now=now)
     if sale:
         row.sale_id, row.stocked = sale.id, True
     verdict = screening.assess(member_id=member_id, action="redeem", points=row.points, blocked=seen.blocked, now=now)
@@ -237,9 +240,9 @@ def redeem(
         raise screening.Screened(verdict)
     about: dict[str, Any] = {"member_id": member_id, "points": row.points, "subject": _subject(row), "actor": actor, "now": now}
     if tender:
-        assert not price.cents, "what is paid otherwise costs no money"
+        assert not row.total_cents, "what is paid otherwise costs no money"
         row.status, row.revived = Status.CONFIRMED, True
-    elif price.cents:
+    elif row.total_cents:
         row.status, row.pay_until = Status.HELD, now + pay_within
         row.hold = ledger.hold(**about, expires_at=row.pay_until, key=f"{_subject(row)}/hold")
     else:
@@ -263,7 +266,7 @@ def _answered(redemption_id: UUID, member_id: UUID, *, digest: str, key: str) ->
     return Redeemed(row, True)
 
 
-def _priced(offer: Offer, seen: Known, *, fixed: str, quantity: int, expected: tuple[int, int] | None, now: datetime) -> Price:
+def _priced(offer: Offer, seen: Known, *, fixed: str, quantity: int, shipping_cents: int, expected: tuple[int, int, int] | None, now: datetime) -> Price:
     if no := refusal(offer, seen, quantity=quantity, now=now):
         raise no
     if fixed:
@@ -272,8 +275,8 @@ def _priced(offer: Offer, seen: Known, *, fixed: str, quantity: int, expected: t
         scarce = offer.counted and any(one.kind == "scarcity" for one in offer.prices)
         left = rewards.stocks(reward_ids=[offer.id]).get(offer.id, 0) if scarce else None
         price = selectors.price_of(offer, seen.viewer, left=left, now=now)
-    if expected is not None and expected != (price.points, price.cents):
-        raise PriceChanged(points=price.points, cents=price.cents)
+    if expected is not None and expected != (price.points, price.cents, shipping_cents):
+        raise PriceChanged(points=price.points, cents=price.cents, shipping_cents=shipping_cents)
     return price
 
 
@@ -283,10 +286,13 @@ def refusal(offer: Offer, seen: Known, *, quantity: int, now: datetime) -> Busin
     return _REFUSALS[no.code](**no.figures) if no else None
 
 
-def _new(offer: Offer, price: Price, *, member_id: UUID, quantity: int, recipient: Recipient, digest: str, actor: str, key: str, now: datetime) -> Redemption:
+def _new(
+    offer: Offer, price: Price, shipping: Shipping, *, member_id: UUID, quantity: int, recipient: Recipient, digest: str, actor: str, key: str, now: datetime
+) -> Redemption:
     shared = (("day", offer.per_day), ("all", offer.in_all))
     return Redemption(
         id=new_id(), member_id=member_id, reward_id=offer.id, quantity=quantity, unit_points=price.points, unit_cents=price.cents, price=price.why,
+        shipping_cents=shipping.cents, shipping_waived_cents=shipping.waived_cents,
         unit_cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, points_per_unit=checkout.points_per_unit(now=now), item=offer.item,
         **(recipient._asdict() if offer.kind == "goods" else {}), counted_on=selectors.day_of(now), stocked=offer.counted,
         charged=[name for name, limit in shared if limit is not None], key=key, digest=digest, actor=actor, created_at=now, changed_at=now,
@@ -362,6 +368,7 @@ def _go(
     quantity: int | None = None,
     points: int = 0,
     cents: int = 0,
+    shipping_cents: int = 0,
     restocked: bool = False,
     key: str = "",
     now: datetime,
@@ -378,7 +385,7 @@ def _go(
     row.save(update_fields=["status", "changed_at", *changes])
     Step.objects.create(
         member_id=row.member_id, redemption_id=row.id, before=before, status=to, quantity=row.quantity if quantity is None else quantity, points=points,
-        cents=cents, restocked=restocked, key=key, actor=actor, reason=reason, at=now,
+        cents=cents, shipping_cents=shipping_cents, restocked=restocked, key=key, actor=actor, reason=reason, at=now,
     )  # fmt: skip
     _tell(row, before=before, now=now)
     return row
@@ -387,7 +394,7 @@ def _go(
 def _event(row: Redemption, *, before: str, now: datetime) -> Event:
     offer = rewards.catalogue().by_id[row.reward_id]
     told = {"redemption": str(row.id), "reward": offer.code, "kind": offer.kind, "quantity": row.quantity, "points": row.points, "cents": row.cents}
-    payload = {**told, "status": str(row.status), "before": str(before), "item": row.item}
+    payload = {**told, "shipping_cents": row.shipping_cents, "status": str(row.status), "before": str(before), "item": row.item}
     return Event(topic=events.REDEMPTION_CHANGED, member_id=row.member_id, payload=payload, now=now)
 
 
@@ -413,8 +420,8 @@ def confirm(*, redemption_id: UUID, paid_cents: int, payment: str = "", actor: s
     row, merged = _locked(redemption_id)
     if row.hold_id is None:
         raise StepImpossible(redemption_status=row.status, wanted=Status.CONFIRMED.value)
-    if paid_cents != row.cents:
-        raise PaymentDisagrees(due_cents=row.cents, paid_cents=paid_cents)
+    if paid_cents != row.total_cents:
+        raise PaymentDisagrees(due_cents=row.total_cents, paid_cents=paid_cents)
     if row.payment and payment and row.payment != payment:
         raise PaidTwice(payment=row.payment)
     if selectors.status_at(row, now=now) == Status.LAPSED:
@@ -438,7 +445,7 @@ def _still_held(row: Redemption) -> bool:
 
 @transaction.atomic(savepoint=False)
 def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = "", actor: str, now: datetime) -> Redeemed:
-    """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back. `member_id`: whose it must be.
+    """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back, shipping too. `member_id`: whose it must be.
 
     Possible until goods are on their way; who fulfils may cancel what they have begun, the member may not. Whoever else does it says why:
     `reason` goes to the audit trail. Cancelled before: a replay.
@@ -451,7 +458,7 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
         raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
     if member_id is not None and row.status == Status.FULFILLING:
         raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
-    points, cents = (0, 0) if row.status == Status.HELD else (row.points, row.cents)
+    points, cents, shipping = (0, 0, 0) if row.status == Status.HELD else (row.points, row.total_cents, row.shipping_cents)
     if points:
         _restore(row, points, key=f"{_subject(row)}/cancel", actor=actor, reason=reason, now=now)
     elif _still_held(row):
@@ -461,7 +468,7 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
         _take_back(row, row.quantity, now=now)
     if row.status == Status.HELD:
         _let_go(row, now=now)
-    _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, restocked=restocked, now=now)
+    _go(row, Status.CANCELLED, actor=actor, reason=reason, points=points, cents=cents, shipping_cents=shipping, restocked=restocked, now=now)
     if reason and member_id is None:
         figures = {"points": points, "cents": cents, "restocked": restocked}
         audit.record(actor=actor, verb="redemption.cancelled", subject=_subject(row), reason=reason, figures=figures, now=now)
@@ -569,10 +576,12 @@ def deliver(*, redemption_id: UUID, actor: str, now: datetime) -> Redemption:
 
 
 @transaction.atomic(savepoint=False)
-def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, reason: str, actor: str, key: str, now: datetime) -> Redeemed:
+def return_(
+    *, redemption_id: UUID, quantity: int | None = None, restock: bool, shipping: bool = False, reason: str, actor: str, key: str, now: datetime
+) -> Redeemed:
     """So many of it came back (default: all that is left): their points are restored to the very lots; `Step.cents` is the money to give back.
 
-    `restock`: they are fit for the shelf. The same key again is a replay.
+    `restock`: they are fit for the shelf. `shipping`: what shipping cost is given back as well, once. The same key again is a replay.
     Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, QuantityInvalid, KeyConflict, and what its kind refuses to take back.
     """
     if not reason.strip():
@@ -580,7 +589,8 @@ def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, 
     row, merged = _locked(redemption_id)
     key = f"{_subject(row)}/return/{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
     if (earlier := selectors.steps(redemption=row).filter(key=key).first()) is not None:
-        if quantity not in (None, earlier.quantity) or earlier.restocked != (restock and row.stocked):
+        fee = selectors.shipping_kept(row, before=earlier) if shipping else 0
+        if quantity not in (None, earlier.quantity) or (earlier.restocked, earlier.shipping_cents) != (restock and row.stocked, fee):
             raise ledger.KeyConflict(key=key)
         return Redeemed(row, True)
     if Status.RETURNED not in Redemption.ARROWS.get(Status(row.status), ()):
@@ -593,9 +603,10 @@ def return_(*, redemption_id: UUID, quantity: int | None = None, restock: bool, 
     restocked = _give_back(row, quantity=quantity, stock=restock, actor=actor, reason=reason.strip(), now=now)
     _take_back(row, quantity, now=now)
     to = Status.RETURNED if quantity == left else Status(row.status)
-    told = {"points": row.unit_points * quantity, "cents": row.unit_cents * quantity, "quantity": quantity, "restocked": restocked, "key": key}
-    _go(row, to, actor=actor, reason=reason.strip(), **told, returned=row.returned + quantity, now=now)
-    figures = {"quantity": quantity, "points": told["points"], "restocked": restocked}
+    fee = selectors.shipping_kept(row) if shipping else 0
+    told = {"points": row.unit_points * quantity, "cents": row.unit_cents * quantity + fee, "quantity": quantity, "restocked": restocked, "key": key}
+    _go(row, to, actor=actor, reason=reason.strip(), **told, shipping_cents=fee, returned=row.returned + quantity, now=now)
+    figures = {"quantity": quantity, "points": told["points"], "cents": told["cents"], "restocked": restocked}
     audit.record(actor=actor, verb="redemption.returned", subject=_subject(row), reason=reason.strip(), figures=figures, now=now)
     if merged:
         merging.forward(member_id=row.member_id, actor=actor, now=now)
@@ -656,7 +667,7 @@ def announces(told: Mapping[str, Any]) -> bool:
 def announce(*, redemption_id: UUID, member_id: UUID, status: str, now: datetime) -> None:
     """Tell the member that their redemption reached that status. Once for each status."""
     row = selectors.redemption(redemption_id=redemption_id, member_id=member_id)
-    cents = row.cents if status == Status.HELD else selectors.money_back(row)
+    cents = row.total_cents if status == Status.HELD else selectors.money_back(row)
     about: dict[str, Any] = {
         "reward": {"zh": row.reward.name_zh, "en": row.reward.name_en}, "quantity": row.quantity, "points": row.points, "carrier": row.carrier,
         "tracking": row.tracking,
@@ -665,8 +676,7 @@ def announce(*, redemption_id: UUID, member_id: UUID, status: str, now: datetime
         currency = programme.programme().currency or "CNY"
         about["amount"] = {"zh": show(cents, currency, "zh-hans"), "en": show(cents, currency, "en")}
     if row.pay_until:
-        until = row.pay_until.astimezone(programme.zone(now=now))
-        about["until"] = {"zh": format_datetime(until, "M月d日 HH:mm", locale="zh_Hans"), "en": format_datetime(until, "d MMM, HH:mm", locale="en")}
+        about["until"] = {language: in_words(row.pay_until, programme.zone(now=now), language) for language in ("zh", "en")}
     kind = ANNOUNCED[status]
     notifications.notify(member_id=member_id, kind=kind, key=f"redemption/{redemption_id}/{status}", about=about, now=now)
 

@@ -48,7 +48,8 @@ _OPEN = {
 }
 _PAID = {
     "id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f0b", "reward": "mug-white", "name": "白色马克杯", "kind": "goods", "status": "confirmed", "quantity": 1,
-    "returned": 0, "points": 200, "cents": 0, "pay_until": None, "carrier": "", "tracking": "", "created_at": "2026-12-05T04:00:00Z",
+    "returned": 0, "points": 200, "cents": 0, "shipping_cents": 0, "total_cents": 0, "pay_until": None,
+    "carrier": "", "tracking": "", "created_at": "2026-12-05T04:00:00Z",
     "changed_at": "2026-12-05T04:00:00Z", "member": "M-1001", "payment": "", "handed": [], "steps": [], "give_back_cents": 0,
     "recipient": {"name": "示例会员", "phone": "13800000000", "address": "示例路 1 号"},
     "why": [{"code": "revival", "text": "It was paid with points that had expired."}],

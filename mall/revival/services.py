@@ -40,7 +40,7 @@ def redeem(*, member_id: UUID, reward: str, quantity: int = 1, recipient: Recipi
     offer = rewards.offer(reward)
     listed = {one.reward.code: one.points for one in window.rewards.all()} if window else {}
     pay = partial(_pay, window=window, listed=listed)
-    tender = Tender(replace(offer, points=listed.get(reward, offer.points), cents=0), pay)
+    tender = Tender(replace(offer, points=listed.get(reward, offer.points), cents=0, shipping_cents=0), pay)
     return redemptions.redeem(member_id=member_id, reward=reward, quantity=quantity, recipient=recipient, tender=tender, actor=actor, key=key, now=now)
 
 

@@ -5,6 +5,9 @@ money. Whoever looks pays the best of what applies: the **list price**; where on
 **scarcity** price (few are left) in its place; less the larger of the tier's redemption discount and a **markdown** of the whole shelf; or the
 **tier price** set for their tier, where that is worth less. Percents come off the points, rounded down in the member's favour, never off money.
 
+**Shipping** is money on top, for a parcel of goods, however many are in it, and nothing for who stands in a tier that ships free; no discount takes
+anything off it. It pays for the parcel, whose cost the books of the mall do not hold, so no margin counts it.
+
 **Stock** is a row of its own, so that editing a reward never touches it. It moves by **changes** only (restock, stock-take, sold, given back,
 carved out for a sale), each a row with its figure after, who and why. A reward that is not counted has no stock row.
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -71,6 +72,10 @@ def cost(points: int, cents: int) -> str:
     return f"{said} + {money(cents)}" if cents else said
 
 
+def _shipped(cents: int) -> str:
+    return gettext("shipping %(amount)s") % {"amount": money(cents)}
+
+
 class AmountField(forms.DecimalField):
     """Money as people write it, 10.00; kept in the currency's minor unit."""
 
@@ -106,6 +111,13 @@ class ShareField(forms.DecimalField):
 
 class RewardForm(forms.ModelForm):
     cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
+    shipping_cents = AmountField(
+        label=capfirst(_("shipping")),
+        help_text=_(
+            "Money due for each parcel, however many are in it, on top of the price; free for tiers with free shipping. Empty: nothing. "
+            "It is given back with a cancellation, not with a return unless who takes it back says so."
+        ),
+    )
     cost_cents = AmountField(label=capfirst(_("unit cost")), help_text=_("What one costs you; for the books, no member sees it."))
     sponsor_bps = ShareField(label=_("Sponsor's share of the cost, %"), help_text=_("50: the partner pays half of the unit cost."))
 
@@ -125,6 +137,8 @@ class RewardForm(forms.ModelForm):
             self.add_error("item" if "item" in self.fields else None, _("Say what is handed out."))
         elif kind and (fault := services.item_fault(kind, item)):
             self.add_error("item" if "item" in self.fields else None, fault)
+        if kind and kind != Reward.Kind.GOODS and asked.get("shipping_cents"):
+            self.add_error("shipping_cents", _("Only goods are shipped. Leave it empty."))
         starts, ends = asked.get("starts_at"), asked.get("ends_at")
         if starts and ends and ends <= starts:
             self.add_error("ends_at", _("It has to end after it starts."))
@@ -345,18 +359,22 @@ class RewardAdmin(HistoryAdmin):
     inlines = [PictureInline, PriceInline]
     actions = None
     # Of one that is there the kind stays, and the field is not asked for where it has no use.
-    conditional_fields = {"item": "typeof kind == 'undefined' || kind != 'goods'"}
+    conditional_fields = {
+        "item": "typeof kind == 'undefined' || kind != 'goods'",
+        "shipping_cents": "typeof kind == 'undefined' || kind == 'goods'",
+    }
     actions_list = ["margins"]
     actions_detail = ["preview", "restock", "take_stock", {"title": _("More"), "items": ["changes", "margin", "duplicate"]}]
     list_before_template = "admin/explanation.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> list[Any]:
         handed = ["kind"] if obj and obj.kind == Reward.Kind.GOODS else ["kind", "item"]
+        money = ["shipping_cents"] if obj is None or obj.kind == Reward.Kind.GOODS else []
         stock = ["on_hand", "counted"] if obj else ["counted"]
         return [
             (_("What members see"), {"fields": ["code", ("name_zh", "name_en"), "text_zh", "text_en", ("category", "active")]}),
             (_("What is handed out"), {"fields": [tuple(handed)]}),
-            (_("What it costs"), {"fields": [("points", "cents")]}),
+            (_("What it costs"), {"fields": [("points", "cents"), *money]}),
             (_("For whom and when"), {"fields": [("least_tier", "segment"), "starts_at", "ends_at"]}),
             (_("How many"), {"fields": [*stock, ("per_member", "per_member_day"), ("per_day", "in_all")]}),
             (_("For the books"), {"fields": ["cost_cents", ("sponsor", "sponsor_bps")]}),
@@ -425,7 +443,7 @@ class RewardAdmin(HistoryAdmin):
 
     @display(description=_("price"), ordering="points")
     def costs(self, reward: Reward) -> str:
-        return cost(reward.points, reward.cents)
+        return cost(reward.points, reward.cents) + (f" · {_shipped(reward.shipping_cents)}" if reward.shipping_cents else "")
 
     @display(description=_("on hand"), ordering="left")
     def how_many(self, reward: Any) -> str:
@@ -461,8 +479,9 @@ class RewardAdmin(HistoryAdmin):
         form = LookForm(request.GET)
         page = self._page(request, reward, title=_("As a member sees it"), form=form)
         if form.is_valid():
-            [item] = shelf.items([selectors.as_offer(reward)], who=form.cleaned_data["who"], now=timezone.now())
-            page["cards"] = [card(item, language) for language in ("zh-hans", "en")]
+            now = timezone.now()
+            [item] = shelf.items([selectors.as_offer(reward)], who=form.cleaned_data["who"], now=now)
+            page["cards"] = [card(item, language, now=now) for language in ("zh-hans", "en")]
         return TemplateResponse(request, "admin/mall/reward/preview.html", page)
 
     @action(description=_("Restock"), url_path="restock", permissions=["stock"], icon="add_box")
@@ -561,7 +580,7 @@ def _link(address: str, text: Any) -> SafeString:
     return format_html('<a class="console-link" href="{}">{}</a>', address, text)
 
 
-def card(item: shelf.Item, language: str) -> dict[str, Any]:
+def card(item: shelf.Item, language: str, *, now: datetime) -> dict[str, Any]:
     """A reward as a member's app might show it, in that language."""
     with override(language):
         offer, price = item.offer, item.price
@@ -581,6 +600,8 @@ def card(item: shelf.Item, language: str) -> dict[str, Any]:
             "price": cost(price.points, price.cents),
             "list": cost(price.list_points, price.list_cents) if less else "",
             "why": str(WHY.get(price.why, "")),
+            "shipping": _shipped(item.shipping.cents) if item.shipping.cents else "",
+            "told": [text for _code, text in shelf.in_words(item, now=now)],
             "left": "" if item.left is None else gettext("%(count)s left") % {"count": f"{item.left:,}"},
             "said": str(said),
             "button": gettext("Redeem"),

@@ -48,6 +48,7 @@ class Offer:
     per_member_day: int | None = None
     per_day: int | None = None
     in_all: int | None = None
+    shipping_cents: int = 0
     cost_cents: int = 0
     sponsor: str = ""
     sponsor_bps: int = 0
@@ -62,12 +63,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """For whom a price is decided. `early`: by how much the tier may come before others; `had`: of a reward, by its id, in all and today."""
+    """For whom a price is decided. `early`: by how much they may come before others; `had`: of a reward, by its id, in all and today."""
 
     tier: str = ""
     rank: int = 0
     discount_bps: int = 0
     early: timedelta = timedelta()
+    ships_free: bool = False
     segments: Collection[str] = frozenset()
     available: int = 0
     had: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -81,6 +83,13 @@ class Price(NamedTuple):
     why: str
     list_points: int
     list_cents: int
+
+
+class Shipping(NamedTuple):
+    """What a parcel costs, and what is not charged for it because the tier ships free."""
+
+    cents: int
+    waived_cents: int
 
 
 class Refused(NamedTuple):
@@ -111,6 +120,16 @@ def price(offer: Offer, viewer: Viewer, *, left: int | None, markdown_bps: int =
     return Price(points, cents, why, *standard)
 
 
+def shipping(offer: Offer, viewer: Viewer) -> Shipping:
+    """Of one parcel, however many are in it."""
+    return Shipping(0, offer.shipping_cents) if viewer.ships_free else Shipping(offer.shipping_cents, 0)
+
+
+def opens_at(offer: Offer, viewer: Viewer) -> datetime | None:
+    """From when on the viewer may have it; None: there is no such time."""
+    return offer.starts_at and offer.starts_at - viewer.early
+
+
 def less(points: int, off_bps: int) -> int:
     """So many points with that much off, rounded down; something that costs points always costs one."""
     return max(min(points, 1), points * (ONE - off_bps) // ONE)
@@ -135,8 +154,9 @@ def refused(offer: Offer, viewer: Viewer, *, quantity: int, now: datetime) -> Re
     """Why the viewer may not have so many of it now; None: they may, as far as points and stock go."""
     if not visible(offer, viewer, now=now):
         return Refused("reward_unavailable", {})
-    if offer.starts_at is not None and now < offer.starts_at - viewer.early:
-        return Refused("reward_not_yet", {"starts_at": (offer.starts_at - viewer.early).isoformat()})
+    opens = opens_at(offer, viewer)
+    if opens is not None and now < opens:
+        return Refused("reward_not_yet", {"starts_at": opens.isoformat()})
     if offer.least_rank is not None and viewer.rank < offer.least_rank:
         return Refused("tier_too_low", {"tier": offer.least_tier})
     in_all, today = viewer.had.get(offer.id, (0, 0))

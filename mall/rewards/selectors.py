@@ -51,10 +51,11 @@ def _read() -> Catalogue:
 
 def as_offer(row: Reward) -> Offer:
     """A reward as `rules` take it."""
-    plain = ("id", "code", "kind", "item", "name_zh", "name_en", "text_zh", "text_en", "points", "cents", "cost_cents", "counted", "active")
-    limits = ("starts_at", "ends_at", "per_member", "per_member_day", "per_day", "in_all", "sponsor_bps")
+    plain = ("id", "code", "kind", "item", "name_zh", "name_en", "text_zh", "text_en", "counted", "active")
+    money = ("points", "cents", "shipping_cents", "cost_cents", "sponsor_bps")
+    limits = ("starts_at", "ends_at", "per_member", "per_member_day", "per_day", "in_all")
     return Offer(
-        **{name: getattr(row, name) for name in (*plain, *limits)},
+        **{name: getattr(row, name) for name in (*plain, *money, *limits)},
         category=row.category_id or "",
         segment=row.segment_id or "",
         sponsor=row.sponsor_id or "",

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,11 @@ class WhyNotShown(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for the member, in the request's language.")
 
 
+class NoteShown(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="free_shipping, early_access (it is open for them, not for others yet) or early_access_coming.")
+    text = serializers.CharField(help_text="A sentence for the member, in the request's language.")
+
+
 class RewardOnShelf(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="The code, by which it is redeemed.")
     code = serializers.CharField()
@@ -48,10 +54,14 @@ class RewardOnShelf(serializers.Serializer[Any]):
     cents = serializers.IntegerField(help_text="The money due on top of the points; 0: none.")
     list_points = serializers.IntegerField(help_text="The list price, to be shown struck through where it is more.")
     list_cents = serializers.IntegerField()
+    shipping_cents = serializers.IntegerField(help_text="What the parcel costs who looks, however many are in it; 0 where it is free.")
+    list_shipping_cents = serializers.IntegerField(help_text="What it costs whom it is not free for.")
+    total_cents = serializers.IntegerField(help_text="All the money due for one: `cents` and `shipping_cents`.")
     price = serializers.ChoiceField(choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time.")
     left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted, or more than 1,000 codes.")
     least_tier = serializers.CharField(help_text="For members of this tier and above; empty: for all.")
-    starts_at = MomentField(allow_null=True)
+    starts_at = MomentField(allow_null=True, help_text="From when on everybody may have it; null: there is no such time.")
+    opens_at = MomentField(allow_null=True, help_text="From when on who looks may have it: sooner than `starts_at` for who has early access.")
     ends_at = MomentField(allow_null=True)
     per_member = serializers.IntegerField(allow_null=True, help_text="So many may one member have in all; null: no limit.")
     per_member_day = serializers.IntegerField(allow_null=True)
@@ -59,6 +69,7 @@ class RewardOnShelf(serializers.Serializer[Any]):
     why_not = WhyNotShown(allow_null=True)
     affordable = serializers.BooleanField(allow_null=True, help_text="Whether the member's points pay for one; null: no member was named.")
     points_missing = serializers.IntegerField(allow_null=True, help_text="So many points are still to go; 0: none.")
+    why = NoteShown(many=True, help_text="What to tell beside the price: why shipping is free, until when they are earlier than others.")
 
 
 _REWARD = {
@@ -78,10 +89,14 @@ _REWARD = {
     "cents": 0,
     "list_points": 1000,
     "list_cents": 0,
+    "shipping_cents": 0,
+    "list_shipping_cents": 800,
+    "total_cents": 0,
     "price": "tier_discount",
     "left": 42,
     "least_tier": "",
-    "starts_at": None,
+    "starts_at": "2026-11-27T12:00:00Z",
+    "opens_at": "2026-11-27T11:00:00Z",
     "ends_at": None,
     "per_member": 2,
     "per_member_day": None,
@@ -89,6 +104,10 @@ _REWARD = {
     "why_not": None,
     "affordable": False,
     "points_missing": 180,
+    "why": [
+        {"code": "free_shipping", "text": "会员所在等级免运费。"},
+        {"code": "early_access", "text": "您可提前兑换至 11月27日 20:00，之后对所有人开放。"},
+    ],
 }
 _LATER = {
     **_REWARD,
@@ -98,16 +117,20 @@ _LATER = {
     "name": "专属客服",
     "text": "",
     "pictures": [],
+    "list_shipping_cents": 0,
     "price": "list",
     "points": 1000,
     "left": None,
     "least_tier": "gold",
+    "starts_at": None,
+    "opens_at": None,
+    "why": [],
     "redeemable": False,
     "why_not": {"code": "tier_too_low", "detail": "该奖品仅限更高等级的会员兑换。"},
 }
 
 
-def shown(one: Item, *, root: str) -> dict[str, Any]:
+def shown(one: Item, *, root: str, now: datetime) -> dict[str, Any]:
     """As `RewardOnShelf` says; by hand, because a shelf is long and a serializer takes longer over it than all the rest. `root`: our address."""
     offer, language = one.offer, get_language() or "zh"
     moment = MomentField().to_representation
@@ -123,10 +146,14 @@ def shown(one: Item, *, root: str) -> dict[str, Any]:
         "cents": one.price.cents,
         "list_points": one.price.list_points,
         "list_cents": one.price.list_cents,
+        "shipping_cents": one.shipping.cents,
+        "list_shipping_cents": offer.shipping_cents,
+        "total_cents": one.total_cents,
         "price": one.price.why,
         "left": one.left,
         "least_tier": offer.least_tier,
         "starts_at": offer.starts_at and moment(offer.starts_at),
+        "opens_at": one.opens_at and moment(one.opens_at),
         "ends_at": offer.ends_at and moment(offer.ends_at),
         "per_member": offer.per_member,
         "per_member_day": offer.per_member_day,
@@ -134,6 +161,7 @@ def shown(one: Item, *, root: str) -> dict[str, Any]:
         "why_not": one.why_not and {"code": one.why_not.code, "detail": one.why_not.message},
         "affordable": one.affordable,
         "points_missing": one.missing,
+        "why": [{"code": code, "text": text} for code, text in selectors.in_words(one, now=now)],
     }
 
 
@@ -169,13 +197,14 @@ def _page(request: Request, member_id: UUID | None) -> Response:
     found = selectors.shelf(who=services.who_looks(member_id=member_id, now=now), **_asked(request.query_params), now=now)
     answer = AtHand().page(found, place=_place, request=request)
     root = _root(request)
-    answer.data["results"] = [shown(one, root=root) for one in answer.data["results"]]
+    answer.data["results"] = [shown(one, root=root, now=now) for one in answer.data["results"]]
     return answer
 
 
 def _one(request: Request, member_id: UUID | None, code: str) -> Response:
     now = timezone.now()
-    return Response(shown(selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now), root=_root(request)))
+    found = selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now)
+    return Response(shown(found, root=_root(request), now=now))
 
 
 def _root(request: Request) -> str:

@@ -4,7 +4,11 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.utils.translation import get_language, gettext
+
+from loyalty.lib import localtime
 from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
 from mall.codes import selectors as codes
 from mall.codes.services import CodesOut
@@ -16,7 +20,7 @@ from mall.redemptions import services as redeeming
 from mall.redemptions.models import Redemption
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
-from mall.rewards.rules import Margin, Offer, Price, Viewer
+from mall.rewards.rules import Margin, Offer, Price, Shipping, Viewer
 from points.budgets import rules as budget_rules
 from points.budgets import selectors as counters
 from points.ledger import selectors as ledger
@@ -48,11 +52,14 @@ class Who:
 class Item:
     """A reward as one who looks finds it. `left` None: not counted. `why_not`: what a click would be refused with now, points apart.
 
+    `opens_at`: from when on they may have it, sooner than others where that is before `offer.starts_at`; None: there is no such time.
     `missing`: so many points more would pay for one; None: nobody's points were asked for.
     """
 
     offer: Offer
     price: Price
+    shipping: Shipping
+    opens_at: datetime | None
     left: int | None
     why_not: BusinessError | None
     missing: int | None
@@ -60,6 +67,15 @@ class Item:
     @property
     def affordable(self) -> bool | None:
         return None if self.missing is None else not self.missing
+
+    @property
+    def total_cents(self) -> int:
+        """All the money due for one, with its parcel."""
+        return self.price.cents + self.shipping.cents
+
+    def early(self, *, now: datetime) -> bool:
+        """Whether it opens, or has opened, for them sooner than for others, who still wait."""
+        return self.opens_at is not None and self.offer.starts_at is not None and self.opens_at < self.offer.starts_at and now < self.offer.starts_at
 
 
 NOBODY = Who(Viewer())
@@ -82,7 +98,7 @@ def as_tier(code: str) -> Who:
     """Somebody of that tier who has redeemed nothing yet, and is in no segment."""
     rank = next((step.rank for step in ladder.ladder() if step.code == code), 0)
     early = timedelta(minutes=ladder.benefit_value(code, "early_access"))
-    return Who(Viewer(code, rank, ladder.benefit_value(code, "redemption_discount"), early))
+    return Who(Viewer(code, rank, ladder.benefit_value(code, "redemption_discount"), early, ladder.benefit(code, "free_shipping") is not None))
 
 
 def shelf(*, who: Who, category: str = "", kind: str = "", affordable: bool | None = None, now: datetime) -> list[Item]:
@@ -116,7 +132,8 @@ def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
         limits = ((stock[offer.id], redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
         left = min((one for one, _refusal in limits if one is not None), default=None)
         why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), now=now)
-        found.append(Item(offer, price, left, why_not, max(0, price.points - who.viewer.available) if who.member_id else None))
+        missing = max(0, price.points - who.viewer.available) if who.member_id else None
+        found.append(Item(offer, price, pricing.shipping(offer, who.viewer), pricing.opens_at(offer, who.viewer), left, why_not, missing))
     return found
 
 
@@ -146,6 +163,22 @@ def _why_not(offer: Offer, who: Who, *, limits: Sequence[tuple[int | None, type[
     if who.stopped is not None:
         return who.stopped
     return next((refusal() for left, refusal in limits if left == 0 and refusal), None)
+
+
+def in_words(one: Item, *, now: datetime) -> list[tuple[str, str]]:
+    """What a member is told beside the price, in the reader's language: codes and sentences."""
+    said = []
+    if one.shipping.waived_cents:
+        said.append(("free_shipping", gettext("Shipping is free for the member's tier.")))
+    if one.early(now=now):
+        assert one.opens_at is not None and one.offer.starts_at is not None
+        zone, language = programme.zone(now=now), get_language() or "zh"
+        figures = {"opens": localtime.in_words(one.opens_at, zone, language), "until": localtime.in_words(one.offer.starts_at, zone, language)}
+        if one.opens_at <= now:
+            said.append(("early_access", gettext("Early access until %(until)s; then it opens for everybody.") % figures))
+        else:
+            said.append(("early_access_coming", gettext("Early access from %(opens)s; for everybody from %(until)s.") % figures))
+    return said
 
 
 # What rewards bring

@@ -31,8 +31,9 @@ def test_the_shelf_says_all_that_a_storefront_shows(stocked, api, member):
     assert shown["small"] == shown["url"].replace(".webp", "-small.webp")
     assert mug == {
         "id": "mug", "code": "mug", "kind": "goods", "name": "Mug", "text": "Holds coffee.", "category": "kitchen", "points": 300, "cents": 0,
-        "list_points": 300, "list_cents": 0, "price": "list", "left": 5, "least_tier": "", "starts_at": None, "ends_at": None, "per_member": 2,
-        "per_member_day": None, "redeemable": True, "why_not": None, "affordable": True, "points_missing": 0,
+        "list_points": 300, "list_cents": 0, "shipping_cents": 0, "list_shipping_cents": 0, "total_cents": 0, "price": "list", "left": 5, "least_tier": "",
+        "starts_at": None, "opens_at": None, "ends_at": None, "per_member": 2, "per_member_day": None, "redeemable": True, "why_not": None,
+        "affordable": True, "points_missing": 0, "why": [],
     }  # fmt: skip
 
 
