@@ -132,7 +132,7 @@ def active_templates() -> list[CouponTemplate]:
 
 
 def item_fault(code: str) -> str | None:
-    """What is wrong with it as the coupon that a reward hands out; None: nothing."""
+    """What is wrong with it as the coupon that a reward hands out, or a tier; None: nothing."""
     found = templates().get(code)
     if found is None:
         return gettext("There is no coupon template of that code.")
@@ -324,8 +324,35 @@ def batch(batch_id: UUID) -> CouponBatch:
     return found
 
 
-def batches_to_issue() -> list[UUID]:
-    return list(CouponBatch.objects.filter(status=CouponBatch.Status.ISSUING).order_by("id").values_list("id", flat=True))
+def batches(status: CouponBatch.Status) -> list[UUID]:
+    """Issues to many that stand so, the first first."""
+    return list(CouponBatch.objects.filter(status=status).order_by("id").values_list("id", flat=True))
+
+
+def of_batch(row: CouponBatch) -> QuerySet[Coupon]:
+    """What was issued by an issue to many, whosever it is now."""
+    return Coupon.objects.filter(source=Coupon.Source.OPERATOR, subject=f"coupon-batch/{row.id}").order_by("id")
+
+
+class Issued(NamedTuple):
+    """How many coupons of an issue to many stand how."""
+
+    unused: int
+    used: int
+    over: int
+    withdrawn: int
+
+
+def issued(row: CouponBatch, *, now: datetime) -> Issued:
+    """Reads all that was issued: for the page of one issue only."""
+    states = {"unused": Status.AVAILABLE, "used": Status.USED, "over": Coupon.EXPIRED, "withdrawn": Status.WITHDRAWN}
+    return Issued(**of_batch(row).aggregate(**{name: Count("id", filter=standing(state, now=now)) for name, state in states.items()}))
+
+
+def would_withdraw(*, now: datetime) -> dict[str, int]:
+    """What the job that withdraws issues to many has before it."""
+    rows = CouponBatch.objects.filter(status=CouponBatch.Status.WITHDRAWING)
+    return {"coupons": sum(max(0, to_withdraw - withdrawn) for to_withdraw, withdrawn in rows.values_list("to_withdraw", "withdrawn"))}
 
 
 def next_members(row: CouponBatch, *, limit: int) -> tuple[UUID | None, list[UUID]]:

@@ -1,6 +1,7 @@
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,6 +26,7 @@ from points.budgets import services as counters
 from points.ledger import services as ledger
 from riskcontrol.screening import services as screening
 from tiers.evaluation import services as tiers
+from tiers.ladder import selectors as ladder
 from tiers.standing import selectors as standings
 
 from . import events, rules, selectors
@@ -94,6 +96,10 @@ class NobodyThere(BusinessError):
 
 class BatchOver(BusinessError):
     code, status, title = "coupon_batch_over", 409, _("This issue of coupons is over.")
+
+
+class NothingUnused(BusinessError):
+    code, status, title = "coupon_batch_used_up", 409, _("No coupon of this issue is left that could be withdrawn.")
 
 
 # Issuing
@@ -466,7 +472,7 @@ def stop(*, batch_id: UUID, reason: str, actor: str, now: datetime) -> CouponBat
 
 def issue_due(*, now: datetime) -> int:
     """Issue a page of each issue to many that is under way; to how many members. Safe in several workers at once, and after a kill."""
-    return sum(_issue_page(batch_id, now=now) for batch_id in selectors.batches_to_issue())
+    return sum(_issue_page(batch_id, now=now) for batch_id in selectors.batches(CouponBatch.Status.ISSUING))
 
 
 @transaction.atomic
@@ -506,6 +512,75 @@ def _able(row: CouponBatch, page: Sequence[UUID]) -> list[UUID]:
         had = selectors.had(member_ids=page, template=row.template_id)
         gone |= {one for one, count in had.items() if count >= row.template.per_member}
     return [one for one in page if one not in gone]
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_batch(*, batch_id: UUID, reason: str, actor: str, now: datetime) -> CouponBatch:
+    """Withdraw all of an issue to many that was not used; the job does so, a page at a time. One that is still being issued ends with it.
+
+    What was used stays so, but is not good again where its order is undone. Being withdrawn already: nothing happens.
+    Refuses: CouponBatchUnknown, ReasonMissing, NothingUnused.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    row = CouponBatch.objects.select_for_update().filter(id=batch_id).first()
+    if row is None:
+        raise selectors.CouponBatchUnknown
+    if row.status in (CouponBatch.Status.WITHDRAWING, CouponBatch.Status.WITHDRAWN):
+        return row
+    counts = selectors.issued(row, now=now)
+    if not counts.unused:
+        raise NothingUnused
+    row.to_withdraw, row.withdrawn_for, row.withdrawn_by = counts.unused, reason.strip()[:300], actor
+    row.save(update_fields=["to_withdraw", "withdrawn_for", "withdrawn_by"])
+    _end(row, CouponBatch.Status.WITHDRAWING, why=row.why_stopped, now=row.finished_at or now)
+    audit.record(actor=actor, verb="coupon_batch.withdrawn", subject=_of_batch(row), reason=reason.strip(), figures=counts._asdict(), now=now)
+    return row
+
+
+def withdraw_due(*, now: datetime) -> int:
+    """Withdraw a page of each issue to many that is to be; how many coupons it looked at. Safe in several workers at once, and after a kill."""
+    return sum(_withdraw_page(batch_id, now=now) for batch_id in selectors.batches(CouponBatch.Status.WITHDRAWING))
+
+
+@transaction.atomic
+def _withdraw_page(batch_id: UUID, *, now: datetime) -> int:
+    row = CouponBatch.objects.select_for_update(skip_locked=True).filter(id=batch_id, status=CouponBatch.Status.WITHDRAWING).first()
+    if row is None:
+        return 0
+    further = selectors.of_batch(row).filter(id__gt=row.withdrawn_up_to) if row.withdrawn_up_to else selectors.of_batch(row)
+    page = dict(further.values_list("id", "member_id")[:PAGE])
+    if not page:
+        row.status, row.withdrawn_at = CouponBatch.Status.WITHDRAWN, now
+        row.save(update_fields=["status", "withdrawn_at"])
+        return 0
+    ledger.lock_all(member_ids=set(page.values()))
+    coupons = list(Coupon.objects.filter(id__in=page, member_id__in=set(page.values())).select_related("template").order_by("id"))
+    if len(coupons) < len(page):
+        # Somebody was merged on the way to the locks: the next run comes to the same page.
+        return 0
+    gone = [one for one in coupons if _withdraw_of_batch(one, row.withdrawn_for, now=now)]
+    _uncount(gone, now=now)
+    row.withdrawn, row.withdrawn_up_to = row.withdrawn + len(gone), coupons[-1].id
+    row.save(update_fields=["withdrawn", "withdrawn_up_to"])
+    return len(page)
+
+
+def _withdraw_of_batch(coupon: Coupon, reason: str, *, now: datetime) -> bool:
+    """Whether it is withdrawn now; a used one is to be, once its order is undone."""
+    if selectors.status_at(coupon, now=now) == Status.AVAILABLE:
+        # Under its survivor's lock it may be used this moment: then it stays so.
+        with suppress(NotUsable):
+            _move(coupon, Status.WITHDRAWN, withdrawn_for=reason, now=now)
+            return True
+    elif coupon.status == Status.USED and not coupon.withdrawn_for:
+        coupon.withdrawn_for = reason
+        coupon.save(update_fields=["withdrawn_for"])
+    return False
+
+
+def _of_batch(row: CouponBatch) -> str:
+    return f"coupon-batch/{row.id}"
 
 
 def _end(row: CouponBatch, status: CouponBatch.Status, *, why: str = "", now: datetime) -> None:
@@ -594,3 +669,4 @@ def _subject(row: Redemption) -> str:
 
 redemptions.hands_out("coupon", redemptions.HandOut(_give, _take_back, _show, _reserve, _let_go))
 shelf.item_checked_by("coupon", selectors.item_fault)
+ladder.item_checked_by("level_up_coupon", selectors.item_fault)

@@ -103,6 +103,9 @@ class BenefitForm(forms.ModelForm):
         self.benefit = rules.Benefit(kind.code, value, item, tuple(bands), asked.get("text_zh", ""), asked.get("text_en", ""))
         for fault in rules.faults(self.benefit):
             self.add_error({"kind": "kind", "value": "said", "bands": "grows"}[fault.field], selectors.fault_in_words(fault))
+        # One that was good when it was written keeps nobody from changing the rest; the page says so.
+        if item and not self.errors and {"kind", "said"} & set(self.changed_data) and (unknown := selectors.item_fault(kind.code, item)):
+            self.add_error("said", unknown)
         return asked
 
 
@@ -135,8 +138,10 @@ class BenefitInline(StackedInline):
         for language in ("zh-hans", "en"):
             with translation.override(language):
                 said.append(selectors.benefit_in_words(row.plain))
-        vain = row.kind in selectors.promised_in_vain(row.tier_id, now=timezone.now())
-        note = format_html("<br><strong>{}</strong>", _unanswered(row.kind)) if vain else ""
+        warning = selectors.item_fault(row.kind, row.item) if row.item else None
+        if row.kind in selectors.promised_in_vain(row.tier_id, now=timezone.now()):
+            warning = _unanswered(row.kind)
+        note = format_html("<br><strong>{}</strong>", warning) if warning else ""
         return format_html("{}<br>{}{}", *said, note)
 
 

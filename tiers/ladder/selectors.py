@@ -75,6 +75,20 @@ def given_by(kind: str, gives: Callable[[datetime], bool]) -> None:
     _givers[kind] = gives
 
 
+# By kind of benefit: what is wrong with the code that it names.
+_items: dict[str, Callable[[str], str | None]] = {}
+
+
+def item_checked_by(kind: str, fault: Callable[[str], str | None]) -> None:
+    """Whoever above gives a benefit that names a code declares how to find out whether there is such a thing: a sentence where there is not."""
+    _items[kind] = fault
+
+
+def item_fault(kind: str, item: str) -> str | None:
+    """What is wrong with it as what a benefit of that kind names; None: nothing, as far as anybody knows."""
+    return _items[kind](item) if kind in _items else None
+
+
 def promised_in_vain(tier_code: str, *, now: datetime) -> list[str]:
     """The kinds of the tier's benefits that nobody would give now."""
     return [kind for kind in benefits(tier_code) if kind in _givers and not _givers[kind](now)]
@@ -137,6 +151,8 @@ def _words(kind: str, value: int, shown: str) -> str:
 
 def _early(minutes: int) -> str:
     if minutes % 60:
-        return ngettext("In flash sales %(n)s minute before others", "In flash sales %(n)s minutes before others", minutes) % {"n": minutes}
+        return ngettext("Flash sales and new rewards %(n)s minute before others", "Flash sales and new rewards %(n)s minutes before others", minutes) % {
+            "n": minutes
+        }
     hours = minutes // 60
-    return ngettext("In flash sales %(n)s hour before others", "In flash sales %(n)s hours before others", hours) % {"n": hours}
+    return ngettext("Flash sales and new rewards %(n)s hour before others", "Flash sales and new rewards %(n)s hours before others", hours) % {"n": hours}

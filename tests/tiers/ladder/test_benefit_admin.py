@@ -3,6 +3,8 @@
 import pytest
 from django.urls import reverse
 
+from mall.coupons import services as coupons
+from mall.coupons.models import CouponTemplate
 from tiers.ladder import selectors, services
 from tiers.ladder.models import TierBenefit
 from tiers.ladder.rules import Band
@@ -34,7 +36,14 @@ def brought():
     return [(one.kind, one.value, one.item, list(one.bands)) for one in selectors.benefits("gold").values()]
 
 
-def test_benefits_are_written_as_people_write_them(change):
+@pytest.fixture
+def welcome(db, now):
+    """The template of a coupon of that code."""
+    template = CouponTemplate(code="welcome", name_zh="见面礼", name_en="Welcome", kind="amount", amount_cents=500, valid_days=30)
+    return coupons.keep(template=template, actor="tests", now=now)
+
+
+def test_benefits_are_written_as_people_write_them(change, welcome):
     rows = [
         {"kind": "birthday_gift", "said": "100", "grows": "3: 200, 6: 300"},
         {"kind": "birthday_multiplier", "said": "2"},
@@ -75,6 +84,7 @@ def test_a_benefit_is_changed_turned_into_another_and_taken_out(change, now):
         ({"kind": "level_up_gift", "said": "100", "grows": "3: 500"}, "This benefit does not grow with orders."),
         ({"kind": "redemption_discount", "said": "100.01"}, "From 0.01 to 100."),
         ({"kind": "level_up_coupon"}, "Give the code, of at most 60 characters."),
+        ({"kind": "level_up_coupon", "said": "welcom"}, "There is no coupon template of that code."),
     ],
 )
 def test_what_cannot_work_is_said_at_its_field(change, row, sentence):
@@ -82,6 +92,18 @@ def test_what_cannot_work_is_said_at_its_field(change, row, sentence):
     assert answer.status_code == 200
     assert sentence in answer.content.decode()
     assert brought() == []
+
+
+def test_a_coupon_that_cannot_be_had_any_more_is_said_and_holds_up_nothing_else(change, client, welcome, now):
+    row = services.keep_benefit(tier="gold", kind="level_up_coupon", item="welcome", actor="tests", now=now)
+    welcome.active = False
+    coupons.keep(template=welcome, actor="tests", now=now)
+    said = "Coupons of this template cannot be had any more."
+    assert said in client.get(url("change", "gold")).content.decode()
+    kept = {"id": str(row.pk), "kind": "level_up_coupon", "said": "welcome"}
+    assert change({**kept, "text_zh": "礼券", "text_en": "A gift"}, there=1).status_code == 302
+    assert selectors.benefit("gold", "level_up_coupon").text_en == "A gift"
+    assert said in change({"kind": "level_up_coupon", "said": "welcome"}).content.decode()
 
 
 def test_the_page_shows_what_members_read_and_warns_where_no_rule_answers(client, operator, tiers, now):
