@@ -2,6 +2,7 @@ from .activity.admin import BehaviourAdmin, FactKindAdmin, PurchaseAdmin
 from .channels.admin import ChannelSettingsAdmin, ReceiptAdmin
 from .keys.admin import StorefrontKeyAdmin
 from .leaving.admin import CopyAdmin, ErasureAdmin, LeavingTermsAdmin
+from .members.admin import OfMembersAdmin
 from .notifications.admin import DeliveryAdmin, NotificationKindAdmin, NotificationSettingsAdmin
 from .referrals.admin import ReferralAdmin, ReferralTermsAdmin
 from .segments.admin import SegmentAdmin, SegmentMemberAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "LeavingTermsAdmin",
     "NotificationKindAdmin",
     "NotificationSettingsAdmin",
+    "OfMembersAdmin",
     "PurchaseAdmin",
     "ReceiptAdmin",
     "ReferralAdmin",

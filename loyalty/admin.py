@@ -1,3 +1,4 @@
+from .approvals.admin import RequestAdmin
 from .audit.admin import AuditEntryAdmin, JobRunAdmin, ScheduleAdmin
 from .console.admin import LockedLoginAdmin, MemberAdmin, OperatorAdmin, RoleAdmin
 from .outbox.admin import OutboxRowAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "OperatorAdmin",
     "OutboxRowAdmin",
     "ProgrammeAdmin",
+    "RequestAdmin",
     "RoleAdmin",
     "ScheduleAdmin",
     "WebhookDeliveryAdmin",

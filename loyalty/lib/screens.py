@@ -44,6 +44,14 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def ask(self, request: HttpRequest, row: Model, act: Callable[[Mapping[str, Any]], Any], *, with_reason: bool = False, **page: Any) -> HttpResponse:
+        """Ask before something is done with one row, for a reason too where that is wanted; all else as `confirm` takes it."""
+        given = request.POST if request.method == "POST" else None
+        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+        context = {"opts": self.opts, "object": row, "original": row, **page.pop("context", {})}
+        form = ReasonForm(given) if with_reason else NoQuestion(given)
+        return confirm(request, site=self.admin_site, form=form, act=act, back=back, context=context, **page)
+
 
 class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
@@ -213,6 +221,35 @@ def confirm(
         **(context or {}),
     }
     return TemplateResponse(request, template, page)
+
+
+def in_two_steps(
+    request: HttpRequest,
+    *,
+    site: AdminSite,
+    title: Any,
+    consequence: Any,
+    form: forms.Form,
+    preview: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    act: Callable[[Mapping[str, Any]], str],
+    back: str,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    """A form, then what it would do (`template`, with what `preview` gives) and the question whether to go on; then `act` does it, and gives the page to go to.
+
+    `act` happens in one transaction. What either of them refuses is shown with the form, and nothing happened.
+    """
+    page = {**site.each_context(request), "title": title, "consequence": consequence, "form": form, "back": back, "button": _("Go on"), **(context or {})}
+    if "again" not in request.POST and form.is_valid():
+        try:
+            if "confirmed" not in request.POST:
+                return TemplateResponse(request, template, {**page, **preview(form.cleaned_data)})
+            with transaction.atomic():
+                return HttpResponseRedirect(act(form.cleaned_data))
+        except BusinessError as refusal:
+            form.add_error(None, refusal.message)
+    return TemplateResponse(request, "admin/confirm.html", page)
 
 
 def operator_name(request: HttpRequest) -> str:

@@ -1,48 +1,28 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from loyalty.lib.ids import new_id
+from loyalty.approvals.models import Request
 
 from .rules import Limit
 
 
-class Adjustment(models.Model):
-    class Status(models.TextChoices):
-        WAITING = "waiting", _("waiting for a second person")
-        APPLIED = "applied", _("applied")
-        REFUSED = "refused", _("refused")
-        WITHDRAWN = "withdrawn", _("withdrawn")
-
-    ARROWS = {Status.WAITING: (Status.APPLIED, Status.REFUSED, Status.WITHDRAWN)}
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+class Adjustment(Request):
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     points = models.BigIntegerField(_("points"), help_text=_("Above zero gives points, below zero takes them: 500 or -500."))
     reason = models.CharField(_("reason"), max_length=300, help_text=_("Why it is right. Kept for good with the entry."))
     cost_centre = models.CharField(_("cost centre"), max_length=50, blank=True, help_text=_("Who pays for these points in the books, if your books need it."))
-    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.WAITING)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=_("requested by"), on_delete=models.PROTECT, related_name="+", db_index=False)
-    requested_at = models.DateTimeField(_("requested"))
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("decided by"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False,
-        help_text=_("The second person; empty where none was needed."),
-    )  # fmt: skip
-    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
-    decision_reason = models.CharField(_("why it was refused"), max_length=300, blank=True)
     entry = models.ForeignKey("points.Entry", verbose_name=_("entry"), null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
-    class Meta:
+    class Meta(Request.Meta):
         verbose_name = _("adjustment")
         verbose_name_plural = _("adjustments")
-        ordering = ["-requested_at", "-id"]
         permissions = [("decide_adjustment", "Can approve and refuse adjustments of others")]
         constraints = [
+            *Request.Meta.constraints,
             models.CheckConstraint(name="adjustment_moves_something", condition=~Q(points=0)),
-            models.CheckConstraint(name="adjustment_has_a_reason", condition=~Q(reason="")),
-            models.CheckConstraint(name="adjustment_decided_by_another", condition=Q(decided_by=None) | ~Q(decided_by=F("requested_by"))),
             models.CheckConstraint(
                 name="adjustment_status_says_what_happened",
                 condition=Q(status="waiting", entry=None, decided_by=None, decided_at=None)
@@ -51,11 +31,7 @@ class Adjustment(models.Model):
                 | Q(status="withdrawn", entry=None, decided_by=None, decided_at__isnull=False),
             ),
         ]
-        indexes = [
-            models.Index(fields=["-requested_at", "-id"], name="adjustment_newest"),
-            models.Index(fields=["requested_at"], name="adjustment_waiting", condition=Q(status="waiting")),
-            models.Index(fields=["member", "-requested_at"], name="adjustment_of_member"),
-        ]
+        indexes = [*Request.Meta.indexes, models.Index(fields=["member", "-requested_at"], name="adjustment_of_member")]
 
     def __str__(self) -> str:
         return f"{self.points:+,}"

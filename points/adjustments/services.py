@@ -2,11 +2,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.approvals import services as approvals
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
 from loyalty.lib.refusals import BusinessError, ReasonMissing
@@ -69,8 +69,7 @@ def request(*, member_id: UUID, points: int, reason: str, cost_centre: str = "",
 def approve(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustment:
     """Book it, as the second person. Refuses: AdjustmentUnknown, AdjustmentDecided, OwnAdjustment, InsufficientPoints."""
     adjustment = _waiting(adjustment_id)
-    if adjustment.requested_by_id == operator_id:
-        raise OwnAdjustment
+    approvals.by_another(adjustment, operator_id=operator_id, own=OwnAdjustment)
     _apply(adjustment, decided_by=operator_id, now=now)
     return adjustment
 
@@ -79,13 +78,8 @@ def approve(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustme
 def refuse(*, adjustment_id: UUID, operator_id: int, reason: str, now: datetime) -> Adjustment:
     """Decline it, as the second person. Refuses: AdjustmentUnknown, AdjustmentDecided, OwnAdjustment, ReasonMissing."""
     adjustment = _waiting(adjustment_id)
-    if adjustment.requested_by_id == operator_id:
-        raise OwnAdjustment
-    if not reason.strip():
-        raise ReasonMissing
-    adjustment.decision_reason = reason.strip()
-    _decide(adjustment, Status.REFUSED, decided_by=operator_id, now=now)
-    _record("refused", adjustment, by=operator_id, reason=reason.strip(), now=now)
+    approvals.refuse(adjustment, operator_id=operator_id, reason=reason, own=OwnAdjustment, now=now)
+    _record("refused", adjustment, by=operator_id, reason=adjustment.decision_reason, now=now)
     return adjustment
 
 
@@ -93,19 +87,14 @@ def refuse(*, adjustment_id: UUID, operator_id: int, reason: str, now: datetime)
 def withdraw(*, adjustment_id: UUID, operator_id: int, now: datetime) -> Adjustment:
     """Take one's own request back. Refuses: AdjustmentUnknown, AdjustmentDecided, NotYours."""
     adjustment = _waiting(adjustment_id)
-    if adjustment.requested_by_id != operator_id:
-        raise NotYours
-    _decide(adjustment, Status.WITHDRAWN, decided_by=None, now=now)
+    approvals.withdraw(adjustment, operator_id=operator_id, not_yours=NotYours, now=now)
     _record("withdrawn", adjustment, by=operator_id, reason="", now=now)
     return adjustment
 
 
 def _waiting(adjustment_id: UUID) -> Adjustment:
     ledger.lock(member_id=selectors.get(adjustment_id).member_id)
-    adjustment = Adjustment.objects.select_for_update().get(id=adjustment_id)
-    if adjustment.status != Status.WAITING:
-        raise AdjustmentDecided(status=adjustment.status)
-    return adjustment
+    return approvals.undecided(Adjustment, adjustment_id, decided=AdjustmentDecided)
 
 
 def _may_alone(operator_id: int, points: int, now: datetime) -> bool:
@@ -121,27 +110,17 @@ def _may_alone(operator_id: int, points: int, now: datetime) -> bool:
 
 def _apply(adjustment: Adjustment, *, decided_by: int | None, now: datetime) -> None:
     by = adjustment.requested_by_id
-    adjustment.entry = ledger.adjust(
-        member_id=adjustment.member_id, points=adjustment.points, subject=f"adjustment/{adjustment.id}", cost_centre=adjustment.cost_centre, actor=_name(by),
-        reason=adjustment.reason, key=f"adjustment/{adjustment.id}", now=now,
+    entry = ledger.adjust(
+        member_id=adjustment.member_id, points=adjustment.points, subject=f"adjustment/{adjustment.id}", cost_centre=adjustment.cost_centre,
+        actor=approvals.name_of(by), reason=adjustment.reason, key=f"adjustment/{adjustment.id}", now=now,
     )  # fmt: skip
-    _decide(adjustment, Status.APPLIED, decided_by=decided_by, now=now)
+    approvals.decide(adjustment, Status.APPLIED, by=decided_by, now=now, entry=entry)
     _record("applied", adjustment, by=decided_by or by, reason=adjustment.reason, now=now)
 
 
-def _decide(adjustment: Adjustment, status: Status, *, decided_by: int | None, now: datetime) -> None:
-    assert status in Adjustment.ARROWS[Status(adjustment.status)], f"an adjustment does not go from {adjustment.status} to {status}"
-    adjustment.status, adjustment.decided_by_id, adjustment.decided_at = status, decided_by, now
-    adjustment.save(update_fields=["status", "decided_by", "decided_at", "decision_reason", "entry"])
-
-
 def _record(what: str, adjustment: Adjustment, *, by: int, reason: str, now: datetime) -> None:
-    figures = {"points": adjustment.points, "member": str(adjustment.member_id)}
-    audit.record(actor=_name(by), verb=f"adjustment.{what}", subject=f"adjustment/{adjustment.id}", reason=reason, figures=figures, now=now)
-
-
-def _name(operator_id: int) -> str:
-    return get_user_model().objects.values_list("username", flat=True).get(id=operator_id)[:100]
+    actor, subject, figures = approvals.name_of(by), f"adjustment/{adjustment.id}", {"points": adjustment.points, "member": str(adjustment.member_id)}
+    audit.record(actor=actor, verb=f"adjustment.{what}", subject=subject, reason=reason, figures=figures, now=now)
 
 
 @transaction.atomic(savepoint=False)
