@@ -3,7 +3,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +11,7 @@ from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.referrals import services as referrals
 from accounts.segments import services as segments
+from loyalty.approvals import services as approvals
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError, ReasonMissing
@@ -97,11 +97,10 @@ def _refuse_unfit(merged_id: UUID, survivor_id: UUID, now: datetime) -> None:
 def approve(*, merge_id: UUID, operator_id: int, now: datetime) -> Merge:
     """Carry it out, as the second person. Refuses: MergeUnknown, MergeDecided, OwnMerge, MergeImpossible, MergeStopped."""
     merge = _waiting(merge_id)
-    if merge.requested_by_id == operator_id:
-        raise OwnMerge
+    approvals.by_another(merge, operator_id=operator_id, own=OwnMerge)
     _refuse_unfit(merge.merged_id, merge.survivor_id, now)
-    merge.figures = _carry_out(merge, actor=_name(operator_id), now=now)
-    _decide(merge, Status.APPLIED, decided_by=operator_id, now=now)
+    figures = _carry_out(merge, actor=approvals.name_of(operator_id), now=now)
+    approvals.decide(merge, Status.APPLIED, by=operator_id, now=now, figures=figures)
     _record("applied", merge, by=operator_id, now=now)
     payload = {"merged": str(merge.merged_id), "merge": str(merge.id)}
     outbox.publish(topic=events.MEMBERS_MERGED, member_id=merge.survivor_id, payload=payload, now=now)
@@ -112,12 +111,7 @@ def approve(*, merge_id: UUID, operator_id: int, now: datetime) -> Merge:
 def refuse(*, merge_id: UUID, operator_id: int, reason: str, now: datetime) -> Merge:
     """Decline it, as the second person. Refuses: MergeUnknown, MergeDecided, OwnMerge, ReasonMissing."""
     merge = _waiting(merge_id)
-    if merge.requested_by_id == operator_id:
-        raise OwnMerge
-    if not reason.strip():
-        raise ReasonMissing
-    merge.decision_reason = reason.strip()
-    _decide(merge, Status.REFUSED, decided_by=operator_id, now=now)
+    approvals.refuse(merge, operator_id=operator_id, reason=reason, own=OwnMerge, now=now)
     _record("refused", merge, by=operator_id, now=now)
     return merge
 
@@ -126,9 +120,7 @@ def refuse(*, merge_id: UUID, operator_id: int, reason: str, now: datetime) -> M
 def withdraw(*, merge_id: UUID, operator_id: int, now: datetime) -> Merge:
     """Take one's own request back. Refuses: MergeUnknown, MergeDecided, NotYours."""
     merge = _waiting(merge_id)
-    if merge.requested_by_id != operator_id:
-        raise NotYours
-    _decide(merge, Status.WITHDRAWN, decided_by=None, now=now)
+    approvals.withdraw(merge, operator_id=operator_id, not_yours=NotYours, now=now)
     _record("withdrawn", merge, by=operator_id, now=now)
     return merge
 
@@ -143,10 +135,7 @@ def withdraw_all(*, member_ids: Sequence[UUID], now: datetime) -> int:
 def _waiting(merge_id: UUID) -> Merge:
     asked = selectors.get(merge_id)
     ledger.lock_all(member_ids=[asked.merged_id, asked.survivor_id])
-    merge = Merge.objects.select_for_update().get(id=merge_id)
-    if merge.status != Status.WAITING:
-        raise MergeDecided(merge_status=merge.status)
-    return merge
+    return approvals.undecided(Merge, merge_id, decided=MergeDecided)
 
 
 def _carry_out(merge: Merge, *, actor: str, now: datetime) -> dict[str, Any]:
@@ -214,17 +203,7 @@ def forward_due(*, limit: int, actor: str, now: datetime) -> int:
     return sum(bool(forward(member_id=member_id, actor=actor, now=now)) for member_id in found)
 
 
-def _decide(merge: Merge, status: Status, *, decided_by: int | None, now: datetime) -> None:
-    assert status in Merge.ARROWS[Status(merge.status)], f"a merge does not go from {merge.status} to {status}"
-    merge.status, merge.decided_by_id, merge.decided_at = status, decided_by, now
-    merge.save(update_fields=["status", "decided_by", "decided_at", "decision_reason", "figures"])
-
-
 def _record(what: str, merge: Merge, *, by: int, now: datetime) -> None:
     figures = {"merged": str(merge.merged_id), "survivor": str(merge.survivor_id), **merge.figures}
     reason = merge.decision_reason or merge.reason
-    audit.record(actor=_name(by), verb=f"merge.{what}", subject=f"member/{merge.survivor_id}", reason=reason, figures=figures, now=now)
-
-
-def _name(operator_id: int) -> str:
-    return get_user_model().objects.values_list("username", flat=True).get(id=operator_id)[:100]
+    audit.record(actor=approvals.name_of(by), verb=f"merge.{what}", subject=f"member/{merge.survivor_id}", reason=reason, figures=figures, now=now)
