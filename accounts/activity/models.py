@@ -184,6 +184,12 @@ class PurchaseLine(models.Model):
     quantity = models.BigIntegerField(_("quantity"))
     amount_cents = models.BigIntegerField(_("amount"))
     cost_cents = models.BigIntegerField(_("cost"), null=True, blank=True, help_text=_("What all of the line cost the shop, where the storefront says so."))
+    paid_cents = models.BigIntegerField(
+        _("paid in money"),
+        null=True,
+        blank=True,
+        help_text=_("What of the line was paid in money, where points or coupons of ours paid part of the order; else its share by the amounts."),
+    )
 
     class Meta:
         verbose_name = _("purchase line")

@@ -193,7 +193,7 @@ def lines_of(purchase: Purchase) -> QuerySet[PurchaseLine]:
 
 def facts_of(purchase: Purchase) -> rules.Purchase:
     """A recorded purchase as plain values."""
-    lines = tuple(rules.Line(r.external_id, r.sku, r.category, r.brand, r.quantity, r.amount_cents, r.cost_cents) for r in lines_of(purchase))
+    lines = tuple(rules.Line(r.external_id, r.sku, r.category, r.brand, r.quantity, r.amount_cents, r.cost_cents, r.paid_cents) for r in lines_of(purchase))
     return rules.Purchase(
         purchase.external_id,
         purchase.occurred_at,
@@ -205,6 +205,14 @@ def facts_of(purchase: Purchase) -> rules.Purchase:
         purchase.hold_ref,
         purchase.channel,
     )
+
+
+def net_cents(purchase: Purchase) -> int:
+    """What was paid in money for the goods of a recorded purchase and not given back."""
+    facts = facts_of(purchase)
+    refunds = refunds_of(member_id=purchase.member_id, purchase_id=purchase.id)
+    left = rules.left_after(facts, [rules.refund_from_json(one.facts) for one in refunds])
+    return 0 if left.goods_gone else max(0, facts.goods_cents - left.refunded_cents)
 
 
 class History(NamedTuple):
@@ -385,7 +393,8 @@ class Told(NamedTuple):
 
 _WHOLE_PURCHASES = """
 SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents, p.shipping_cents, p.discounts, p.hold_ref, p.channel,
-       (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents) ORDER BY l.position)
+       (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents, l.paid_cents)
+                        ORDER BY l.position)
           FROM accounts_purchaseline l WHERE l.member_id = p.member_id AND l.purchase_id = p.id),
        (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts) ORDER BY r.recorded_at, r.id)
           FROM accounts_refund r WHERE r.member_id = p.member_id AND r.purchase_id = p.id)

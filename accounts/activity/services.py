@@ -76,10 +76,12 @@ purchase AS (
     SELECT %(id)s, %(member)s, %(external_id)s, %(occurred_at)s, %(currency)s, %(paid)s, %(shipping)s, %(channel)s, %(discounts)s, %(hold)s, %(digest)s, %(now)s
       FROM number),
 lines AS (
-    INSERT INTO accounts_purchaseline (id, member_id, purchase_id, position, external_id, sku, category, brand, quantity, amount_cents, cost_cents)
-    SELECT l.key, %(member)s, %(id)s, l.position, l.id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents
+    INSERT INTO accounts_purchaseline (id, member_id, purchase_id, position, external_id, sku, category, brand, quantity, amount_cents, cost_cents,
+                                       paid_cents)
+    SELECT l.key, %(member)s, %(id)s, l.position, l.id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents, l.paid_cents
       FROM number, json_to_recordset(%(lines)s)
-        AS l(key uuid, position int, id text, sku text, category text, brand text, quantity bigint, amount_cents bigint, cost_cents bigint))
+        AS l(key uuid, position int, id text, sku text, category text, brand text, quantity bigint, amount_cents bigint, cost_cents bigint,
+             paid_cents bigint))
 SELECT heard_of, delivered_at FROM number"""
 
 

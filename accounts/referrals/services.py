@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.activity import selectors as activity
 from accounts.members.models import Member
 from loyalty.audit import services as audit
 from loyalty.lib.refusals import BusinessError
@@ -49,8 +50,8 @@ def begin(*, member: Member, inviter: Member, now: datetime) -> Referral | None:
     until = rules.window_end(now, days=terms.window_days, zone=zone)
     status = Status.NOT_NEW if known else Status.OPEN
     referral = Referral.objects.create(member=member, inviter=inviter, status=status, registered_at=now, until=until, settled_at=now)
-    for order in orders:
-        net = order.paid_cents - order.shipping_cents - sum(refund.amount_cents for refund in order.refunds.all())
+    for order in [] if known else orders:
+        net = activity.net_cents(order)
         if _complete(referral, purchase_ref=order.external_id, net_cents=net, occurred_at=order.occurred_at, now=now):
             break
     return referral

@@ -11,7 +11,7 @@ A **policy** says what points are worth and what share of an order they may pay:
 or from a unit price on have a share of their own. A version may come into force later: announced until then, never retroactive. **Coupons** of ours
 that an order names take off what they do, are used with it, and given back by the refund that completes it. What coupons and points paid of each
 line is its **split** (largest remainder): goods first, within their shares, then shipping. It stays with the order, so that refunds by line bring
-back what that line was paid with.
+back what that line was paid with; what was left to pay in money stays on the purchase's lines, for all that looks back at the order later.
 
 Always: a purchase has one settlement; restored ≤ spent; clawed back ≤ earned; refunded ≤ paid; the refund that completes the order
 restores the rest; what is left earned is what the same rule version gives for what is left of the order. Policies and rule versions

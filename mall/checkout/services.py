@@ -264,7 +264,6 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
         raise selectors.CouponRefused(no.text, coupon=no.code, why=no.why)
     if facts.paid_cents != (expected := rules.expected_paid(facts, worth_cents=worth)):
         raise AmountsDisagree(expected_paid_cents=expected, paid_cents=facts.paid_cents, worth_cents=worth)
-    purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
     spend, why = _spend_hold(held, member_id=member_id, subject=subject, actor=actor, now=now) if held else (None, [])
     how = None
     if spend or order.off:
@@ -274,6 +273,7 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
         facts = rules.with_split(facts, how)
         if worth > allowed.worth_cents:
             why.append({**selectors.share_reached(allowed), "code": "over_share" if allowed.plain else "over_goods"})
+    purchase, heard_of, delivered_at = recording.record_purchase(member_id=member_id, facts=facts, digest=digest, now=now)
     if order.off:
         discounts = {one.code: one.cents for one in order.off}
         coupons.use_all(member_id=member_id, codes=list(discounts), purchase_ref=facts.id, discounts=discounts, now=min(now, facts.occurred_at))
@@ -420,7 +420,7 @@ def _refund(purchase: Purchase, facts: facts_rules.Refund, *, actor: str, now: d
             return Refunded(selectors.refund_settlement(member_id=member_id, refund_id=earlier.id), replayed=True)
 
     settlement = selectors.settlement(member_id=member_id, purchase_id=purchase.id)
-    bought = rules.with_split(activity.facts_of(purchase), settlement.how)
+    bought = activity.facts_of(purchase)
     left, restore = _planned(bought, settlement, [facts_rules.refund_from_json(earlier.facts) for earlier in before], facts)
     basis = earning_rules.still_earned(bought, left)
 
@@ -491,7 +491,7 @@ def _apply_waiting(waiting: UnmatchedRefund, purchase: Purchase, *, actor: str, 
     before = [facts_rules.refund_from_json(one.facts) for one in activity.refunds_of(member_id=purchase.member_id, purchase_id=purchase.id)]
     try:
         _refuse_others(waiting.member_ref, purchase.member)
-        _planned(rules.with_split(activity.facts_of(purchase), settlement.how), settlement, before, facts)
+        _planned(activity.facts_of(purchase), settlement, before, facts)
     except BusinessError as refusal:
         # Nothing was written yet: planning only computes.
         recording.park(refund=waiting, why=_untranslated(refusal.title), actor=actor, now=now)
