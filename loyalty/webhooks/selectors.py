@@ -53,7 +53,8 @@ def told(*, topic: rules.Topic, member_id: UUID, payload: Mapping[str, Any], at:
     """An event as endpoints are told of it: its type, when it happened, and its data, with the member as the storefront knows them."""
     whose = members.survivor_id(member_id)
     named = members.external_ids_of([whose, *(UUID(payload[name]) for name in topic.members)])
-    data = {"member": named[whose], **{name: payload[name] for name in topic.gives}}
+    # What was told before a name was added has not got it.
+    data = {"member": named[whose], **{name: payload[name] for name in topic.gives if name in payload}}
     data |= {name: named[UUID(payload[name])] for name in topic.members}
     if "entry" in topic.gives:
         data["available_after"] = books.entry_of(member_id=member_id, entry_id=UUID(payload["entry"])).balance_after

@@ -22,6 +22,7 @@ from loyalty.idempotency.api import idempotent
 from loyalty.lib import money
 from loyalty.lib.fields import CentsField, CurrencyField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField, id_in_address
 from loyalty.programme import selectors as programme
+from mall.markdowns import selectors as markdowns
 from points.earning import selectors as earning
 from points.ledger import services as ledger
 from points.ledger.models import Entry, Hold
@@ -821,6 +822,14 @@ def _use(policy: rules.Policy) -> dict[str, Any]:
     }
 
 
+class MarkdownShown(serializers.Serializer[Any]):
+    off_percent = serializers.IntegerField(help_text="So much comes off the points of every reward; who has a tier's discount pays the better of both.")
+    starts_at = MomentField()
+    ends_at = MomentField(help_text="The first instant after it.")
+    running = serializers.BooleanField(help_text="false: it is announced.")
+    text = serializers.CharField(help_text="A sentence for members, in the request's language.")
+
+
 class ProgrammeShown(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="What the points are called, in the request's language.")
     unit = serializers.CharField()
@@ -829,6 +838,7 @@ class ProgrammeShown(serializers.Serializer[Any]):
     worth = serializers.DictField(child=serializers.IntegerField(), help_text="`points` are worth `cents`.")
     use = UseShown(help_text="How an order may use points.")
     coming = ComingShown(allow_null=True, help_text="What was announced to take the place of worth and use; null where nothing was.")
+    markdown = MarkdownShown(allow_null=True, help_text="The markdown of the whole shelf that runs or is announced; null where there is none.")
     earn = WayToEarn(many=True)
     expiry = serializers.CharField(help_text="months:12, days:90, calendar_year:0, fiscal_year:0:4 (years after, first month) or never.")
     pending = serializers.CharField(help_text="When points of a purchase can be spent: none (at once), days:7, delivered.")
@@ -845,6 +855,14 @@ _USE = {
     "tiers": [{"tier": "diamond", "share_bps": 10000, "factor_bps": 10000}],
     "with_coupons": True,
 }
+
+
+def _markdown(now: datetime) -> dict[str, Any] | None:
+    row = markdowns.told(now=now)
+    if row is None:
+        return None
+    same = {name: getattr(row, name) for name in ("off_percent", "starts_at", "ends_at")}
+    return {**same, "running": markdowns.in_force(now=now) is not None, "text": markdowns.in_words(row, now=now)}
 
 
 class ProgrammeView(APIView):
@@ -864,6 +882,13 @@ class ProgrammeView(APIView):
                     "worth": {"points": 100, "cents": 100},
                     "use": _USE,
                     "coming": {"in_force_from": "2026-07-01T00:00:00+08:00", "worth": {"points": 125, "cents": 100}, "use": _USE},
+                    "markdown": {
+                        "off_percent": 30,
+                        "starts_at": "2026-11-23T00:00:00+08:00",
+                        "ends_at": "2026-11-30T00:00:00+08:00",
+                        "running": True,
+                        "text": "11月30日 00:00 前，所有奖品所需积分减少 30%。",
+                    },
                     "earn": [{"rule": "purchase", "name": "购物积分", "fact": "purchase", "points_per_unit": "1.0000", "categories": {}}],
                     "expiry": "months:12",
                     "pending": "none",
@@ -884,6 +909,7 @@ class ProgrammeView(APIView):
             "worth": _rate(policy),
             "use": _use(policy),
             "coming": {"in_force_from": coming.starts_at, "worth": _rate(next_one), "use": _use(next_one)} if coming else None,
+            "markdown": _markdown(now),
             "earn": earning.ways_to_earn(now=now),
             "expiry": str(term.policy),
             "pending": f"days:{term.pending_days}" if term.pending == "days" else term.pending,

@@ -7,14 +7,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget
 
-from loyalty.lib.screens import ConfigurationAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from mall.rewards import selectors as rewards
 from mall.rewards.rules import less
 
@@ -22,7 +21,9 @@ from . import selectors, services
 from .models import Markdown, MarkdownTerms
 
 Status = Markdown.Status
-STATUS_COLOURS = {Status.PROPOSED: "warning", Status.RUNNING: "success", Status.OVER: "info", Status.DECLINED: "danger", Status.ENDED: "info"}
+STATUS_COLOURS = {
+    Status.PROPOSED: "warning", selectors.ANNOUNCED: "warning", Status.RUNNING: "success", Status.OVER: "info", Status.DECLINED: "danger", Status.ENDED: "info",
+}  # fmt: skip
 EXAMPLES = 5
 
 
@@ -48,12 +49,25 @@ class MarkdownTermsAdmin(ConfigurationAdmin):
         ]
 
 
-class StartForm(ReasonForm):
+class LaterForm(forms.Form):
+    starts_at = forms.SplitDateTimeField(
+        label=_("From"),
+        required=False,
+        widget=UnfoldAdminSplitDateTimeWidget,
+        help_text=_("Empty: at once. Otherwise it is announced until then: members read of it, and prices stay as they are."),
+    )
+
+
+class StartForm(ReasonForm, LaterForm):
     off_percent = forms.IntegerField(label=_("Off the points, in %"), min_value=1, max_value=90, widget=UnfoldAdminIntegerFieldWidget)
     days = forms.IntegerField(
-        label=_("Days"), min_value=1, max_value=90, widget=UnfoldAdminIntegerFieldWidget, help_text=_("Today is the first; the last one ends at midnight.")
+        label=_("Days"),
+        min_value=1,
+        max_value=90,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("Where it begins is the first; the last one ends at midnight."),
     )
-    field_order = ["off_percent", "days", "reason"]
+    field_order = ["off_percent", "days", "starts_at", "reason"]
 
 
 @admin.register(Markdown)
@@ -71,8 +85,8 @@ class MarkdownAdmin(ReadOnlyAdmin):
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, row: Markdown) -> tuple[str, Any]:
-        seen = Status(selectors.status_at(row, now=timezone.now()))
-        return seen, seen.label
+        seen = selectors.status_at(row, now=timezone.now())
+        return seen, _("announced") if seen == selectors.ANNOUNCED else Status(seen).label
 
     @display(description=_("members held, of planned"))
     def held_then(self, row: Markdown) -> str:
@@ -88,8 +102,8 @@ class MarkdownAdmin(ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
         """The buttons that can do something now; who finds another way to one is told by the verb."""
         row = self.get_object(request, object_id)
-        shown = {Status.PROPOSED: ("start", "decline"), Status.RUNNING: ("end",)}
-        names = shown.get(Status(selectors.status_at(row, now=timezone.now())), ()) if row is not None else ()
+        shown = {Status.PROPOSED: ("start", "decline"), Status.RUNNING: ("end",), selectors.ANNOUNCED: ("end",)}
+        names = shown.get(selectors.status_at(row, now=timezone.now()), ()) if row is not None else ()
         return [one for one in super().get_actions_detail(request, object_id) if one.path in names]
 
     @action(description=_("Start one"), url_path="start-one", permissions=["decide"], icon="sell")
@@ -105,7 +119,7 @@ class MarkdownAdmin(ReadOnlyAdmin):
             request,
             site=self.admin_site,
             title=_("Start a markdown"),
-            consequence=gettext("It begins at once, for everybody. Redemptions made meanwhile keep their price. %(stands)s")
+            consequence=gettext("It is for everybody, at once or from a time on. Redemptions made meanwhile keep their price. %(stands)s")
             % {"stands": _stands(timezone.now())},
             form=form,
             act=act,
@@ -117,12 +131,13 @@ class MarkdownAdmin(ReadOnlyAdmin):
     @action(description=_("Start"), url_path="start", permissions=["decide"], icon="sell", variant=ActionVariant.PRIMARY)
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            return _runs(services.start(markdown_id=row.id, actor=operator_name(request), now=timezone.now()))
+            return _runs(services.start(markdown_id=row.id, **asked, actor=operator_name(request), now=timezone.now()))
 
         row = self._row(request, object_id)
         days = ngettext("for %(n)s day", "for %(n)s days", row.days) % {"n": row.days}
-        consequence = gettext("Every reward costs %(percent)s %% fewer points %(days)s, today the first of them.") % {"percent": row.off_percent, "days": days}
-        form = NoQuestion(request.POST if request.method == "POST" else None)
+        figures = {"percent": row.off_percent, "days": days}
+        consequence = gettext("Every reward costs %(percent)s %% fewer points %(days)s, that on which it begins the first of them.") % figures
+        form = LaterForm(request.POST if request.method == "POST" else None)
         return self._ask(request, row, act, title=_("Start the markdown"), consequence=consequence, form=form, effect=_examples(row.off_percent))
 
     @action(description=_("Decline"), url_path="decline", permissions=["decide"], icon="close")
@@ -159,7 +174,7 @@ class MarkdownAdmin(ReadOnlyAdmin):
 
 
 def _runs(row: Markdown) -> str:
-    return gettext("The markdown runs until %(until)s.") % {"until": date_format(timezone.localtime(row.ends_at), "DATETIME_FORMAT")}
+    return selectors.in_words(row, now=timezone.now())
 
 
 def _examples(off_percent: int) -> list[tuple[Any, Any, Any]]:

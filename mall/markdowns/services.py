@@ -17,6 +17,7 @@ from .models import Markdown, MarkdownTerms
 
 Status = Markdown.Status
 BY_JOB = "job"
+AHEAD = timedelta(days=90)
 
 
 class MarkdownUnderWay(BusinessError):
@@ -29,6 +30,10 @@ class MarkdownDecided(BusinessError):
 
 class MarkdownInvalid(BusinessError):
     code, status, title = "markdown_invalid", 422, _("A markdown takes off 1 to 90 percent, for 1 to 90 days.")
+
+
+class StartInvalid(BusinessError):
+    code, status, title = "markdown_start_invalid", 422, _("A markdown begins at once, or within the next 90 days.")
 
 
 def _meet() -> None:
@@ -46,7 +51,7 @@ def consider(*, now: datetime) -> Markdown | None:
         return None
     row = _make(off_percent=said.off_percent, days=said.days, seen=seen, actor=BY_JOB, now=now)
     if said.starts_itself:
-        return _start(row, reason="", actor=BY_JOB, now=now)
+        return _start(row, None, reason="", actor=BY_JOB, now=now)
     _tell(events.PROPOSED, row, now=now)
     return row
 
@@ -68,8 +73,8 @@ def _make(*, off_percent: int, days: int, seen: selectors.Outstanding, actor: st
 
 
 @transaction.atomic(savepoint=False)
-def start_by_hand(*, off_percent: int, days: int, reason: str, actor: str, now: datetime) -> Markdown:
-    """An operator starts one, whatever members hold. Refuses: MarkdownInvalid, ReasonMissing, MarkdownUnderWay."""
+def start_by_hand(*, off_percent: int, days: int, starts_at: datetime | None = None, reason: str, actor: str, now: datetime) -> Markdown:
+    """An operator starts one, at once or at a later time, whatever members hold. Refuses: MarkdownInvalid, StartInvalid, ReasonMissing, MarkdownUnderWay."""
     if not (1 <= off_percent <= 90 and 1 <= days <= 90):
         raise MarkdownInvalid
     if not reason.strip():
@@ -78,18 +83,20 @@ def start_by_hand(*, off_percent: int, days: int, reason: str, actor: str, now: 
     if _underway(now=now):
         raise MarkdownUnderWay
     row = _make(off_percent=off_percent, days=days, seen=selectors.outstanding(now=now), actor=actor, now=now)
-    return _start(row, reason=reason.strip(), actor=actor, now=now)
+    return _start(row, starts_at, reason=reason.strip(), actor=actor, now=now)
 
 
 @transaction.atomic(savepoint=False)
-def start(*, markdown_id: int, actor: str, now: datetime) -> Markdown:
-    """Start what was proposed. Refuses: MarkdownUnknown, MarkdownDecided."""
-    return _start(_open(markdown_id, Status.PROPOSED, now=now), reason="", actor=actor, now=now)
+def start(*, markdown_id: int, starts_at: datetime | None = None, actor: str, now: datetime) -> Markdown:
+    """Start what was proposed, at once or at a later time. Refuses: MarkdownUnknown, MarkdownDecided, StartInvalid."""
+    return _start(_open(markdown_id, Status.PROPOSED, now=now), starts_at, reason="", actor=actor, now=now)
 
 
-def _start(row: Markdown, *, reason: str, actor: str, now: datetime) -> Markdown:
-    zone = programme.zone(now=now)
-    row.starts_at, row.ends_at = now, end_of_day(local_date(now, zone) + timedelta(days=row.days - 1), zone)
+def _start(row: Markdown, starts_at: datetime | None, *, reason: str, actor: str, now: datetime) -> Markdown:
+    begin, zone = starts_at or now, programme.zone(now=now)
+    if not now <= begin <= now + AHEAD:
+        raise StartInvalid
+    row.starts_at, row.ends_at = begin, end_of_day(local_date(begin, zone) + timedelta(days=row.days - 1), zone)
     return _go(row, Status.RUNNING, topic=events.STARTED, reason=reason, actor=actor, now=now)
 
 
@@ -103,10 +110,13 @@ def decline(*, markdown_id: int, reason: str, actor: str, now: datetime) -> Mark
 
 @transaction.atomic(savepoint=False)
 def end(*, markdown_id: int, reason: str, actor: str, now: datetime) -> Markdown:
-    """End one that runs before its time: prices are the usual ones from now on. Refuses: MarkdownUnknown, MarkdownDecided, ReasonMissing."""
+    """End one that runs before its time, or call off one that is announced: prices are the usual ones from now on.
+
+    Refuses: MarkdownUnknown, MarkdownDecided, ReasonMissing.
+    """
     if not reason.strip():
         raise ReasonMissing
-    row = _open(markdown_id, Status.RUNNING, now=now)
+    row = _open(markdown_id, Status.RUNNING, selectors.ANNOUNCED, now=now)
     assert row.starts_at is not None
     row.ends_at = max(now, row.starts_at + timedelta(microseconds=1))
     return _go(row, Status.ENDED, topic=events.ENDED, reason=reason.strip(), actor=actor, now=now)
@@ -121,10 +131,10 @@ def end_over(*, now: datetime) -> int:
     return len(rows)
 
 
-def _open(markdown_id: int, status: Status, *, now: datetime) -> Markdown:
+def _open(markdown_id: int, *statuses: str, now: datetime) -> Markdown:
     _meet()
     row = selectors.markdown(markdown_id)
-    if selectors.status_at(row, now=now) != status:
+    if selectors.status_at(row, now=now) not in statuses:
         raise MarkdownDecided(markdown_status=row.status)
     return row
 
