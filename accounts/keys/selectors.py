@@ -30,6 +30,12 @@ def by_name(name: str) -> StorefrontKey | None:
     return StorefrontKey.objects.filter(name=name, revoked_at=None).order_by("-id").first()
 
 
+def named(actor: str) -> str:
+    """Who did something, as an operator knows them: a storefront's key by its name, anybody else as they stand in the books."""
+    row = by_prefix(actor.removeprefix("key:")) if actor.startswith("key:") else None
+    return row.name if row else actor
+
+
 def forget(prefix: str) -> None:
     """This process reads the row anew at the next request."""
     _held.pop(prefix, None)

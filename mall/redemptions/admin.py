@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
+from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
@@ -156,9 +157,9 @@ class RedemptionAdmin(BooksAdmin):
         (None, {"fields": ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "payment"]}),
         (_("Parcel"), {"fields": ["name", "phone", "address", "carrier", "tracking"]}),
         (_("How it came here"), {"fields": ["history_shown", "to_give_back"]}),
-        (_("In the books"), {"fields": ["books", "worth", "key", "actor", "id"]}),
+        (_("In the books"), {"fields": ["books", "worth", "key", "who", "id"]}),
     ]
-    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth"]
+    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth", "who"]
     actions_list = ["download_queue", "upload_parcels"]
     actions_detail = ["begin", "ship", "deliver", "take_back", "cancel"]
 
@@ -237,7 +238,7 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("steps"))
     def history_shown(self, row: Redemption) -> str:
-        first = [(_moment(row.created_at), gettext("redeemed"), row.actor, "")]
+        first = [(_moment(row.created_at), gettext("redeemed"), keys.named(row.actor), "")]
         return format_html_join("", "<p>{} · <b>{}</b> · {} {}</p>", [*first, *map(_step_shown, selectors.steps(redemption=row)[:200])])
 
     @display(description=_("money to give back"))
@@ -260,6 +261,10 @@ class RedemptionAdmin(BooksAdmin):
             return _money(cost)
         said = gettext("%(cost)s, of which the sponsor pays %(sponsored)s")
         return said % {"cost": _money(cost), "sponsored": _money(cost * row.sponsor_bps // 10_000)}
+
+    @display(description=_("by"))
+    def who(self, row: Redemption) -> str:
+        return keys.named(row.actor)
 
     # What can be done
 
@@ -426,7 +431,7 @@ class RedemptionAdmin(BooksAdmin):
 SEAL = "mall.redemptions.parcels"
 PRICES = {
     "list": _("list price"), "clearance": _("clearance"), "scarcity": _("scarcity"), "tier": _("price for a tier"), "tier_discount": _("discount of the tier"),
-    "markdown": _("markdown"), "sale": _("price of a sale"),
+    "markdown": _("markdown"), "sale": _("price of a sale"), "revival": _("for expired points"),
 }  # fmt: skip
 
 
@@ -459,4 +464,4 @@ def _step_shown(step: Step) -> tuple[str, str, str, str]:
     more = [format_html("({})", _cost(step.points, step.cents))] if step.points else []
     more += [gettext("back on the shelf")] if step.restocked else []
     more += [f"“{step.reason}”"] if step.reason else []
-    return _moment(step.at), said, step.actor, ", ".join(more)
+    return _moment(step.at), said, keys.named(step.actor), ", ".join(more)

@@ -29,6 +29,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_amount, to_cents
@@ -659,13 +660,13 @@ def _sold(sold: shelf.Sold) -> str:
 class StockChangeAdmin(ReadOnlyAdmin):
     """Every change of every stock, the newest first: what, by how much, what it left, who and why."""
 
-    list_display = ["at", "whose", "what", "signed", "on_hand_after", "actor", "reason", "about"]
+    list_display = ["at", "whose", "what", "signed", "on_hand_after", "who", "reason", "about"]
     list_filter = ["kind", "at"]
     list_select_related = ["reward"]
     search_fields = ["=reward__code", "=subject"]
     search_help_text = _("A reward's code, or what it was about")
-    fields = ["at", "whose", "kind", "signed", "on_hand_after", "number", "actor", "reason", "about"]
-    readonly_fields = ["whose", "signed", "about"]
+    fields = ["at", "whose", "kind", "signed", "on_hand_after", "number", "who", "reason", "about"]
+    readonly_fields = ["whose", "signed", "who", "about"]
 
     @display(description=_("reward"))
     def whose(self, change: StockChange) -> str:
@@ -679,12 +680,18 @@ class StockChangeAdmin(ReadOnlyAdmin):
     def signed(self, change: StockChange) -> SafeString:
         return format_html('<span class="console-strong {}">{}</span>', "console-plus" if change.change > 0 else "console-minus", f"{change.change:+,}")
 
+    @display(description=_("by"))
+    def who(self, change: StockChange) -> str:
+        return keys.named(change.actor)
+
     @display(description=_("about"))
     def about(self, change: StockChange) -> str:
         kind, _slash, number = change.subject.partition("/")
-        if kind != "redemption":
+        pages = {"redemption": ("admin:mall_redemption_change", gettext("redemption")), "flash-sale": ("admin:mall_flashsale_change", gettext("flash sale"))}
+        if kind not in pages:
             return "" if kind == "by-hand" else change.subject
-        return _link(reverse("admin:mall_redemption_change", args=[number]), gettext("redemption"))
+        page, named = pages[kind]
+        return _link(reverse(page, args=[number]), named)
 
 
 class NamedAdmin(HistoryAdmin):
