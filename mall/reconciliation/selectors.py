@@ -140,6 +140,13 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
                                sum((part->>'due_cents')::bigint - (part->>'worth_cents')::bigint) AS paid
                           FROM jsonb_array_elements(s.split->'lines' || jsonb_build_array(s.split->'shipping')) part) x
          WHERE s.split IS NOT NULL AND (x.worth, x.points, x.paid) IS DISTINCT FROM (s.worth_cents, s.spent, s.paid_cents)"""),
+    (11, "the lines of an order say what of them was paid in money", """
+        SELECT 'purchase/' || p.external_id || ' line ' || parts.n, x.paid, l.paid_cents
+          FROM mall_settlement s JOIN accounts_purchase p ON p.id = s.purchase_id
+          CROSS JOIN LATERAL jsonb_array_elements(s.split->'lines') WITH ORDINALITY parts (part, n)
+          CROSS JOIN LATERAL (SELECT (part->>'due_cents')::bigint - (part->>'worth_cents')::bigint AS paid) x
+          JOIN accounts_purchaseline l ON l.member_id = s.member_id AND l.purchase_id = s.purchase_id AND l.position = parts.n - 1
+         WHERE s.split IS NOT NULL AND coalesce(l.paid_cents, 0) <> x.paid"""),
     (11, "an order has spent and got back the points that its entries say", """
         SELECT 'purchase/' || p.external_id, s.spent || ' − ' || s.restored, coalesce(e.points, 0) || ' − ' || coalesce(b.points, 0)
           FROM mall_settlement s JOIN accounts_purchase p ON p.id = s.purchase_id LEFT JOIN points_entry e ON e.id = s.spend_entry_id
