@@ -224,12 +224,7 @@ class _Act:
         values += self.hold_values
 
         told = [
-            outbox.Event(
-                topic=events.TOPICS[entry.kind],
-                member_id=member,
-                now=self.now,
-                payload=_payload(entry.id, entry.points, entry.subject, entry.occurred_at),
-            )
+            outbox.Event(topic=events.TOPICS[entry.kind], member_id=member, now=self.now, payload=_told(entry))
             for entry in entries
             if entry.kind in events.TOPICS and outbox.heard(events.TOPICS[entry.kind])
         ]
@@ -241,6 +236,13 @@ class _Act:
         with connection.cursor() as cursor:
             cursor.execute(";\n".join(sql), values)
         return own
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    # A row counts its points from zero up; what an adjustment took away is in what it changed.
+    points = -entry.points if entry.kind == Entry.Kind.ADJUST and entry.available_change <= 0 else entry.points
+    said = _payload(entry.id, points, entry.subject, entry.occurred_at)
+    return said | {"waived": entry.waived} if entry.kind == Entry.Kind.CLAWBACK else said
 
 
 def _payload(entry_id: UUID | str, points: int, subject: str, occurred_at: datetime) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def test_a_members_story_is_told_as_it_happens(now, settings, django_capture_on_
         "redemption.fulfilling",
         "redemption.shipped",
         "redemption.delivered",
+        "points.restored",
         "redemption.changed",
+        "points.restored",
         "redemption.returned",
         "coupon.issued",
         "coupon.used",
@@ -63,5 +65,5 @@ def test_a_members_story_is_told_as_it_happens(now, settings, django_capture_on_
     ]
     assert {one["data"]["member"] for one in told} == {"M-1"}
     assert str(member.id) not in b"".join(one.body for one in receiver.told).decode()
-    assert [one["data"]["available_after"] for one in told if one["type"].startswith("points.")] == [500, 300, 0]
+    assert [one["data"]["available_after"] for one in told if one["type"].startswith("points.")] == [500, 300, 400, 500, 0]
     assert not OutboxRow.objects.exclude(status=OutboxRow.Status.DELIVERED).exists()
