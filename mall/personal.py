@@ -58,8 +58,8 @@ def withdraw_coupons(*, member_ids: list[UUID], actor: str, now: datetime) -> di
 
 @erases
 def reasons_of_issues(about: Erasing) -> int:
-    """What operators wrote when they issued coupons to many, or stopped it."""
-    return replace(CouponBatch, "reason", "why_stopped", names=about.names, token=about.token)
+    """What operators wrote when they issued coupons to many, stopped it, or withdrew them."""
+    return replace(CouponBatch, "reason", "why_stopped", "withdrawn_for", names=about.names, token=about.token)
 
 
 @before_erasure

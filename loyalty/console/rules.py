@@ -74,6 +74,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "mall.add_coupontemplate",
         "mall.change_coupontemplate",
         "mall.add_couponbatch",
+        "mall.withdraw_couponbatch",
         "mall.issue_coupon",
         "mall.withdraw_coupon",
         "mall.add_codepool",

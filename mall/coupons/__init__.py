@@ -13,7 +13,8 @@ What a cart gets is decided by `rules`, purely, for the quote and for the paymen
 first, then amounts, then shipping; thresholds look at what the lines cost before any coupon; the shares of the lines add up to the discount.
 
 A coupon that was won stands on its ground: where what won it is taken back it is withdrawn. Used already it stays used, but is withdrawn
-instead of given back. Where limits leave nothing for what a rule gives, nothing is issued, and the audit trail says so.
+instead of given back; so it is with a batch that an operator withdraws. Where limits leave nothing for what a rule gives, nothing is issued,
+and the audit trail says so.
 
 Always: one key, one issue; no coupon is used twice; discounts never exceed what is to be paid; `in all` and `per member` hold for every way in.
 

@@ -11,8 +11,9 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -31,6 +32,8 @@ from .models import Coupon, CouponBatch, CouponTemplate
 Status = Coupon.Status
 STATUS_COLOURS = {Status.RESERVED: "warning", Status.AVAILABLE: "success", Status.USED: "info", Coupon.EXPIRED: "warning", Status.WITHDRAWN: "danger"}
 UNKNOWN_SHOWN = 100
+# How the coupons of an issue stand, in the order of `selectors.Issued`.
+STANDING = (_("not used"), _("used"), _("expired"), _("withdrawn"))
 
 
 class PathsField(forms.CharField):
@@ -304,10 +307,13 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     sortable_by = ()
     list_before_template = "admin/explanation.html"
-    fields = ["template", "whom", "status", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why"]
-    readonly_fields = ["whom", "why"]
+    fieldsets = [
+        (None, {"fields": ["template", "whom", "status", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why", "standing"]}),
+        (_("Withdrawal"), {"fields": ["how_far", "withdrawn_for", "withdrawn_by", "withdrawn_at"]}),
+    ]
+    readonly_fields = ["whom", "why", "standing", "how_far"]
     actions_list = ["issue_to_many"]
-    actions_detail = ["stop_issuing"]
+    actions_detail = ["stop_issuing", "withdraw_issue"]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         said = _("One coupon each for a segment or a list of members, issued a page at a time by the job “Issue coupons to many members”.")
@@ -317,9 +323,28 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     def whom(self, row: CouponBatch) -> Any:
         return str(row.segment) if row.segment else _("a list of members")
 
-    @display(description=_("status"), label={"issuing": "info", "done": "success", "stopped": "warning"})
+    def get_fieldsets(self, request: HttpRequest, obj: CouponBatch | None = None) -> list[Any]:
+        return self.fieldsets if obj is not None and obj.withdrawn_for else self.fieldsets[:1]
+
+    @display(description=_("status"), label={"issuing": "info", "done": "success", "stopped": "warning", "withdrawing": "warning", "withdrawn": "danger"})
     def state(self, row: CouponBatch) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    @display(description=_("its coupons now"))
+    def standing(self, row: CouponBatch) -> str:
+        found = selectors.issued(row, now=timezone.now())
+        return ", ".join(f"{title} {count:,}" for title, count in zip(STANDING, found, strict=True))
+
+    @display(description=_("withdrawn so far"))
+    def how_far(self, row: CouponBatch) -> str:
+        done = row.status == CouponBatch.Status.WITHDRAWN
+        percent = 100 if done else min(99, 100 * row.withdrawn // max(1, row.to_withdraw))
+        return format_html(
+            '<svg viewBox="0 0 100 4" preserveAspectRatio="none" style="width:240px;height:8px;display:block" aria-hidden="true">'
+            '<rect width="100" height="4" opacity=".12"></rect><rect class="console-a" width="{}" height="4"></rect></svg><span>{}</span>',
+            percent,
+            gettext("%(done)s of %(all)s") % {"done": f"{row.withdrawn:,}", "all": f"{row.to_withdraw:,}"},
+        )
 
     @display(description=_("why it stopped"))
     def why(self, row: CouponBatch) -> str:
@@ -328,9 +353,15 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     def has_many_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("mall.add_couponbatch")
 
+    def has_withdraw_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("mall.withdraw_couponbatch")
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         row = self.get_object(request, object_id)
-        return super().get_actions_detail(request, object_id) if row is not None and row.status == CouponBatch.Status.ISSUING else []
+        if row is None or row.status in (CouponBatch.Status.WITHDRAWING, CouponBatch.Status.WITHDRAWN):
+            return []
+        shown = {"stop", "withdraw"} if row.status == CouponBatch.Status.ISSUING else {"withdraw"}
+        return [one for one in super().get_actions_detail(request, object_id) if one.path in shown]
 
     @action(description=_("Issue to many"), url_path="issue", permissions=["many"], icon="group_add", variant=ActionVariant.PRIMARY)
     def issue_to_many(self, request: HttpRequest) -> HttpResponse:
@@ -389,4 +420,32 @@ class CouponBatchAdmin(ReadOnlyAdmin):
             back=reverse("admin:mall_couponbatch_change", args=[row.id]),
             danger=True,
             context={"opts": self.opts, "object": row, "original": row},
+        )
+
+    @action(description=_("Withdraw the issue"), url_path="withdraw", permissions=["withdraw"], icon="undo")
+    def withdraw_issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        def act(asked: Mapping[str, Any]) -> Any:
+            done = services.withdraw_batch(batch_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            return ngettext("%(count)s coupon is being withdrawn.", "%(count)s coupons are being withdrawn.", done.to_withdraw) % {
+                "count": f"{done.to_withdraw:,}"
+            }
+
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        found = selectors.issued(row, now=timezone.now())
+        after = (0, found.used, found.over, found.withdrawn + found.unused)
+        consequence = _(
+            "Nobody can use the coupons of this issue any more that are not used yet. What was used stays so; where such an order is undone later, its coupon "
+            "does not come back. If it is still being issued, that ends. This cannot be undone."
+        )
+        return self.ask(
+            request,
+            row,
+            act,
+            with_reason=True,
+            title=_("Withdraw the issue"),
+            consequence=consequence,
+            effect=[(title, f"{before:,}", f"{then:,}") for title, before, then in zip(STANDING, found, after, strict=True)],
+            danger=True,
         )

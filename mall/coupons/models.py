@@ -152,15 +152,22 @@ class CouponBatch(models.Model):
         ISSUING = "issuing", _("being issued")
         DONE = "done", _("done")
         STOPPED = "stopped", _("stopped")
+        WITHDRAWING = "withdrawing", _("being withdrawn")
+        WITHDRAWN = "withdrawn", _("withdrawn")
 
-    ARROWS = {Status.ISSUING: (Status.DONE, Status.STOPPED)}
+    ARROWS = {
+        Status.ISSUING: (Status.DONE, Status.STOPPED, Status.WITHDRAWING),
+        Status.DONE: (Status.WITHDRAWING,),
+        Status.STOPPED: (Status.WITHDRAWING,),
+        Status.WITHDRAWING: (Status.WITHDRAWN,),
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     template = models.ForeignKey(CouponTemplate, verbose_name=_("template"), on_delete=models.PROTECT, related_name="+")
     segment = models.ForeignKey("accounts.Segment", verbose_name=_("segment"), null=True, on_delete=models.PROTECT, related_name="+")
     listed = models.JSONField(_("members of the file"), default=list, help_text=_("Our own ids, in their order; empty once they were issued to."))
     members = models.PositiveIntegerField(_("members"), help_text=_("As counted when it was asked for."))
-    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ISSUING)
+    status = models.CharField(_("status"), max_length=11, choices=Status, default=Status.ISSUING)
     after = models.UUIDField(_("issued up to"), null=True)
     issued = models.PositiveIntegerField(_("issued"), default=0)
     left_out = models.PositiveIntegerField(_("left out"), default=0, help_text=_("Who had as many as one may have, or takes no part any more."))
@@ -169,22 +176,38 @@ class CouponBatch(models.Model):
     made_by = models.CharField(_("by"), max_length=150)
     made_at = models.DateTimeField(_("made"))
     finished_at = models.DateTimeField(_("finished"), null=True)
+    to_withdraw = models.PositiveIntegerField(_("to be withdrawn"), default=0, help_text=_("Not used yet, as counted when it was asked for."))
+    withdrawn = models.PositiveIntegerField(_("of them withdrawn"), default=0)
+    withdrawn_up_to = models.UUIDField(_("withdrawn up to"), null=True)
+    withdrawn_for = models.CharField(_("withdrawn because"), max_length=300, blank=True)
+    withdrawn_by = models.CharField(_("withdrawn by"), max_length=150, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
 
     class Meta:
         verbose_name = _("issue of coupons to many")
         verbose_name_plural = _("issues of coupons to many")
         ordering = ["-id"]
+        permissions = [("withdraw_couponbatch", "Can withdraw issues of coupons to many")]
         constraints = [
             models.CheckConstraint(name="coupon_batch_to_somebody", condition=Q(members__gte=1)),
             models.CheckConstraint(name="coupon_batch_says_why", condition=~Q(reason="")),
             models.CheckConstraint(
                 name="coupon_batch_over_or_not", condition=Q(status="issuing", finished_at=None) | (~Q(status="issuing") & Q(finished_at__isnull=False))
             ),
+            models.CheckConstraint(name="coupon_batch_withdrawn_says_why", condition=~Q(status__in=["withdrawing", "withdrawn"]) | ~Q(withdrawn_for="")),
         ]
-        indexes = [models.Index(fields=["id"], name="coupon_batch_issuing", condition=Q(status="issuing"))]
+        indexes = [
+            models.Index(fields=["id"], name="coupon_batch_issuing", condition=Q(status="issuing")),
+            models.Index(fields=["id"], name="coupon_batch_withdrawing", condition=Q(status="withdrawing")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.template_id}, {self.made_at:%Y-%m-%d}"
+
+    @property
+    def subject(self) -> str:
+        """How its coupons and the audit trail name it."""
+        return f"coupon-batch/{self.id}"
 
 
 class Coupon(models.Model):
@@ -255,6 +278,7 @@ class Coupon(models.Model):
             models.Index(fields=["member", "template"], name="coupon_of_template", condition=~Q(status="withdrawn")),
             models.Index(fields=["member", "subject"], name="coupon_issued_for", condition=~Q(subject="")),
             models.Index(fields=["member", "used_by"], name="coupon_used_for", condition=Q(status="used")),
+            models.Index(fields=["subject", "id"], name="coupon_of_issue", condition=Q(source="operator")),
         ]
 
     def __str__(self) -> str:

@@ -331,7 +331,7 @@ def batches(status: CouponBatch.Status) -> list[UUID]:
 
 def of_batch(row: CouponBatch) -> QuerySet[Coupon]:
     """What was issued by an issue to many, whosever it is now."""
-    return Coupon.objects.filter(source=Coupon.Source.OPERATOR, subject=f"coupon-batch/{row.id}").order_by("id")
+    return Coupon.objects.filter(source=Coupon.Source.OPERATOR, subject=row.subject).order_by("id")
 
 
 class Issued(NamedTuple):

@@ -451,7 +451,7 @@ def issue_to_many(*, template: str, segment: str = "", member_ids: Sequence[UUID
         id=key, template=of, segment_id=segment or None, listed=listed, members=count, reason=reason.strip(), made_by=actor, made_at=now
     )
     figures = {"template": of.code, "segment": segment, "members": count}
-    audit.record(actor=actor, verb="coupon_batch.made", subject=f"coupon-batch/{made.id}", reason=reason.strip(), figures=figures, now=now)
+    audit.record(actor=actor, verb="coupon_batch.made", subject=made.subject, reason=reason.strip(), figures=figures, now=now)
     return made
 
 
@@ -466,7 +466,7 @@ def stop(*, batch_id: UUID, reason: str, actor: str, now: datetime) -> CouponBat
     if row.status != CouponBatch.Status.ISSUING:
         raise BatchOver
     _end(row, CouponBatch.Status.STOPPED, why=reason.strip(), now=now)
-    audit.record(actor=actor, verb="coupon_batch.stopped", subject=f"coupon-batch/{row.id}", reason=reason.strip(), figures={"issued": row.issued}, now=now)
+    audit.record(actor=actor, verb="coupon_batch.stopped", subject=row.subject, reason=reason.strip(), figures={"issued": row.issued}, now=now)
     return row
 
 
@@ -493,7 +493,7 @@ def _issue_page(batch_id: UUID, *, now: datetime) -> int:
     elif row.template.in_all is not None:
         may = min(may, _left_locked(row.template, now=now))
         why = CouponsOut.title if may < len(able) else ""
-    about = {"source": Source.OPERATOR, "subject": f"coupon-batch/{row.id}", "actor": row.made_by, "key": f"coupon-batch/{row.id}", "now": now}
+    about = {"source": Source.OPERATOR, "subject": row.subject, "actor": row.made_by, "key": row.subject, "now": now}
     if may:
         _issue(able[:may], row.template, 1, **about)
     row.issued, row.left_out, row.after = row.issued + may, row.left_out + len(page) - len(able), after
@@ -507,7 +507,7 @@ def _issue_page(batch_id: UUID, *, now: datetime) -> int:
 def _able(row: CouponBatch, page: Sequence[UUID]) -> list[UUID]:
     """Who of a page gets one: takes part, has not had as many as one may have, nor one of this issue (merged on the way)."""
     gone = members.not_active(page)
-    gone |= set(Coupon.objects.filter(member_id__in=page, key=f"coupon-batch/{row.id}").values_list("member_id", flat=True))
+    gone |= set(Coupon.objects.filter(member_id__in=page, key=row.subject).values_list("member_id", flat=True))
     if row.template.per_member is not None:
         had = selectors.had(member_ids=page, template=row.template_id)
         gone |= {one for one, count in had.items() if count >= row.template.per_member}
@@ -534,7 +534,7 @@ def withdraw_batch(*, batch_id: UUID, reason: str, actor: str, now: datetime) ->
     row.to_withdraw, row.withdrawn_for, row.withdrawn_by = counts.unused, reason.strip()[:300], actor
     row.save(update_fields=["to_withdraw", "withdrawn_for", "withdrawn_by"])
     _end(row, CouponBatch.Status.WITHDRAWING, why=row.why_stopped, now=row.finished_at or now)
-    audit.record(actor=actor, verb="coupon_batch.withdrawn", subject=_of_batch(row), reason=reason.strip(), figures=counts._asdict(), now=now)
+    audit.record(actor=actor, verb="coupon_batch.withdrawn", subject=row.subject, reason=reason.strip(), figures=counts._asdict(), now=now)
     return row
 
 
@@ -577,10 +577,6 @@ def _withdraw_of_batch(coupon: Coupon, reason: str, *, now: datetime) -> bool:
         coupon.withdrawn_for = reason
         coupon.save(update_fields=["withdrawn_for"])
     return False
-
-
-def _of_batch(row: CouponBatch) -> str:
-    return f"coupon-batch/{row.id}"
 
 
 def _end(row: CouponBatch, status: CouponBatch.Status, *, why: str = "", now: datetime) -> None:

@@ -1,5 +1,6 @@
 """How an operator makes templates, issues coupons to one and to many, and withdraws them."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -197,6 +198,28 @@ def test_a_segment_is_issued_to_and_stopped(operator, coupons, member):
     assert "wrong segment" in text(client.get(f"{MANY}{batch.id}/change/"))
 
 
+def test_an_issue_is_withdrawn_as_a_whole_after_a_look_at_how_it_stands(operator, coupons, member, other_member):
+    coupons.template()
+    batch = services.issue_to_many(template="ten-off", member_ids=[member.id, other_member.id], reason="thanks", actor="tests", key=uuid4(), now=coupons.now)
+    services.issue_due(now=coupons.now)
+    coupons.use(Coupon.objects.get(member=member))
+    client, path = operator("withdraw_couponbatch"), f"{MANY}{batch.id}/"
+    assert "withdraw/" in text(client.get(f"{path}change/"))
+    asked = text(client.get(f"{path}withdraw/"))
+    assert "cannot be undone" in asked
+    assert re.findall(r'<th scope="row">(.*?)</th><td class="console-number">(\d)</td><td class="[^"]*">(\d)</td>', asked) == [
+        ("not used", "1", "0"), ("used", "1", "1"), ("expired", "0", "0"), ("withdrawn", "0", "1"),
+    ]  # fmt: skip
+    assert client.post(f"{path}withdraw/", {"reason": "a wrong amount"}).status_code == 302
+    assert "0 of 1" in text(client.get(f"{path}change/"))
+    while services.withdraw_due(now=coupons.now):
+        pass
+    page = text(client.get(f"{path}change/"))
+    for said in ("1 of 1", "a wrong amount", "not used 0, used 1, expired 0, withdrawn 1"):
+        assert said in page, said
+    assert "withdraw/" not in page
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -211,6 +234,16 @@ def test_what_is_wrong_with_an_issue_to_many_is_said(operator, coupons, member, 
     Segment.objects.create(code="friends", name_zh="老友", name_en="Friends")
     assert sentence in text(operator("add_couponbatch").post(f"{MANY}issue/", many(**wrong)))
     assert not CouponBatch.objects.exists()
+
+
+def test_who_may_only_issue_to_many_withdraws_no_issue(operator, coupons, member):
+    coupons.template()
+    batch = services.issue_to_many(template="ten-off", member_ids=[member.id], reason="thanks", actor="tests", key=uuid4(), now=coupons.now)
+    services.issue_due(now=coupons.now)
+    client = operator("add_couponbatch", "withdraw_coupon")
+    assert "withdraw/" not in text(client.get(f"{MANY}{batch.id}/change/"))
+    assert client.post(f"{MANY}{batch.id}/withdraw/", {"reason": "tests"}).status_code == 403
+    assert Coupon.objects.get().status == "available"
 
 
 def test_the_pages_speak_chinese(operator, coupons, member):

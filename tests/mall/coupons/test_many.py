@@ -7,8 +7,9 @@ import pytest
 from accounts.members import services as members
 from accounts.segments import services as segments
 from accounts.segments.models import Segment
+from loyalty.audit.models import AuditEntry
 from loyalty.lib.refusals import ReasonMissing
-from mall.coupons import services
+from mall.coupons import selectors, services
 from mall.coupons.models import Coupon, CouponBatch
 
 Status = CouponBatch.Status
@@ -111,3 +112,124 @@ def test_what_could_not_work_is_refused(coupons, refuses, more, refusal):
     coupons.template()
     with refuses(refusal):
         ask(coupons, **more)
+
+
+# Withdrawing an issue as a whole
+
+
+@pytest.fixture
+def issued(coupons, crowd, friends, monkeypatch):
+    """One for each of seven; the first has used theirs."""
+    coupons.template(in_all=10)
+    batch = ask(coupons, segment=friends)
+    work(coupons, monkeypatch)
+    coupons.use(Coupon.objects.get(member=crowd[0]))
+    return batch
+
+
+def withdraw(coupons, batch, reason="a wrong amount"):
+    return services.withdraw_batch(batch_id=batch.id, reason=reason, actor="tests", now=coupons.now)
+
+
+def work_back(coupons):
+    pages = 0
+    while services.withdraw_due(now=coupons.now):
+        pages += 1
+    return pages
+
+
+def standing(coupons, batch):
+    return tuple(selectors.issued(batch, now=coupons.now))
+
+
+def test_an_issue_is_withdrawn_page_by_page_and_what_was_used_stays(coupons, crowd, issued):
+    other = coupons.issue(crowd[0])
+    withdraw(coupons, issued)
+    assert (standing(coupons, issued), selectors.would_withdraw(now=coupons.now)) == ((6, 1, 0, 0), {"coupons": 6})
+    assert work_back(coupons) == 3
+    issued.refresh_from_db()
+    assert (issued.status, issued.to_withdraw, issued.withdrawn, issued.withdrawn_at) == (Status.WITHDRAWN, 6, 6, coupons.now)
+    assert standing(coupons, issued) == (0, 1, 0, 6)
+    assert (coupons.again(other).status, coupons.left()) == ("available", 8)
+    assert set(Coupon.objects.filter(status="withdrawn").values_list("withdrawn_for", flat=True)) == {"a wrong amount"}
+
+
+def test_between_two_pages_it_says_how_far_it_is(coupons, issued):
+    withdraw(coupons, issued)
+    services.withdraw_due(now=coupons.now)
+    issued.refresh_from_db()
+    assert (issued.status, issued.withdrawn + 1, issued.to_withdraw) == (Status.WITHDRAWING, 3, 6)
+
+
+def test_a_used_one_does_not_come_back_with_its_order(coupons, crowd, issued):
+    withdraw(coupons, issued)
+    work_back(coupons)
+    [given] = services.give_back_of(member_id=crowd[0].id, purchase_ref="A-1", now=coupons.now)
+    assert (given.why_not, coupons.again(given.coupon).status) == ("coupon_withdrawn", "withdrawn")
+
+
+def test_one_used_while_the_issue_is_being_withdrawn_stays_used(coupons, crowd, issued):
+    withdraw(coupons, issued)
+    services.withdraw_due(now=coupons.now)
+    last = Coupon.objects.filter(status="available").first()
+    coupons.use(last, "A-2")
+    work_back(coupons)
+    issued.refresh_from_db()
+    assert (coupons.again(last).status, issued.withdrawn, issued.to_withdraw, issued.status) == ("used", 5, 6, Status.WITHDRAWN)
+
+
+def test_what_has_expired_stays_expired(coupons, issued, refuses):
+    coupons.wait(days=40)
+    with refuses(services.NothingUnused):
+        withdraw(coupons, issued)
+    assert standing(coupons, issued) == (0, 1, 6, 0)
+
+
+def test_each_withdrawn_one_is_told(coupons, issued, monkeypatch):
+    told = []
+    monkeypatch.setattr(services.outbox, "publish", lambda **event: told.append(event["payload"]["status"]))
+    withdraw(coupons, issued)
+    work_back(coupons)
+    assert told == ["withdrawn"] * 6
+
+
+def test_one_that_is_still_being_issued_ends_with_it(coupons, friends, monkeypatch):
+    coupons.template()
+    batch = ask(coupons, segment=friends)
+    monkeypatch.setattr(services, "PAGE", 3)
+    services.issue_due(now=coupons.now)
+    withdraw(coupons, batch)
+    assert (work(coupons, monkeypatch), work_back(coupons)) == (0, 1)
+    assert standing(coupons, batch) == (0, 0, 0, 3)
+
+
+def test_asked_for_twice_it_is_withdrawn_once_and_the_trail_says_so(coupons, issued):
+    withdraw(coupons, issued)
+    withdraw(coupons, issued, "again")
+    work_back(coupons)
+    withdraw(coupons, issued, "and again")
+    assert work_back(coupons) == 0
+    entry = AuditEntry.objects.get(verb="coupon_batch.withdrawn")
+    assert (entry.reason, entry.figures) == ("a wrong amount", {"unused": 6, "used": 1, "over": 0, "withdrawn": 0})
+
+
+def test_a_member_who_was_merged_on_the_way_is_come_to_again(coupons, member, issued, monkeypatch):
+    withdraw(coupons, issued)
+    lock_all, first = services.ledger.lock_all, Coupon.objects.filter(status="available").last()
+
+    def merged_meanwhile(*, member_ids):
+        Coupon.objects.filter(id=first.id).update(member=member)
+        lock_all(member_ids=member_ids)
+
+    monkeypatch.setattr(services.ledger, "lock_all", merged_meanwhile)
+    assert services.withdraw_due(now=coupons.now) == 0
+    monkeypatch.setattr(services.ledger, "lock_all", lock_all)
+    work_back(coupons)
+    assert coupons.again(first).status == "withdrawn"
+
+
+def test_without_a_reason_nothing_is_withdrawn(coupons, issued, refuses):
+    with refuses(ReasonMissing):
+        withdraw(coupons, issued, " ")
+    with refuses(selectors.CouponBatchUnknown):
+        services.withdraw_batch(batch_id=uuid4(), reason="tests", actor="tests", now=coupons.now)
