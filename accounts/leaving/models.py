@@ -1,4 +1,3 @@
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -6,6 +5,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from loyalty.approvals.models import operator
 from loyalty.lib.configuration import Configuration
 from loyalty.lib.ids import new_id
 
@@ -87,10 +87,6 @@ class CopyPart(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
-
-
-def operator(title: object) -> models.ForeignKey:
-    return models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
 class Erasure(models.Model):

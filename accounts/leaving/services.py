@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
@@ -25,6 +24,7 @@ from accounts.members import selectors as members_seen
 from accounts.members import services as members
 from accounts.members.models import Member
 from accounts.notifications.models import Address
+from loyalty.approvals import services as approvals
 from loyalty.audit import services as audit
 from loyalty.idempotency import services as idempotency
 from loyalty.lib.ids import new_id
@@ -264,59 +264,45 @@ def request_erasure(*, member_id: UUID, reason: str, operator_id: int, key: UUID
     if selectors.open_erasure(member_id=member_id):
         raise ErasureAsked
     made = Erasure.objects.create(id=key, member=member, reason=reason.strip(), requested_by_id=operator_id, requested_at=now)
-    _record("requested", made, by=operator_id, now=now)
-    return made
+    return _record("requested", made, by=operator_id, now=now)
 
 
 @transaction.atomic(savepoint=False)
 def approve_erasure(*, erasure_id: UUID, operator_id: int, now: datetime) -> Erasure:
     """Agree, as the second person: it is carried out after the days of `LeavingTerms`. Refuses: ErasureUnknown, ErasureDecided, OwnErasure."""
     erasure = _locked(erasure_id, Status.WAITING)
-    if erasure.requested_by_id == operator_id:
-        raise OwnErasure
-    erasure.due_at = now + timedelta(days=selectors.terms().erasure_days)
-    return _decide(erasure, Status.APPROVED, by=operator_id, now=now)
+    approvals.by_another(erasure, operator_id=operator_id, own=OwnErasure)
+    due_at = now + timedelta(days=selectors.terms().erasure_days)
+    approvals.decide(erasure, Status.APPROVED, by=operator_id, now=now, due_at=due_at)
+    return _record("approved", erasure, by=operator_id, now=now)
 
 
 @transaction.atomic(savepoint=False)
 def refuse_erasure(*, erasure_id: UUID, operator_id: int, reason: str, now: datetime) -> Erasure:
     """Decline, as the second person. Refuses: ErasureUnknown, ErasureDecided, OwnErasure, ReasonMissing."""
     erasure = _locked(erasure_id, Status.WAITING)
-    if erasure.requested_by_id == operator_id:
-        raise OwnErasure
-    return _decide(erasure, Status.REFUSED, by=operator_id, reason=reason, now=now)
+    approvals.refuse(erasure, operator_id=operator_id, reason=reason, own=OwnErasure, now=now)
+    return _record("refused", erasure, by=operator_id, now=now)
 
 
 @transaction.atomic(savepoint=False)
 def call_off_erasure(*, erasure_id: UUID, operator_id: int, reason: str, now: datetime) -> Erasure:
     """Do not carry it out, approved or not. Anybody who may ask for one may. Refuses: ErasureUnknown, ErasureDecided, ReasonMissing."""
     erasure = _locked(erasure_id, *Erasure.OPEN)
-    erasure.due_at = None
-    return _decide(erasure, Status.CALLED_OFF, by=operator_id, reason=reason, now=now)
+    if not reason.strip():
+        raise ReasonMissing
+    approvals.decide(erasure, Status.CALLED_OFF, by=operator_id, reason=reason.strip(), now=now, due_at=None)
+    return _record("called_off", erasure, by=operator_id, now=now)
 
 
 def _locked(erasure_id: UUID, *statuses: Status) -> Erasure:
-    selectors.erasure(erasure_id)
-    erasure = Erasure.objects.select_for_update().get(id=erasure_id)
-    if erasure.status not in statuses:
-        raise ErasureDecided(erasure_status=erasure.status)
-    return erasure
+    return approvals.undecided(Erasure, selectors.erasure(erasure_id).id, statuses=statuses, decided=ErasureDecided)
 
 
-def _decide(erasure: Erasure, status: Status, *, by: int, reason: str | None = None, now: datetime) -> Erasure:
-    assert status in Erasure.ARROWS[Status(erasure.status)], f"an erasure does not go from {erasure.status} to {status}"
-    if reason is not None and not reason.strip():
-        raise ReasonMissing
-    erasure.status, erasure.decided_by_id, erasure.decided_at, erasure.decision_reason = status, by, now, (reason or "").strip()
-    erasure.save(update_fields=["status", "decided_by", "decided_at", "decision_reason", "due_at"])
-    _record(status.value, erasure, by=by, now=now)
-    return erasure
-
-
-def _record(what: str, erasure: Erasure, *, by: int, now: datetime) -> None:
-    name = get_user_model().objects.values_list("username", flat=True).get(id=by)[:100]
+def _record(what: str, erasure: Erasure, *, by: int, now: datetime) -> Erasure:
     about = {"figures": {"erasure": str(erasure.id)}, "reason": erasure.decision_reason or erasure.reason}
-    audit.record(actor=name, verb=f"erasure.{what}", subject=f"member/{erasure.member_id}", **about, now=now)
+    audit.record(actor=approvals.name_of(by), verb=f"erasure.{what}", subject=f"member/{erasure.member_id}", **about, now=now)
+    return erasure
 
 
 @transaction.atomic(savepoint=False)

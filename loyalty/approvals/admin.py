@@ -2,7 +2,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.db.models import Case, Model, When
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -63,24 +63,18 @@ class RequestAdmin(ReadOnlyAdmin):
 
     @action(description=_("Approve"), permissions=["decide"], icon="check", variant=ActionVariant.PRIMARY)
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.asked(request, object_id)
+        row = self.found(request, object_id)
         return self.decide(request, row, "approve", done=self.approved, title=_("Approve"), **self.approval(row))
 
     @action(description=_("Refuse"), permissions=["decide"], icon="block")
     def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
         said = {"title": _("Refuse"), "consequence": _("Nothing happens. Who asked for it sees your reason.")}
-        return self.decide(request, self.asked(request, object_id), "refuse", done=_("It is refused. Nothing happened."), **said, with_reason=True)
+        return self.decide(request, self.found(request, object_id), "refuse", done=_("It is refused. Nothing happened."), **said, with_reason=True)
 
     @action(description=_("Withdraw"), permissions=["withdraw"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         said = {"title": _("Withdraw request"), "consequence": _("You take your own request back. Nothing happens.")}
-        return self.decide(request, self.asked(request, object_id), "withdraw", done=_("Your request is withdrawn. Nothing happened."), **said)
-
-    def asked(self, request: HttpRequest, object_id: str) -> Any:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return row
+        return self.decide(request, self.found(request, object_id), "withdraw", done=_("Your request is withdrawn. Nothing happened."), **said)
 
     def decide(self, request: HttpRequest, row: Model, verb: str, *, done: Any, **page: Any) -> HttpResponse:
         """Ask, then let that verb do it."""

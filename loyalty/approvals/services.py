@@ -1,5 +1,6 @@
 """The steps of a request. Each verb of a feature is one of them and whatever is the feature's own; what it refuses is the feature's to name."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,13 +12,14 @@ from loyalty.lib.refusals import BusinessError, ReasonMissing
 from .models import Request
 
 Asked = TypeVar("Asked", bound=Request)
+WAITING = Request.Status.WAITING
 Refusal = type[BusinessError]
 
 
-def undecided(model: type[Asked], request_id: UUID, *, decided: Refusal) -> Asked:
-    """The request, locked, that nobody has decided on yet. Refuses: `decided`."""
+def undecided(model: type[Asked], request_id: UUID, *, statuses: Collection[str] = (WAITING,), decided: Refusal) -> Asked:
+    """The request, locked, that still waits, or is where `statuses` say. Refuses: `decided`."""
     row = model._default_manager.select_for_update().get(id=request_id)
-    if row.status != row.Status.WAITING:
+    if row.status not in statuses:
         raise decided(request_status=row.status)
     return row
 

@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -43,6 +43,13 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def found(self, request: HttpRequest, object_id: str) -> Any:
+        """The row that an address names; a page that is not found where there is none."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
 
     def ask(self, request: HttpRequest, row: Model, act: Callable[[Mapping[str, Any]], Any], *, with_reason: bool = False, **page: Any) -> HttpResponse:
         """Ask before something is done with one row, for a reason too where that is wanted; all else as `confirm` takes it."""
