@@ -63,10 +63,12 @@ OPERATORS = {"administrator": "sample-administrator", "finance": "sample-finance
 # What each role may move alone: points per adjustment, per day. The sample adjustment is beyond it.
 LIMITS = {"administrator": (1000, 5000), "finance": (500, 2000)}
 # Who invited them, and so many days before the programme's first start they registered.
-MEMBERS = {"M-1001": ("", 14), "M-1002": ("", 10), "M-1003": ("M-1001", 2)}
+MEMBERS = {"M-1001": ("", 14), "M-1002": ("", 10), "M-1003": ("M-1001", 2), "M-1004": ("", 12), "M-1005": ("", 11)}
 # Days before, number, member, lines.
 ORDERS = (
     (9, "SAMPLE-3", "M-1001", (Line("1", "SAMPLE-CREAM", "BEAUTY", "Sample", 1, 8_800), Line("2", "SAMPLE-BOWL", "HOME/KITCHEN", "Sample", 2, 3_200))),
+    (9, "SAMPLE-5", "M-1004", (Line("1", "SAMPLE-SOFA", "HOME/LIVING", "Sample", 1, 190_000),)),
+    (9, "SAMPLE-6", "M-1005", (Line("1", "SAMPLE-SOFA", "HOME/LIVING", "Sample", 1, 190_000),)),
     (5, "SAMPLE-4", "M-1002", (Line("1", "SAMPLE-MILK", "MILK POWDER", "Sample", 1, 6_000),)),
     (0, "SAMPLE-1", "M-1002", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
     (0, "SAMPLE-2", "M-1003", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
@@ -125,6 +127,7 @@ class Command(BaseCommand):
             self.stdout.write(f"The sample mall has {stocked} rewards.")
         self._secrets(Path(os.environ["DEMO_JSON"]), now=timezone.now())
         totals.refresh(again=True, now=timezone.now())
+        demo.propose_markdown(now=timezone.now())
 
     def _settings(self, *, now: datetime) -> None:
         """Settings that nobody has made yet."""
