@@ -36,7 +36,7 @@ from loyalty.lib import spreadsheets
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 from loyalty.programme import selectors as programme
 from points.ledger.models import Entry
 from points.rulebook import selectors as rulebook
@@ -473,7 +473,7 @@ class BatchAdmin(ReadOnlyAdmin):
         figures: Any = (),
     ) -> HttpResponse:  # fmt: skip
         def act(asked: Mapping[str, Any]) -> Any:
-            verb(batch_id=row.id, operator_id=request.user.pk, **({"reason": asked["reason"]} if reason else {}), now=timezone.now())
+            verb(batch_id=row.id, operator_id=request.user.pk, **asked, now=timezone.now())
             if wakes:
                 audit.wake(job="points.work_batches")
             return done
@@ -482,10 +482,8 @@ class BatchAdmin(ReadOnlyAdmin):
         if not any(one["url"] == request.path for one in self._offered(request, row)) and request.method == "GET":
             messages.warning(request, services.BatchMovedOn.title)
             return HttpResponseRedirect(_page_of(row))
-        form = ReasonForm(request.POST or None) if reason else NoQuestion(request.POST if request.method == "POST" else None)
-        context = {"opts": self.opts, "original": row, "object": row, "figures": figures}
-        said = {"title": BUTTONS[name], "consequence": consequence, "danger": danger, "context": context}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=_page_of(row), template="admin/points/batch/ask.html", **said)
+        said = {"title": BUTTONS[name], "consequence": consequence, "danger": danger, "context": {"figures": figures}}
+        return self.ask(request, row, act, with_reason=reason, template="admin/points/batch/ask.html", **said)
 
     def _row(self, object_id: str | None) -> Batch:
         try:

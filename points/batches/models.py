@@ -1,15 +1,11 @@
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.approvals.models import operator
 from loyalty.lib.ids import new_id
 
 DECIDED = ("applying", "applied", "stopped", "reversal_asked", "reversing", "reversed")
-
-
-def operator(title: object) -> models.ForeignKey:
-    return models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=title, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
 class Batch(models.Model):
@@ -82,7 +78,7 @@ class Batch(models.Model):
     owed = models.BigIntegerField(_("owed by the reversal"), default=0)
     waived = models.BigIntegerField(_("waived by the reversal"), default=0)
 
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=_("made by"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    made_by = operator(_("made by"), null=False)
     made_at = models.DateTimeField(_("made"))
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
     decided_by = operator(_("decided by"))

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members
+from loyalty.approvals import services as approvals
 from loyalty.audit import services as audit
 from loyalty.lib import spreadsheets
 from loyalty.lib.localtime import start_of_day
@@ -330,11 +330,7 @@ def _record(what: str, row: Batch, *, by: int | None, reason: str = "", now: dat
     figures = {"kind": row.kind, "lines": row.lines, "file": row.file_name}
     if row.result:
         figures |= {name: row.result[name] for name in ("members", "given", "taken")}
-    audit.record(actor=_name(by) if by else ACTOR, verb=f"batch.{what}", subject=f"batch/{row.id}", reason=reason, figures=figures, now=now)
-
-
-def _name(operator_id: int) -> str:
-    return get_user_model().objects.values_list("username", flat=True).get(id=operator_id)[:100]
+    audit.record(actor=approvals.name_of(by) if by else ACTOR, verb=f"batch.{what}", subject=f"batch/{row.id}", reason=reason, figures=figures, now=now)
 
 
 # What the job does.
@@ -438,7 +434,7 @@ def book(*, batch_id: UUID, now: datetime) -> int:
     if row is None:
         return 0
     act = _apply if row.status == Status.APPLYING else _reverse
-    actor = _name(row.made_by_id if row.status == Status.APPLYING else row.reversal_by_id)
+    actor = approvals.name_of(row.made_by_id if row.status == Status.APPLYING else row.reversal_by_id)
     chunk = selectors.next_lines(row, CHUNK)
     try:
         done = _book(row, chunk, act, actor, now=now)
