@@ -62,7 +62,6 @@ BORROWED = (
     "Select value",
     "Submit",
     "System",
-    "This page yielded into no results. Create a new item or reset your filters.",
     "To",
     "Toggle password visibility",
     "True",
