@@ -12,18 +12,22 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from accounts.segments import selectors as segments
 from accounts.segments.admin import IdsForm
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from mall.redemptions.admin import about
+from mall.rewards.admin import AmountField, ShareField
 from points.ledger.admin import BooksAdmin
 
 from . import rules, selectors, services
@@ -52,11 +56,24 @@ class PathsField(forms.CharField):
         return bool((initial or []) != self.to_python(data))
 
 
+class CapField(AmountField):
+    """An amount of money; empty is none at all, not zero."""
+
+    def clean(self, value: Any) -> Any:
+        return None if value in (None, "") else super().clean(value)
+
+
 class TemplateForm(forms.ModelForm):
     # What is not of a kind, and what stands there then.
     OTHERS = {"amount": {"percent_bps": 0, "cap_cents": None}, "percent": {"amount_cents": 0}}
     NONE = {"amount_cents": 0, "percent_bps": 0, "cap_cents": None}
 
+    amount_cents = AmountField(label=capfirst(_("amount off")), help_text=_("10.00 takes ten off."))
+    percent_bps = ShareField(label=_("Percentage off"), help_text=_("15 takes 15 % off, which leaves 85 %."))
+    cap_cents = CapField(label=capfirst(_("at most so much off")), help_text=_("However much the percentage comes to. Empty: no cap."))
+    threshold_cents = AmountField(
+        label=capfirst(_("from this total on")), help_text=_("What the lines it is for must come to, before any coupon. Empty: any order.")
+    )
     categories = PathsField(
         label=_("Only on these categories"), required=False, help_text=_("One path a line, like HOME/KITCHEN; it stands for all below it. Empty: on all.")
     )
@@ -190,10 +207,10 @@ class CouponAdmin(BooksAdmin):
     search_help_text = _("A coupon's code; a member's storefront id; or that id, a space and the beginning of what it was issued or used for")
     fieldsets = [
         (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
-        (_("Where it comes from"), {"fields": ["source", "subject", "actor", "key", "number"]}),
+        (_("Where it comes from"), {"fields": ["source", "about", "who", "key", "number"]}),
         (_("What became of it"), {"fields": ["used_by", "used_at", "took_off", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "stands", "does", "took_off"]
+    readonly_fields = ["whose", "stands", "does", "about", "who", "took_off"]
     actions_list = ["issue_coupons"]
     actions_detail = ["withdraw_coupon"]
 
@@ -215,6 +232,14 @@ class CouponAdmin(BooksAdmin):
     @display(description=_("what it does"))
     def does(self, coupon: Coupon) -> str:
         return selectors.what_it_does(rules.Terms.from_json(coupon.terms))
+
+    @display(description=_("about"))
+    def about(self, coupon: Coupon) -> str:
+        return about(coupon.subject)
+
+    @display(description=_("by"))
+    def who(self, coupon: Coupon) -> str:
+        return keys.named(coupon.actor)
 
     @display(description=_("took off"))
     def took_off(self, coupon: Coupon) -> str:

@@ -14,16 +14,18 @@ from django.utils import timezone
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from loyalty.lib.localtime import add_months, end_of_day, local_date, start_of_day
 from loyalty.lib.money import show
 from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
+from mall.rewards.admin import AmountField
 
 from . import rules, selectors, services
 from .models import FlashPlan, FlashSale
@@ -37,6 +39,7 @@ PHASES = {
 }
 PHASE_COLOURS = {"announced": "info", "line": "warning", "on": "success", "over": "", "called_off": "danger"}
 PRICE = ["reward", ("points", "cents"), ("quantity", "per_member")]
+PRICE_READ = ["reward", "price", ("quantity", "per_member")]
 TEXTS = [("name_zh", "name_en"), ("text_zh", "text_en")]
 PACE = [("set_aside_hours", "line_minutes"), ("turn_minutes", "pay_minutes")]
 SHOWN_AHEAD = 4
@@ -51,7 +54,14 @@ def _when(moment: datetime) -> str:
     return f"{timezone.localtime(moment, programme.zone(now=moment)):%Y-%m-%d %H:%M}"
 
 
-class FlashPlanForm(forms.ModelForm):
+class PricedForm(forms.ModelForm):
+    cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
+
+    class Meta:
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("text_zh", "text_en")}
+
+
+class FlashPlanForm(PricedForm):
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Days of the week"),
         coerce=int,
@@ -161,6 +171,7 @@ class Day(NamedTuple):
 class FlashSaleAdmin(HistoryAdmin):
     """Sales by hand and those that plans made. One that was on is never deleted; one that is not wanted is called off."""
 
+    form = PricedForm
     list_display = ["begins", "name", "reward", "price", "bar", "state"]
     list_filter = ["plan", "starts_at"]
     list_before_template = "admin/explanation.html"
@@ -169,7 +180,7 @@ class FlashSaleAdmin(HistoryAdmin):
     list_per_page = 50
     actions = None
     date_hierarchy = None
-    readonly_fields = ["stands", "figures", "made_by"]
+    readonly_fields = ["stands", "figures", "made_by", "price"]
     actions_list = ["calendar"]
     actions_detail = ["set_aside", "units", "call_off"]
 
@@ -178,10 +189,11 @@ class FlashSaleAdmin(HistoryAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         seen = [(_("The sale now"), {"fields": ["stands", "figures", "made_by"]})] if obj else []
+        price = PRICE if obj is None or self.has_change_permission(request, obj) else PRICE_READ
         return [
             *seen,
             (None, {"fields": TEXTS}),
-            (_("What, at what price"), {"fields": PRICE, "description": _("Price and limits of the sale hold beside those of the shelf, and count apart.")}),
+            (_("What, at what price"), {"fields": price, "description": _("Price and limits of the sale hold beside those of the shelf, and count apart.")}),
             (_("When"), {"fields": ["starts_at", "ends_at"]}),
             (_("Line and stock"), {"fields": PACE}),
         ]

@@ -1,10 +1,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -13,6 +15,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.money import show
 from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
+from mall.rewards.admin import AmountField
 from points.ledger.admin import BooksAdmin
 
 from . import selectors, services
@@ -23,8 +26,15 @@ def _money(cents: int) -> str:
     return show(cents, programme.programme().currency or "CNY", get_language() or "zh")
 
 
+class TopUpTermsForm(forms.ModelForm):
+    least_cents = AmountField(label=capfirst(_("least in one go")))
+    most_cents = AmountField(label=capfirst(_("most in one go")))
+    most_cents_month = AmountField(label=capfirst(_("most of a member in a month")), help_text=_("By the programme's calendar month."))
+
+
 @admin.register(TopUpTerms)
 class TopUpTermsAdmin(ConfigurationAdmin):
+    form = TopUpTermsForm
     fieldsets = [
         (
             None,

@@ -41,14 +41,14 @@ def text(answer):
 def form(**more):
     """A template as the form sends it."""
     return {
-        "code": "welcome-10", "name_zh": "新人券", "name_en": "Welcome", "kind": "amount", "amount_cents": "1000", "percent_bps": "0",
-        "threshold_cents": "10000", "categories": "", "excluded": "", "valid_days": "30", "active": "on", "combines_with_points": "on", **more,
+        "code": "welcome-10", "name_zh": "新人券", "name_en": "Welcome", "kind": "amount", "amount_cents": "10", "percent_bps": "0",
+        "threshold_cents": "100", "categories": "", "excluded": "", "valid_days": "30", "active": "on", "combines_with_points": "on", **more,
     }  # fmt: skip
 
 
 def test_a_template_is_made_by_its_form_and_the_trail_says_by_whom(operator):
     client = operator("add_coupontemplate", "change_coupontemplate")
-    answer = client.post(f"{TEMPLATES}add/", form(categories="HOME/KITCHEN\n\n BOOKS/ \nBOOKS", percent_bps="1500", cap_cents="5"))
+    answer = client.post(f"{TEMPLATES}add/", form(categories="HOME/KITCHEN\n\n BOOKS/ \nBOOKS", percent_bps="15", cap_cents="5"))
     assert answer.status_code == 302, answer.context["errors"]
     made = CouponTemplate.objects.get()
     assert (made.categories, made.percent_bps, made.cap_cents) == (["HOME/KITCHEN", "BOOKS"], 0, None)
@@ -56,12 +56,23 @@ def test_a_template_is_made_by_its_form_and_the_trail_says_by_whom(operator):
     assert made.history.count() == 1
 
 
+def test_money_and_shares_of_a_template_are_asked_for_as_people_write_them(operator):
+    client = operator("add_coupontemplate", "change_coupontemplate")
+    assert client.post(f"{TEMPLATES}add/", form(amount_cents="10.50", threshold_cents="")).status_code == 302
+    assert client.post(f"{TEMPLATES}add/", form(code="part-off", kind="percent", amount_cents="", percent_bps="12.5", cap_cents="")).status_code == 302
+    made = {one.code: (one.amount_cents, one.percent_bps, one.cap_cents, one.threshold_cents) for one in CouponTemplate.objects.all()}
+    assert made == {"welcome-10": (1_050, 0, None, 0), "part-off": (0, 1_250, None, 10_000)}
+    page = text(client.get(f"{TEMPLATES}part-off/change/"))
+    assert 'value="12.5"' in page and 'value="100.00"' in page
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         ({"amount_cents": "0"}, "Say how much it takes off"),
         ({"kind": "percent"}, "Say how much it takes off"),
-        ({"kind": "percent", "percent_bps": "10001"}, "less than or equal to 10000"),
+        ({"kind": "percent", "percent_bps": "100.01"}, "less than or equal to 100"),
+        ({"amount_cents": "10.005"}, "At most 2 decimals."),
         ({"valid_days": ""}, "Every coupon ends"),
         ({"claimable": "on"}, "Say how many a member may have"),
         ({"starts_on": "2026-12-02", "ends_on": "2026-12-01"}, "The last day comes before the first."),

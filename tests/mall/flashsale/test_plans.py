@@ -136,6 +136,22 @@ def test_an_operator_makes_a_sale_by_hand_and_the_form_says_what_is_wrong(operat
     assert FlashSale.objects.get().by_hand
 
 
+def test_money_of_a_sale_is_asked_for_and_shown_as_people_write_it(operator, mall):
+    reward = mall.reward(stock=20)
+    sale = {
+        "name_zh": "双十二", "name_en": "Twelve", "reward": reward.id, "points": 50, "cents": "10.50", "quantity": 5, "per_member": 1,
+        "starts_at_0": "2030-12-12", "starts_at_1": "20:00", "ends_at_0": "2030-12-12", "ends_at_1": "21:00", "set_aside_hours": 24, "line_minutes": 10,
+        "turn_minutes": 3, "pay_minutes": 15, "text_zh": "", "text_en": "",
+    }  # fmt: skip
+    assert operator.post(reverse("admin:mall_flashsale_add"), sale).status_code == 302
+    made = FlashSale.objects.get()
+    assert made.cents == 1_050
+    page = reverse("admin:mall_flashsale_change", args=[made.id])
+    assert 'value="10.50"' in operator.get(page).content.decode()
+    operator.post(f"/admin/mall/flashsale/{made.id}/call-off/", {"reason": "a holiday"})
+    assert "10.50" in operator.get(page).content.decode()
+
+
 def test_lists_of_sales_ask_no_more_for_ten_than_for_one(mall, operator, client_with):
     sales = Sales(mall)
     reward = mall.reward(stock=200)

@@ -111,6 +111,8 @@ def test_an_operator_gives_bought_points_back_and_is_told_how_much_money(on, ope
 
 def test_the_terms_are_a_page_of_settings(operator):
     assert operator.get("/admin/mall/topupterms/", follow=True).status_code == 200
-    given = {"active": "on", "points_per_unit": 100, "least_cents": 100, "most_cents": 1_000, "most_cents_month": 5_000}
+    given = {"active": "on", "points_per_unit": 100, "least_cents": "1", "most_cents": "10.50", "most_cents_month": "50"}
     operator.post("/admin/mall/topupterms/add/", given)
     assert selectors.terms().active
+    kept = TopUpTerms.current()
+    assert (kept.least_cents, kept.most_cents, kept.most_cents_month) == (100, 1_050, 5_000)
