@@ -104,7 +104,7 @@ class PolicyForm(PublishForm):
             least=1,
             most=1_000_000,
         )
-        self.fields["threshold"] = _whole(_("From"), _("The fewest points that an order may use. 0: no threshold."))
+        self.fields["threshold"] = _whole(_("Fewest points"), _("An order uses at least so many, or none. 0: no threshold."))
         self.fields["step"] = _whole(_("In steps of"), _("100: only 100, 200, 300 … points can be used."), least=1)
         self.fields["max_share"] = _percent(
             _("Up to a share of the order, in percent"), _("How much of an order points may pay: 50 is half of it, 100 all, 0 nothing.")
@@ -275,7 +275,7 @@ def _said(policy: rules.Policy) -> dict[str, str]:
     ]
     return {
         gettext("points for one unit of money"): f"{policy.points_per_unit:,}",
-        gettext("from"): f"{policy.threshold:,}",
+        gettext("fewest points of an order"): f"{policy.threshold:,}",
         gettext("in steps of"): f"{policy.step:,}",
         gettext("up to a share of the order"): _share(policy.max_share_bps),
         gettext("by the order's total"): "; ".join(f"{_money(one.from_cents)}: {_share(one.share_bps)}" for one in policy.bands) or none,

@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
 from .models import Code, CodeImport, CodePool
@@ -265,10 +266,7 @@ class CodeAdmin(ReadOnlyAdmin):
 
     @display(description=_("redemption"))
     def redeemed(self, code: Code) -> str:
-        if not code.redemption_id:
-            return ""
-        known = any(model._meta.label == "mall.Redemption" for model in self.admin_site._registry)
-        return _page("mall_redemption", code.redemption_id, code.redemption_id) if known else str(code.redemption_id)
+        return _page("mall_redemption", code.redemption_id, titled(code.redemption)) if code.redemption else ""
 
     @display(description=_("import"))
     def taken_in_by(self, code: Code) -> str:

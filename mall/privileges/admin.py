@@ -1,21 +1,20 @@
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.members import selectors as members
-from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
+from accounts.keys import selectors as keys
+from accounts.members.admin import GrantForm, grant_by_hand
+from loyalty.lib.screens import HistoryAdmin, operator_name
+from mall.redemptions.admin import about
 from points.ledger.admin import BooksAdmin
 
 from . import selectors, services
@@ -71,39 +70,23 @@ class PrivilegeKindAdmin(HistoryAdmin):
         return gettext("at will") if kind.uses is None else f"{kind.uses:,}"
 
 
-class GrantForm(ReasonForm):
-    """`key` is made with the form, so that a form sent twice is one grant."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-    member = forms.CharField(label=_("Member"), max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id."))
-    kind = forms.ModelChoiceField(label=_("Kind"), queryset=PrivilegeKind.objects.none(), widget=UnfoldAdminSelectWidget)
-    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=services.MOST_AT_ONCE, initial=1, widget=UnfoldAdminIntegerFieldWidget)
-    field_order = ["key", "member", "kind", "count", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["kind"].queryset = selectors.active_kinds()
-
-    def clean_member(self) -> UUID:
-        found = members.id_of(external_id=self.cleaned_data["member"].strip())
-        if found is None:
-            raise forms.ValidationError(_("There is no member of that id."))
-        return found
+class PrivilegesForm(GrantForm):
+    kind = forms.ModelChoiceField(label=_("Kind"), queryset=selectors.active_kinds(), widget=UnfoldAdminSelectWidget)
 
 
 @admin.register(Privilege)
 class PrivilegeAdmin(BooksAdmin):
-    list_display = ["kind", "whose", "state", "starts_at", "ends_at", "left", "subject", "actor"]
+    list_display = ["kind", "whose", "state", "starts_at", "ends_at", "left", "about", "who"]
     list_filter = ["kind"]
     list_select_related = ["kind", "member"]
     searched = ("subject",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it was granted for")
     fieldsets = [
-        (None, {"fields": ["whose", "kind", "stands", "starts_at", "ends_at", "left", "granted_at", "subject", "actor", "number"]}),
+        (None, {"fields": ["whose", "kind", "stands", "starts_at", "ends_at", "left", "granted_at", "about", "who", "number"]}),
         (_("What it was used for"), {"fields": ["used"]}),
         (_("What became of it"), {"fields": ["ended_at", "why"]}),
     ]
-    readonly_fields = ["whose", "stands", "left", "used", "why"]
+    readonly_fields = ["whose", "stands", "left", "about", "who", "used", "why"]
     actions_list = ["grant"]
     actions_detail = ["end"]
 
@@ -119,6 +102,14 @@ class PrivilegeAdmin(BooksAdmin):
     @display(description=_("uses left"))
     def left(self, row: Privilege) -> str:
         return gettext("at will") if row.uses is None else gettext("%(left)s of %(all)s") % {"left": row.uses_left, "all": row.uses}
+
+    @display(description=_("about"))
+    def about(self, row: Privilege) -> str:
+        return about(row.subject)
+
+    @display(description=_("by"))
+    def who(self, row: Privilege) -> str:
+        return keys.named(row.actor)
 
     @display(description=_("used for"))
     def used(self, row: Privilege) -> str:
@@ -142,15 +133,12 @@ class PrivilegeAdmin(BooksAdmin):
 
     @action(description=_("Grant privileges"), url_path="grant", permissions=["grant"], icon="add_moderator")
     def grant(self, request: HttpRequest) -> HttpResponse:
-        def act(asked: Mapping[str, Any]) -> Any:
-            about = {"member_id": asked["member"], "kind": asked["kind"].code, "count": asked["count"], "reason": asked["reason"]}
-            granted = services.grant(**about, actor=operator_name(request), key=f"by-hand/{asked['key']}", now=timezone.now())
+        def give(kind: PrivilegeKind, **asked: Any) -> str:
+            granted = services.grant(kind=kind.code, **asked)
             return ngettext("%(count)s privilege was granted.", "%(count)s privileges were granted.", len(granted)) % {"count": len(granted)}
 
-        form = GrantForm(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
         said = _("The member has it at once; one that can be used at will begins where another of its kind ends. It can be ended again.")
-        back, page = reverse("admin:mall_privilege_changelist"), {"opts": self.opts}
-        return confirm(request, site=self.admin_site, title=_("Grant privileges"), consequence=said, form=form, act=act, back=back, context=page)
+        return grant_by_hand(request, self, PrivilegesForm(request), grant=give, title=_("Grant privileges"), consequence=said)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The button stands where it can do something now; who finds another way to it is told by the verb."""
@@ -164,20 +152,9 @@ class PrivilegeAdmin(BooksAdmin):
             services.end(member_id=row.member_id, privilege_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The privilege has ended.")
 
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("End privilege"),
-            consequence=_("%(member)s can use it no more. No points are given back by this. It cannot be undone.") % {"member": row.member},
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_privilege_change", args=[row.id]),
-            danger=True,
-            context={"opts": self.opts, "object": row, "original": row},
-        )
+        row = self.found(request, object_id)
+        said = _("%(member)s can use it no more. No points are given back by this. It cannot be undone.") % {"member": row.member}
+        return self.ask(request, row, act, with_reason=True, title=_("End privilege"), consequence=said, danger=True)
 
 
 def _moment(at: Any) -> str:

@@ -81,6 +81,19 @@ def _moment(moment: Any) -> str:
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment else ""
 
 
+def titled(row: Redemption) -> str:
+    """What was redeemed, in the reader's language: Mug × 2."""
+    return f"{rewards.catalogue().by_id[row.reward_id].name(get_language() or 'zh')} × {row.quantity}"
+
+
+def about(subject: str) -> str:
+    """A subject as operators read it: a redemption is a link, anything else stands as it is."""
+    kind, _slash, number = subject.partition("/")
+    if kind != "redemption" or not rules.is_id(number):
+        return subject
+    return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:mall_redemption_change", args=[number]), gettext("redemption"))
+
+
 class ShipForm(forms.Form):
     carrier = forms.CharField(label=_("Carrier"), max_length=60, widget=UnfoldAdminTextInputWidget)
     tracking = forms.CharField(label=_("Tracking number"), max_length=80, widget=UnfoldAdminTextInputWidget, help_text=_("The member can see it."))
@@ -201,9 +214,8 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("reward"))
     def what(self, row: Redemption) -> str:
-        name = rewards.catalogue().by_id[row.reward_id].name(get_language() or "zh")
         back = " " + gettext("(%(returned)s of them returned)") % {"returned": row.returned} if row.returned else ""
-        return f"{name} × {row.quantity}{back}"
+        return f"{titled(row)}{back}"
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, row: Redemption) -> tuple[str, str]:

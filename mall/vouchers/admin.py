@@ -20,6 +20,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
 from .models import Provider, ProviderProduct, VoucherOrder
@@ -208,7 +209,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
 
     @display(description=_("redemption"))
     def redeemed(self, order: VoucherOrder) -> str:
-        return _link("mall_redemption", order.redemption_id, order.redemption_id)
+        return _link("mall_redemption", order.redemption_id, titled(order.redemption))
 
     @display(description=_("product of a provider"))
     def what(self, order: VoucherOrder) -> str:

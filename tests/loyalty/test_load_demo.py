@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import stat
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
@@ -18,9 +19,17 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from accounts.referrals.models import Referral
 from accounts.segments import selectors as segments
+from loyalty.demo import services as demo
 from loyalty.management.commands.load_demo import SAMPLE, Command
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
+from mall.coupons.models import Coupon
+from mall.flashsale.models import FlashSale, FlashStock
+from mall.markdowns import selectors as markdowns
+from mall.markdowns import services as deciding_on
+from mall.reconciliation import selectors as reconciliation
+from mall.redemptions.models import Redemption, Step
+from mall.rewards.models import Stock
 from points.adjustments import selectors as adjustments
 from points.adjustments import services as deciding
 from points.cards.models import Card
@@ -73,7 +82,7 @@ def load(place, few):
 
 
 def everything():
-    happened = (Behaviour, Decision, Grant, Card, MissionCompletion, MemberBadge, Proof, Referral, StandingChange)
+    happened = (Behaviour, Decision, Grant, Card, MissionCompletion, MemberBadge, Proof, Referral, StandingChange, Redemption, Step, Stock, FlashSale)
     tables = (Entry, Purchase, UnmatchedRefund, Member, StorefrontKey, Programme, Terms, get_user_model(), *happened)
     return {table.__name__: list(table.objects.order_by("pk").values()) for table in tables}
 
@@ -154,6 +163,29 @@ def test_their_pages_have_something_to_show(load, now):
     assert Referral.objects.get(member_id=friend.id).status == "completed"
     month = checkin.month(member_id=first.id, now=now)
     assert (month.streak, month.next.points) == (7, 10)
+
+
+def test_what_they_redeemed_stands_in_every_state_and_adds_up(load, now, assert_books_balance):
+    load()
+    rows = Redemption.objects.select_related("member")
+    assert {row.status for row in rows} == set(Redemption.Status)
+    assert {row.member.external_id for row in rows} == {"M-1004", "M-1005"}
+    assert all(row.pay_until > now + timedelta(days=1) for row in rows if row.status == "held")
+    assert {(one.template_id, one.status) for one in Coupon.objects.all()} >= {("five-off", "used"), ("free-shipping", "available")}
+    over = FlashStock.objects.get(closed_at__isnull=False)
+    assert (over.set_aside, over.returned, over.sale.ends_at < now) == (5, 3, True)
+    assert [str(breach) for breach in reconciliation.audit(now=now).breaches] == []
+    assert_books_balance()
+
+
+def test_where_members_hold_more_than_planned_a_markdown_is_proposed_once(load, now, monkeypatch):
+    monkeypatch.setattr(demo, "BUDGET", 100)
+    load()
+    proposed = markdowns.markdowns().get()
+    assert (proposed.status, proposed.off_percent) == ("proposed", 30)
+    deciding_on.decline(markdown_id=proposed.id, reason="no", actor="tests", now=now)
+    load()
+    assert markdowns.markdowns().get().status == "declined"
 
 
 def test_loaded_again_nothing_changes(load, place):
