@@ -1,18 +1,25 @@
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from loyalty.lib.screens import ReadOnlyAdmin
+from loyalty.lib.ids import new_id
+from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
 
 from . import selectors
+
+# The verbs refuse more, too.
+MOST_AT_ONCE = 100
 
 
 class MemberField(forms.CharField):
@@ -26,6 +33,29 @@ class MemberField(forms.CharField):
         if found is None:
             raise forms.ValidationError(_("There is no member of that id."))
         return found
+
+
+class GrantForm(ReasonForm):
+    """What a member is given by hand. `key` is made with the form, so that a form sent twice is one grant. Subclasses add what is given."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    member = MemberField()
+    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST_AT_ONCE, initial=1, widget=UnfoldAdminIntegerFieldWidget)
+    field_order = ["key", "member", "kind", "template", "count", "reason"]
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
+
+
+def grant_by_hand(request: HttpRequest, on: ModelAdmin, form: GrantForm, *, grant: Callable[..., str], title: Any, consequence: Any) -> HttpResponse:
+    """Ask whom to give what, how many and why; then `grant` it with what a verb takes, and report it with the sentence it gives."""
+
+    def act(asked: Mapping[str, Any]) -> str:
+        said = {name: value for name, value in asked.items() if name not in ("key", "member")}
+        return grant(**said, member_id=asked["member"], actor=operator_name(request), key=f"by-hand/{asked['key']}", now=timezone.now())
+
+    back = reverse(f"admin:{on.opts.app_label}_{on.opts.model_name}_changelist")
+    return confirm(request, site=on.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, context={"opts": on.opts})
 
 
 class OfMembersAdmin(ReadOnlyAdmin):

@@ -1,20 +1,17 @@
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.members import selectors as members
-from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
+from accounts.members.admin import GrantForm, grant_by_hand
+from loyalty.lib.screens import HistoryAdmin, operator_name
 from points.ledger.admin import BooksAdmin
 
 from . import selectors, services
@@ -54,24 +51,8 @@ class CardKindAdmin(HistoryAdmin):
         return False
 
 
-class GrantForm(ReasonForm):
-    """`key` is made with the form, so that a form sent twice is one grant."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-    member = forms.CharField(label=_("Member"), max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id."))
-    kind = forms.ModelChoiceField(label=_("Kind"), queryset=CardKind.objects.none(), widget=UnfoldAdminSelectWidget)
-    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=services.MOST_AT_ONCE, initial=1, widget=UnfoldAdminIntegerFieldWidget)
-    field_order = ["key", "member", "kind", "count", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["kind"].queryset = selectors.active_kinds()
-
-    def clean_member(self) -> UUID:
-        found = members.id_of(external_id=self.cleaned_data["member"].strip())
-        if found is None:
-            raise forms.ValidationError(_("There is no member of that id."))
-        return found
+class CardsForm(GrantForm):
+    kind = forms.ModelChoiceField(label=_("Kind"), queryset=selectors.active_kinds(), widget=UnfoldAdminSelectWidget)
 
 
 @admin.register(Card)
@@ -102,23 +83,12 @@ class CardAdmin(BooksAdmin):
 
     @action(description=_("Grant cards"), url_path="grant", permissions=["grant"], icon="add_card")
     def grant_cards(self, request: HttpRequest) -> HttpResponse:
-        def act(asked: Mapping[str, Any]) -> Any:
-            granted = services.grant(
-                member_id=asked["member"],
-                kind=asked["kind"].code,
-                count=asked["count"],
-                reason=asked["reason"],
-                actor=operator_name(request),
-                key=f"by-hand/{asked['key']}",
-                now=timezone.now(),
-            )
+        def grant(kind: CardKind, **asked: Any) -> str:
+            granted = services.grant(kind=kind.code, **asked)
             return ngettext("%(count)s card was granted.", "%(count)s cards were granted.", len(granted)) % {"count": len(granted)}
 
-        form = GrantForm(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
         consequence = _("The member can use the cards at once. Those not used yet can be withdrawn again, one at a time.")
-        back = reverse("admin:points_card_changelist")
-        page = {"opts": self.opts}
-        return confirm(request, site=self.admin_site, title=_("Grant cards"), consequence=consequence, form=form, act=act, back=back, context=page)
+        return grant_by_hand(request, self, CardsForm(request), grant=grant, title=_("Grant cards"), consequence=consequence)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The button stands where it can do something now; who finds another way to it is told by the verb."""
@@ -132,21 +102,9 @@ class CardAdmin(BooksAdmin):
             services.withdraw(member_id=card.member_id, card_id=card.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The card is withdrawn.")
 
-        card = self.get_object(request, object_id)
-        if card is None:
-            raise Http404
+        card = self.found(request, object_id)
         consequence = _("%(member)s can no longer use this card. This cannot be undone.") % {"member": card.member}
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Withdraw card"),
-            consequence=consequence,
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:points_card_change", args=[card.id]),
-            danger=True,
-            context={"opts": self.opts, "object": card, "original": card},
-        )
+        return self.ask(request, card, act, with_reason=True, title=_("Withdraw card"), consequence=consequence, danger=True)
 
 
 def _is_due(card: Card) -> bool:
