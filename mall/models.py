@@ -6,6 +6,7 @@ from .markdowns.models import Markdown, MarkdownTerms
 from .pictures.models import Picture
 from .privileges.models import Privilege, PrivilegeKind, PrivilegeUse
 from .redemptions.models import Redemption, Step
+from .rentals.models import Renewal, Rental, RentalTerms
 from .revival.models import RevivalReward, RevivalUse, RevivalWindow
 from .rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
 from .topups.models import TopUp, TopUpTerms
@@ -36,6 +37,9 @@ __all__ = [
     "ProviderProduct",
     "Redemption",
     "RefundSettlement",
+    "Renewal",
+    "Rental",
+    "RentalTerms",
     "RevivalReward",
     "RevivalUse",
     "RevivalWindow",

@@ -8,6 +8,7 @@ from loyalty.lib.redaction import replace
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponBatch
 from mall.redemptions import services as redemptions
+from mall.rentals import services as rentals
 from points.ledger import services as ledger
 
 erasable("mall.CheckoutHold", hashed=("purchase_ref",), impersonal=("tier",))
@@ -33,6 +34,8 @@ erasable("mall.VoucherAttempt", cleared={"detail": ""})
 erasable("mall.Code", impersonal=("value",), cleared={"voided_for": ""})
 erasable("mall.Privilege", hashed=("subject", "key"), said={"ended_for": "CASE WHEN ended_for = '' THEN '' ELSE 'erased' END"}, impersonal=("actor",))
 erasable("mall.PrivilegeUse", hashed=("subject",), impersonal=("actor",))
+erasable("mall.Rental", cleared={"reason": ""}, impersonal=("actor",))
+erasable("mall.Renewal", cleared={"reason": ""}, hashed=("key",), impersonal=("actor",))
 erasable("mall.TopUp", hashed=("payment",), impersonal=("counted_on", "actor"))
 
 portable("checkout_holds", "mall.CheckoutHold")
@@ -47,6 +50,8 @@ portable("privileges", "mall.Privilege", without=("key",))
 portable("privilege_uses", "mall.PrivilegeUse")
 portable("flash_tickets", "mall.FlashTicket")
 portable("top_ups", "mall.TopUp")
+portable("rentals", "mall.Rental", without=("stocked", "due_at", "actor"))
+portable("renewals", "mall.Renewal", without=("key", "actor"))
 
 
 @before_erasure
@@ -54,6 +59,13 @@ def withdraw_coupons(*, member_ids: list[UUID], actor: str, now: datetime) -> di
     """Codes of nobody are no longer good."""
     ledger.lock_all(member_ids=member_ids)
     return {"coupons withdrawn": coupons.withdraw_all(member_ids=member_ids, reason="erased", now=now)}
+
+
+@before_erasure
+def end_rentals(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[str, int]:
+    """What is lent goes back to its partner."""
+    ledger.lock_all(member_ids=member_ids)
+    return {"rentals ended": rentals.end_all(member_ids=member_ids, actor=actor, now=now)}
 
 
 @erases

@@ -3,15 +3,17 @@
 from uuid import UUID
 
 import mall.codes.services
-import mall.flashsale.services
+import mall.rentals.services
 import mall.revival.services
 import mall.vouchers.services  # noqa: F401 (declares how its rewards are handed out)
 from accounts.members import selectors as members
 from loyalty.outbox.rules import Event
 from loyalty.outbox.services import subscribe
 from mall.coupons import services as coupons
+from mall.flashsale import services as flashsale
 from mall.privileges import services as privileges
 from mall.redemptions import services as redemptions
+from mall.rentals import services as rentals
 
 
 @subscribe("points.members_merged")
@@ -44,6 +46,12 @@ def move_coupons(event: Event) -> None:
 
 
 @subscribe("points.members_merged")
+def move_tickets(event: Event) -> None:
+    """Where a merged member stood in line for a flash sale, the survivor stands."""
+    flashsale.move(from_id=UUID(event.payload["merged"]), into_id=event.member_id, now=event.now)
+
+
+@subscribe("points.members_merged")
 def cancel_unpaid(event: Event) -> None:
     """A merge frees what its member had set aside: what they had not paid comes to nothing."""
     redemptions.cancel_held(member_id=UUID(event.payload["merged"]), actor="merge", now=event.now)
@@ -53,3 +61,9 @@ def cancel_unpaid(event: Event) -> None:
 def tell_of_redemption(event: Event) -> None:
     told = event.payload
     redemptions.announce(redemption_id=UUID(told["redemption"]), member_id=event.member_id, status=told["status"], now=event.now)
+
+
+@subscribe("mall.rental_changed", wants=lambda event: (event.payload["before"], event.payload["status"]) in rentals.ANNOUNCED)
+def tell_of_rental(event: Event) -> None:
+    told = event.payload
+    rentals.announce(rental_id=UUID(told["rental"]), before=told["before"], status=told["status"], renewals=told["renewals"], now=event.now)

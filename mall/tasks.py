@@ -3,6 +3,7 @@ from .coupons import tasks as coupons
 from .flashsale import tasks as flashsale
 from .markdowns import tasks as markdowns
 from .redemptions import tasks as redemptions
+from .rentals import tasks as rentals
 from .vouchers import tasks as vouchers
 
-__all__ = ["codes", "coupons", "flashsale", "markdowns", "redemptions", "vouchers"]
+__all__ = ["codes", "coupons", "flashsale", "markdowns", "redemptions", "rentals", "vouchers"]

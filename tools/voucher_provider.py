@@ -3,7 +3,8 @@
     VOUCHER_SECRET_SAMPLE=… python tools/voucher_provider.py --port 8100 --file vouchers.sqlite3
 
 Every key is answered once and for all, whatever became of this process meanwhile: the orders are in the file. SOLD-OUT is always refused, SLOW
-is made while you wait, any other SKU that begins with SAMPLE- is issued at once. Only Python's standard library, as for all that `make run` starts.
+is made while you wait, any other SKU that begins with SAMPLE- is issued at once. An order with an end is lent: DELETE takes it back, and another order
+may extend it while it is out. Only Python's standard library, as for all that `make run` starts.
 """
 
 import argparse
@@ -43,13 +44,16 @@ class Orders:
         self._rows = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._rows.execute("CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, asked TEXT, status TEXT, vouchers TEXT, at REAL, used INTEGER DEFAULT 0)")
 
-    def order(self, key: str, sku: str, quantity: int) -> dict[str, Any]:
-        asked = json.dumps([sku, quantity])
+    def order(self, key: str, sku: str, quantity: int, until: str = "", extends: str = "") -> dict[str, Any]:
+        """Issue it. `until`: lent, to end then; `extends`: the key of the loan that ends then instead."""
+        asked = json.dumps([sku, quantity, until, extends] if until else [sku, quantity])
         with self._lock:
             row = self._row(key)
             if row is None:
                 status = "refused" if sku == "SOLD-OUT" or not (sku == "SLOW" or sku.startswith("SAMPLE-")) else "pending" if sku == "SLOW" else "issued"
-                made = [self._voucher() for _one in range(quantity)] if status != "refused" else []
+                if extends and extends not in self.lent():
+                    status = "refused"
+                made = [self._voucher() for _one in range(quantity)] if status != "refused" and not extends else []
                 values = (key, asked, status, json.dumps(made), time.time())
                 self._rows.execute("INSERT INTO orders (key, asked, status, vouchers, at) VALUES (?, ?, ?, ?, ?)", values)
             elif row["asked"] not in (asked, ""):
@@ -80,6 +84,16 @@ class Orders:
         keys = [key for (key,) in self._rows.execute("SELECT key FROM orders")]
         return [told for told in map(self.look, keys) if told["status"] == "issued"]
 
+    def lent(self) -> dict[str, str]:
+        """What is out: the key of each loan, and when it is to end."""
+        out: dict[str, str] = {}
+        for told in self.issued():
+            row = self._row(told["key"])
+            _sku, _quantity, until, extends = [*json.loads(row["asked"]), "", ""][:4] if row else ("", 0, "", "")
+            if extends in out or (until and not extends):
+                out[extends or told["key"]] = until
+        return out
+
     def _row(self, key: str) -> dict[str, Any] | None:
         names = ("rowid", "key", "asked", "status", "vouchers", "at")
         row = self._rows.execute(f"SELECT {', '.join(names)} FROM orders WHERE key = ?", (key,)).fetchone()  # noqa: S608 (our own names)
@@ -107,7 +121,7 @@ class Provider(ThreadingHTTPServer):
     def answer(self, talk: "Conversation", method: str, key: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """What is done for one request, and its answer."""
         if method == "POST":
-            told = self.orders.order(body["key"], body["sku"], body["quantity"])
+            told = self.orders.order(body["key"], body["sku"], body["quantity"], body.get("until", ""), body.get("extends", ""))
         else:
             told = self.orders.look(key) if method == "GET" else self.orders.cancel(key)
         return self.status_of(method, told), told
@@ -169,6 +183,8 @@ class Conversation(BaseHTTPRequestHandler):
         try:
             told = json.loads(body)
             whole = isinstance(told["key"], str) and isinstance(told["sku"], str) and isinstance(told["quantity"], int) and 1 <= told["quantity"] <= 1000
+            whole = whole and re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?", told.get("until", "")) is not None
+            whole = whole and isinstance(told.get("extends", ""), str) and bool(told.get("until") or not told.get("extends"))
         except (ValueError, KeyError, TypeError):
             whole = False
         if not whole or self.headers.get("idempotency-key") != told["key"]:

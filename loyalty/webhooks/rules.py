@@ -46,6 +46,7 @@ def _given_back(told: Mapping[str, Any]) -> bool:
 _ENTRY = ("entry", "points", "subject", "occurred_at")
 _FRIEND = ("friend", "completion")
 _REDEMPTION = ("mall.redemption_changed", ("redemption", "reward", "kind", "quantity", "points", "cents", "status", "before"))
+_RENTAL = ("mall.rental_changed", ("rental", "redemption", "reward", "quantity", "status", "before", "ends_at", "renewals", "cause"))
 _COUPON = ("mall.coupon_changed", ("coupon", "code", "template", "status", "before", "source", "subject", "purchase", "expires_at"))
 
 TOPICS: Mapping[str, Topic] = {
@@ -76,6 +77,9 @@ TOPICS: Mapping[str, Topic] = {
         Topic("redemption.cancelled", _("It was cancelled; its points are back."), *_REDEMPTION, when=_turned("cancelled")),
         Topic("redemption.lapsed", _("It was not paid in time; its points are free again."), *_REDEMPTION, when=_turned("lapsed")),
         Topic("redemption.returned", _("All of it was returned."), *_REDEMPTION, when=_turned("returned")),
+        Topic("rental.lent", _("A partner's benefit was lent."), *_RENTAL, when=_turned("lent")),
+        Topic("rental.renewed", _("Its term was made longer."), *_RENTAL, when=lambda told: told["status"] == told["before"] == "lent"),
+        Topic("rental.ended", _("Its term is over, or it was given back; the partner takes it back."), *_RENTAL, when=_turned("ending")),
         Topic("coupon.issued", _("A coupon was issued or claimed."), *_COUPON, when=lambda told: not told["before"]),
         Topic("coupon.used", _("A coupon was used."), *_COUPON, when=_turned("used")),
         Topic(

@@ -106,7 +106,7 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
     (8, "one voucher or its points, never both and never neither", """
         SELECT r.about, CASE WHEN o.state = 'delivered' THEN 'delivered' WHEN o.state IN ('refused', 'withdrawn') THEN 'points back' ELSE 'fulfilling' END,
                r.status
-          FROM redemption r JOIN mall_voucherorder o ON o.redemption_id = r.id
+          FROM redemption r JOIN mall_voucherorder o ON o.redemption_id = r.id AND o.purpose = 'voucher'
          WHERE CASE WHEN o.state = 'delivered' THEN r.status <> 'delivered' WHEN o.state IN ('refused', 'withdrawn') THEN r.kept > 0 ELSE r.kept = 0 END
          UNION ALL
         SELECT r.about, 'an order at the provider', 'none' FROM redemption r
@@ -166,10 +166,44 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
                        JOIN points_entry e ON e.member_id = a.member_id AND e.id = a.entry_id AND e.kind = 'expire' GROUP BY a.member_id, a.lot_id) e
             USING (member_id, lot_id)
          WHERE u.used > coalesce(e.expired, 0)"""),
+    (13, "lent once or points back, never both and never neither", """
+        SELECT r.about, CASE n.state WHEN 'asked' THEN 'fulfilling' WHEN 'refused' THEN 'points back' ELSE 'delivered' END, r.status
+          FROM redemption r JOIN mall_rental n ON n.redemption_id = r.id
+         WHERE CASE n.state WHEN 'asked' THEN r.status <> 'fulfilling' WHEN 'refused' THEN r.kept > 0 ELSE r.status <> 'delivered' END
+         UNION ALL
+        SELECT r.about, 'a rental', 'none' FROM redemption r
+         WHERE r.kind = 'rental' AND r.kept > 0 AND r.status <> 'held' AND NOT EXISTS (SELECT FROM mall_rental n WHERE n.redemption_id = r.id)"""),
+    (13, "a rental stands where its partner's order says", """
+        SELECT 'rental/' || n.id, n.state, o.state FROM mall_rental n JOIN mall_voucherorder o ON o.id = n.order_id
+         WHERE o.member_id <> n.member_id OR o.redemption_id <> n.redemption_id OR o.purpose <> 'loan' OR CASE n.state
+               WHEN 'lent' THEN o.state <> 'delivered' WHEN 'asked' THEN o.state NOT IN ('waiting', 'sending', 'unknown')
+               WHEN 'ending' THEN o.state NOT IN ('waiting', 'sending', 'unknown') ELSE o.state NOT IN ('refused', 'withdrawn') END"""),
+    (13, "what was lent is back in stock once it was taken back, and not before", """
+        SELECT 'rental/' || n.id, CASE WHEN n.stocked AND n.state = 'taken_back' THEN n.quantity ELSE 0 END, coalesce(c.total, 0) FROM mall_rental n
+          LEFT JOIN (SELECT subject, sum(change) AS total FROM mall_stockchange WHERE kind = 'taken_back' GROUP BY subject) c ON c.subject = 'rental/' || n.id
+         WHERE CASE WHEN n.stocked AND n.state = 'taken_back' THEN n.quantity ELSE 0 END <> coalesce(c.total, 0)
+         UNION ALL
+        SELECT c.subject, 0, c.change FROM mall_stockchange c
+         WHERE c.kind = 'taken_back' AND NOT EXISTS (SELECT FROM mall_rental n WHERE 'rental/' || n.id = c.subject)"""),
+    (13, "a renewal is paid by an entry of its own, and its points are back where it was refused", """
+        SELECT 'renewal ' || w.id, w.points || ' less ' || CASE w.state WHEN 'refused' THEN w.points ELSE 0 END,
+               coalesce(e.points, 0) || ' less ' || coalesce(b.points, 0)
+          FROM mall_renewal w LEFT JOIN points_entry e ON e.id = w.spend_id AND e.kind = 'spend' AND e.subject = 'rental/' || w.rental_id
+          LEFT JOIN (SELECT refers_to_id, sum(points) AS points FROM points_entry WHERE kind = 'restore' GROUP BY refers_to_id) b ON b.refers_to_id = w.spend_id
+         WHERE coalesce(e.points, 0) <> w.points OR coalesce(b.points, 0) <> CASE w.state WHEN 'refused' THEN w.points ELSE 0 END
+         UNION ALL
+        SELECT e.subject, '1 renewal', count(w.id) || ' renewals' FROM points_entry e LEFT JOIN mall_renewal w ON w.spend_id = e.id
+         WHERE e.subject LIKE 'rental/%%' AND e.kind = 'spend' GROUP BY e.id, e.subject HAVING count(w.id) <> 1"""),
+    (13, "a rental ends when its last renewal says, and was renewed so often", """
+        SELECT 'rental/' || n.id, coalesce(w.done, 0) || ' until ' || coalesce(w.until, o.ends_at), n.renewals || ' until ' || n.ends_at
+          FROM mall_rental n JOIN mall_voucherorder o ON o.id = n.order_id
+          LEFT JOIN (SELECT rental_id, count(*) AS done, max(until) AS until FROM mall_renewal WHERE state = 'done' GROUP BY rental_id) w ON w.rental_id = n.id
+         WHERE (coalesce(w.done, 0), coalesce(w.until, o.ends_at)) <> (n.renewals, n.ends_at)"""),
 )  # fmt: skip
 COUNTED = {
     "redemptions": "mall_redemption", "steps": "mall_step", "changes of stock": "mall_stockchange", "codes": "mall_code", "coupons": "mall_coupon",
     "orders of vouchers": "mall_voucherorder", "privileges": "mall_privilege", "orders": "mall_settlement",
+    "rentals": "mall_rental",
 }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ class Reward(models.Model):
         CODE = "code", _("code from a pool")
         VOUCHER = "voucher", _("voucher or membership of a provider")
         PRIVILEGE = "privilege", _("privilege")
+        RENTAL = "rental", _("rental: a partner's benefit, for a term")
 
     code = models.CharField(
         _("code"), max_length=40, unique=True, validators=[CODE], help_text=_("By which the storefront names the reward, like mug-white. It stays.")
@@ -63,7 +64,7 @@ class Reward(models.Model):
         _("what is handed out"),
         max_length=60,
         blank=True,
-        help_text=_("The code of the coupon template, of the pool of codes, of the provider's product or of the privilege. Empty for goods."),
+        help_text=_("The code of the coupon template, of the pool of codes, of the provider's product, of the privilege or of the rental. Empty for goods."),
     )
     name_zh = models.CharField(_("name, Chinese"), max_length=80)
     name_en = models.CharField(_("name, English"), max_length=80)
@@ -212,6 +213,7 @@ class StockChange(models.Model):
         GIVEN_BACK = "given_back", _("given back")
         CARVED = "carved", _("set aside for a sale")
         RETURNED = "returned", _("back from a sale")
+        TAKEN_BACK = "taken_back", _("back from a rental")
 
     reward = models.ForeignKey(Reward, verbose_name=_("reward"), on_delete=models.PROTECT, related_name="+", db_index=False)
     number = models.BigIntegerField(_("number"))

@@ -13,6 +13,9 @@ Points come back only where the provider said for this key that nothing was or w
 shown. So a redemption ends with its vouchers or with its points, never both and never neither, whoever dies when: an attempt without an
 outcome is a question that was not answered.
 
+What `mall/rentals` lends is ordered here too, with the end of its term; a longer term is an order of its own that names the one it extends. Whoever
+has ordered something declares who is told what came of it (`services.told_by`).
+
 Issued vouchers come back by DELETE only: the provider cancels them, then the points return. Nothing of the member is told to a provider.
 The secret that signs is named by the provider's code (VOUCHER_SECRET_<CODE>), comes from the environment, and is never sent.
 

@@ -91,6 +91,11 @@ class VoucherOrder(models.Model):
         WITHDRAWN = "withdrawn", _("cancelled at the provider")
         UNKNOWN = "unknown", _("to be decided")
 
+    class Purpose(models.TextChoices):
+        VOUCHER = "voucher", _("vouchers")
+        LOAN = "loan", _("lent for a term")
+        RENEWAL = "renewal", _("a longer term")
+
     class Ask(models.TextChoices):
         POST = "POST", _("to issue it")
         GET = "GET", _("how it stands")
@@ -103,7 +108,7 @@ class VoucherOrder(models.Model):
         State.UNKNOWN: (State.WAITING, State.DELIVERED, State.REFUSED, State.WITHDRAWN),
         State.DELIVERED: (State.WAITING,),
     }
-    # The member has, and will have, nothing of it.
+    # The member has, and will have, nothing of it (any more).
     VOID = (State.REFUSED, State.WITHDRAWN)
 
     # The key at the provider.
@@ -114,6 +119,9 @@ class VoucherOrder(models.Model):
     provider = models.ForeignKey(Provider, verbose_name=_("provider of vouchers"), on_delete=models.PROTECT, related_name="+", db_index=False)
     sku = models.CharField(_("SKU at the provider"), max_length=100)
     quantity = models.PositiveIntegerField(_("quantity"))
+    purpose = models.CharField(_("for"), max_length=8, choices=Purpose, default=Purpose.VOUCHER)
+    ends_at = models.DateTimeField(_("lent until"), null=True)
+    extends = models.ForeignKey("self", verbose_name=_("makes longer"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     asks = models.CharField(_("what is asked next"), max_length=6, choices=Ask, default=Ask.POST)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -134,7 +142,13 @@ class VoucherOrder(models.Model):
         ordering = ["-id"]
         permissions = [("decide_voucherorder", "Can decide on orders of vouchers, and take vouchers back")]
         constraints = [
-            models.UniqueConstraint(fields=["member", "redemption"], name="voucher_order_once"),
+            models.UniqueConstraint(fields=["member", "redemption"], name="voucher_order_once", condition=Q(extends=None)),
+            models.CheckConstraint(
+                name="voucher_order_of_a_loan_ends",
+                condition=Q(purpose="voucher", ends_at=None, extends=None)
+                | Q(purpose="loan", ends_at__isnull=False, extends=None)
+                | Q(purpose="renewal", ends_at__isnull=False, extends__isnull=False),
+            ),
             models.CheckConstraint(name="voucher_order_of_something", condition=Q(quantity__gte=1)),
             models.CheckConstraint(name="voucher_order_asks_under_a_lease", condition=Q(state="sending", lease_until__isnull=False) | Q(lease_until=None)),
         ]

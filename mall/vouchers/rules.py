@@ -51,13 +51,21 @@ def signed(*, key_id: str, secret: str, method: str, path: str, body: bytes, now
     return {"authorization": f"HMAC-SHA256 Credential={key_id}, Timestamp={timestamp}, Signature={signature}"}
 
 
-def order(*, key: str, sku: str, quantity: int) -> bytes:
-    """The body that asks for vouchers."""
-    return json.dumps({"key": key, "sku": sku, "quantity": quantity}, separators=(",", ":")).encode()
+def order(*, key: str, sku: str, quantity: int, until: datetime | None = None, extends: str = "") -> bytes:
+    """The body that asks for vouchers. `until`: what is issued is lent, and is to end then; `extends`: the key of the loan that this one makes longer."""
+    told: dict[str, Any] = {"key": key, "sku": sku, "quantity": quantity}
+    if until is not None:
+        told["until"] = until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if extends:
+        told["extends"] = extends
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
 def meaning(*, status: int, headers: Mapping[str, str], text: str, key: str, quantity: int, ask: Ask, now: datetime) -> Answer:
-    """What a provider's answer says. It is believed only with our key in it: what some proxy says about a page is no provider's word."""
+    """What a provider's answer says. It is believed only with our key in it: what some proxy says about a page is no provider's word.
+
+    `quantity`: how many vouchers come with what is issued; 0 where none are looked for.
+    """
     told = _json(text)
     # Words only: half an answer may hold half a voucher.
     words = f"{told.get('code') or ''} {told.get('detail') or ''}" if told or status < 400 else text
@@ -67,7 +75,7 @@ def meaning(*, status: int, headers: Mapping[str, str], text: str, key: str, qua
         number = short(str(told.get("number") or ""))[:100]
         said = told.get("status")
         if said == "issued":
-            found = vouchers(told.get("vouchers"))
+            found = vouchers(told.get("vouchers")) if quantity else ()
             return Answer("issued" if len(found) == quantity else "unknown", found if len(found) == quantity else (), number, detail)
         if said == "absent" and ask == "GET":
             return Answer("absent", detail=detail)
@@ -140,9 +148,12 @@ class Next(NamedTuple):
     due_at: datetime | None = None
 
 
-def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, now: datetime) -> Next:
-    """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides."""
-    if answer.said == "issued":
+def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, insists: bool = False, now: datetime) -> Next:
+    """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides.
+
+    `insists`: it is to come back, and that it is still out is no end.
+    """
+    if answer.said == "issued" and not insists:
         # Asked to cancel it, the provider says that it cannot any more.
         return Next("delivered", ask)
     if answer.said == "cancelled":

@@ -68,7 +68,8 @@ def to_decide() -> QuerySet[VoucherOrder]:
 
 
 def order_of(*, redemption_id: UUID, member_id: UUID) -> VoucherOrder | None:
-    return VoucherOrder.objects.select_related("product").filter(redemption_id=redemption_id, member_id=member_id).first()
+    """What the redemption asked for; longer terms of it are orders of their own."""
+    return VoucherOrder.objects.select_related("product").filter(redemption_id=redemption_id, member_id=member_id, extends=None).first()
 
 
 def attempts(order: VoucherOrder) -> QuerySet[VoucherAttempt]:

@@ -26,7 +26,7 @@ from .models import Provider, ProviderProduct, VoucherAttempt, VoucherOrder
 from .providers import signed_http
 from .rules import Answer, Voucher
 
-State, Ask = VoucherOrder.State, VoucherOrder.Ask
+State, Ask, Purpose = VoucherOrder.State, VoucherOrder.Ask, VoucherOrder.Purpose
 logger = structlog.get_logger(__name__)
 JOB = "mall.send_voucher_orders"
 # A question that is silent for so long got no answer: no task lives as long.
@@ -74,14 +74,54 @@ def kept(provider: Provider, *, actor: str, now: datetime) -> None:
     audit.wake(job=JOB)
 
 
+# Ordering
+
+
+def check(product: ProviderProduct | None) -> None:
+    """Whether it can be ordered now. Refuses: VoucherUnavailable."""
+    if product is None or not product.active or selectors.fault(product.provider):
+        raise VoucherUnavailable
+
+
+def order(*, product: ProviderProduct, ends_at: datetime | None = None, until: datetime | None = None, now: datetime, **about: Any) -> VoucherOrder:
+    """Write an order, within the caller's transaction; the job asks for it after the commit.
+
+    `ends_at`: it is lent until then. `until`: when nobody has answered by then, an operator decides; by default after the provider's days.
+    `about`: member_id, redemption_id, quantity; purpose and extends where it is not vouchers.
+    """
+    due = {"created_at": now, "due_at": now, "until": until or now + timedelta(days=product.provider.days)}
+    audit.wake(job=JOB)
+    return VoucherOrder.objects.create(product=product, provider_id=product.provider_id, sku=product.sku, ends_at=ends_at, **due, **about)
+
+
+def call_off(*, order_id: UUID, member_id: UUID, now: datetime) -> bool:
+    """What was never asked for is not asked for; whether that was so."""
+    never_asked = VoucherOrder.objects.filter(id=order_id, member_id=member_id, state=State.WAITING, attempts=0)
+    return bool(never_asked.update(state=State.WITHDRAWN, settled_at=now))
+
+
+def ask_back(*, order_id: UUID, member_id: UUID, now: datetime) -> None:
+    """What was lent is to come back: its provider is asked until it says that it has it. Part of the caller's transaction, under the member's lock."""
+    order = VoucherOrder.objects.select_for_update(no_key=True, of=("self",)).select_related("provider").get(id=order_id, member_id=member_id)
+    assert order.purpose == Purpose.LOAN and order.state == State.DELIVERED, "only what is lent comes back"
+    _asked_anew(order, asks=Ask.DELETE, now=now)
+
+
+Told = Callable[..., None]
+_told: dict[str, Told] = {}
+
+
+def told_by(purpose: Purpose, told: Told) -> None:
+    """A feature declares who is told that an order for that purpose has moved: `told(order, actor=, reason=, now=)`, in the same transaction."""
+    _told[purpose] = told
+
+
 # What a redemption of the kind voucher does
 
 
 def _reserve(row: Redemption, now: datetime) -> None:
     """Nothing is set aside; but nobody is to pay for what could not be ordered. Refuses: VoucherUnavailable."""
-    product = selectors.product(row.item)
-    if product is None or not product.active or selectors.fault(product.provider):
-        raise VoucherUnavailable
+    check(selectors.product(row.item))
 
 
 def _give(row: Redemption, now: datetime) -> Redemption.Status:
@@ -90,22 +130,16 @@ def _give(row: Redemption, now: datetime) -> Redemption.Status:
         _reserve(row, now)
     product = selectors.product(row.item)
     assert product is not None, "a reward names a product, and products are never deleted once they are named"
-    until = now + timedelta(days=product.provider.days)
-    VoucherOrder.objects.create(
-        member_id=row.member_id, redemption_id=row.id, product=product, provider_id=product.provider_id, sku=product.sku, quantity=row.quantity,
-        created_at=now, due_at=now, until=until,
-    )  # fmt: skip
-    audit.wake(job=JOB)
+    order(product=product, member_id=row.member_id, redemption_id=row.id, quantity=row.quantity, now=now)
     return Redemption.Status.FULFILLING
 
 
 def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
     """What was never asked for is not asked for; what came to nothing needs no taking back. Refuses: VoucherOrdered for all else."""
-    order = VoucherOrder.objects.filter(member_id=row.member_id, redemption_id=row.id)
-    never_asked = order.filter(state=State.WAITING, attempts=0)
-    if quantity == row.quantity and never_asked.update(state=State.WITHDRAWN, settled_at=now):
+    order = selectors.order_of(redemption_id=row.id, member_id=row.member_id)
+    if order and quantity == row.quantity and call_off(order_id=order.id, member_id=row.member_id, now=now):
         return
-    if not order.filter(state__in=VoucherOrder.VOID).exists():
+    if order is None or order.state not in VoucherOrder.VOID:
         raise VoucherOrdered
 
 
@@ -151,7 +185,9 @@ def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Call
             attempt = _begin(order, now=clock())
             if attempt is None:
                 continue
-            answer = signed_http.ask(line, attempt.ask, key=str(order.id), sku=order.sku, quantity=order.quantity, now=clock())
+            extends = str(order.extends_id or "")
+            about = {"key": str(order.id), "sku": order.sku, "quantity": order.quantity, "until": order.ends_at, "extends": extends}
+            answer = signed_http.ask(line, attempt.ask, **about, now=clock())
             log = logger.info if answer.said in rules.FINAL else logger.warning
             log("voucher provider asked", provider=order.provider_id, order=str(order.id), ask=attempt.ask, said=answer.said, detail=answer.detail)
             outcomes[_finish(order, attempt, answer, now=clock())] += 1
@@ -185,7 +221,8 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
     if not counts:
         return order.state
     unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
-    following = rules.following(answer, ask=attempt.ask, unanswered=unanswered, attempts=attempt.number, until=order.until, now=now)
+    insists = attempt.ask == Ask.DELETE and _lent(order)
+    following = rules.following(answer, ask=attempt.ask, unanswered=unanswered, attempts=attempt.number, until=order.until, insists=insists, now=now)
     settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
     if following.state in VoucherOrder.VOID:
         settled = {"vouchers": []}
@@ -206,7 +243,16 @@ def _go(order: VoucherOrder, to: State, *, now: datetime, **changes: Any) -> Non
     order.save(update_fields=list(changes))
 
 
+def _lent(order: VoucherOrder) -> bool:
+    """Whether the member got it, and it is theirs for a term only."""
+    return order.purpose == Purpose.LOAN and bool(order.vouchers)
+
+
 def _tell(order: VoucherOrder, *, actor: str, reason: str, now: datetime) -> None:
+    _told.get(order.purpose, settle)(order, actor=actor, reason=reason, now=now)
+
+
+def settle(order: VoucherOrder, *, actor: str, reason: str, now: datetime) -> None:
     """What the order's state means for its redemption: the vouchers are there, or the points go back. Once it does, again does nothing."""
     row = redemptions_seen.redemption(redemption_id=order.redemption_id, member_id=order.member_id)
     if order.state == State.DELIVERED:
@@ -245,7 +291,8 @@ def _decided(order_id: UUID, origins: Sequence[State], verb: str, *, reason: str
     found = VoucherOrder.objects.get(id=order_id)
     ledger.lock(member_id=found.member_id)
     order = VoucherOrder.objects.select_for_update(no_key=True).get(id=order_id, member_id=found.member_id)
-    if order.state not in origins:
+    # What was lent comes back at the end of its rental, or when that is ended.
+    if order.state not in origins or (order.state == State.DELIVERED and order.purpose != Purpose.VOUCHER):
         raise OrderUnderWay(state=order.state)
     figures = {"state": order.state, "redemption": str(order.redemption_id), "provider": order.provider_id}
     audit.record(actor=actor, verb=verb, subject=f"voucher_order/{order.id}", reason=reason.strip(), figures=figures, now=now)
@@ -284,9 +331,12 @@ def withdraw(*, order_id: UUID, reason: str, actor: str, now: datetime) -> Vouch
 
 @transaction.atomic(savepoint=False)
 def write_off(*, order_id: UUID, reason: str, actor: str, now: datetime) -> VoucherOrder:
-    """An operator knows, by whatever way, that the member has and will have no voucher: the points go back. Refuses: ReasonMissing, OrderUnderWay."""
+    """An operator knows, by whatever way, that the member has and will have no voucher: the points go back. Of what was lent: that it is back.
+
+    Refuses: ReasonMissing, OrderUnderWay.
+    """
     order = _decided(order_id, (State.UNKNOWN,), "voucher_order.write_off", reason=reason, actor=actor, now=now)
-    _go(order, State.REFUSED, vouchers=[], now=now)
+    _go(order, State.WITHDRAWN if _lent(order) else State.REFUSED, vouchers=[], now=now)
     _tell(order, actor=actor, reason=order.reason, now=now)
     return order
 
@@ -298,9 +348,12 @@ def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor
     Refuses: ReasonMissing, OrderUnderWay, VouchersMissing.
     """
     order = _decided(order_id, (State.UNKNOWN,), "voucher_order.hand_over", reason=reason, actor=actor, now=now)
+    if _lent(order):
+        raise OrderUnderWay(state=order.state)
     known = [one._asdict() for one in rules.vouchers([one._asdict() for one in vouchers])] or order.vouchers
-    if len(known) != order.quantity or (vouchers and len(vouchers) != order.quantity):
-        raise VouchersMissing(wanted=order.quantity)
+    wanted = 0 if order.extends_id else order.quantity
+    if len(known) != wanted or (vouchers and len(vouchers) != wanted):
+        raise VouchersMissing(wanted=wanted)
     _go(order, State.DELIVERED, vouchers=known, now=now)
     _tell(order, actor=actor, reason=order.reason, now=now)
     return order

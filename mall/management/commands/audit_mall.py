@@ -12,6 +12,7 @@
 10. A redemption of privileges has as many as were paid for; the uses left of each are those granted less those that stand.
 11. What coupons and points paid of each line of an order adds up to what it was paid with; its points are its entries'.
 12. A redemption that expired points paid has used as many as it cost, and as many came back as its steps say.
+13. A rental is lent once or its points are back; what is out is out of stock until it was taken back; each renewal has its entry.
 """
 
 from typing import Any
@@ -24,7 +25,7 @@ from mall.reconciliation import selectors as reconciliation
 
 
 class Command(BaseCommand):
-    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 12, in one snapshot. Prints breaches and exits 1 if any."
+    help = "Checks stock, redemptions and whatever they handed out against invariants 1 to 13, in one snapshot. Prints breaches and exits 1 if any."
 
     def handle(self, *args: Any, **options: Any) -> None:
         checked, breaches = reconciliation.audit(now=timezone.now())
