@@ -1,14 +1,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.html import format_html
@@ -17,15 +14,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.keys import selectors as keys
 from accounts.members import selectors as members
+from accounts.members.admin import GrantForm, grant_by_hand
 from accounts.segments import selectors as segments
 from accounts.segments.admin import IdsForm
 from loyalty.lib.ids import new_id
-from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, in_two_steps, operator_name
 from mall.redemptions.admin import about
 from mall.rewards.admin import AmountField, ShareField
 from points.ledger.admin import BooksAdmin
@@ -174,28 +171,12 @@ def samples(terms: rules.Terms) -> Sequence[tuple[str, str, str, str]]:
     return rows
 
 
-class IssueForm(ReasonForm):
-    """`key` is made with the form, so that a form sent twice is one issue."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-    member = forms.CharField(label=_("Member"), max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id."))
-    template = forms.ChoiceField(label=_("Template"), widget=UnfoldAdminSelectWidget)
-    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=services.MOST_AT_ONCE, initial=1, widget=UnfoldAdminIntegerFieldWidget)
-    field_order = ["key", "member", "template", "count", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["template"].choices = template_choices()
-
-    def clean_member(self) -> UUID:
-        found = members.id_of(external_id=self.cleaned_data["member"].strip())
-        if found is None:
-            raise forms.ValidationError(_("There is no member of that id."))
-        return found
-
-
 def template_choices() -> list[tuple[str, str]]:
     return [(one.code, f"{one} · {selectors.what_it_does(one.terms)}") for one in selectors.active_templates()]
+
+
+class IssueForm(GrantForm):
+    template = forms.ChoiceField(label=_("Template"), choices=template_choices, widget=UnfoldAdminSelectWidget)
 
 
 @admin.register(Coupon)
@@ -253,23 +234,12 @@ class CouponAdmin(BooksAdmin):
 
     @action(description=_("Issue coupons"), url_path="issue", permissions=["issue"], icon="add_card", variant=ActionVariant.PRIMARY)
     def issue_coupons(self, request: HttpRequest) -> HttpResponse:
-        def act(asked: Mapping[str, Any]) -> Any:
-            issued = services.issue(
-                member_id=asked["member"],
-                template=asked["template"],
-                count=asked["count"],
-                reason=asked["reason"],
-                actor=operator_name(request),
-                key=f"by-hand/{asked['key']}",
-                now=timezone.now(),
-            )
+        def issue(**asked: Any) -> str:
+            issued = services.issue(**asked)
             return ngettext("%(count)s coupon was issued.", "%(count)s coupons were issued.", len(issued)) % {"count": len(issued)}
 
-        form = IssueForm(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
         consequence = _("The member can use the coupons at once. Those not used yet can be withdrawn again, one at a time.")
-        back = reverse("admin:mall_coupon_changelist")
-        page = {"opts": self.opts}
-        return confirm(request, site=self.admin_site, title=_("Issue coupons"), consequence=consequence, form=form, act=act, back=back, context=page)
+        return grant_by_hand(request, self, IssueForm(request), grant=issue, title=_("Issue coupons"), consequence=consequence)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The button stands where it can do something now; who finds another way to it is told by the verb."""
@@ -283,28 +253,16 @@ class CouponAdmin(BooksAdmin):
             services.withdraw(coupon_id=coupon.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The coupon is withdrawn.")
 
-        coupon = self.get_object(request, object_id)
-        if coupon is None:
-            raise Http404
+        coupon = self.found(request, object_id)
         consequence = _("%(member)s can no longer use this coupon. This cannot be undone.") % {"member": coupon.member}
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Withdraw coupon"),
-            consequence=consequence,
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_coupon_change", args=[coupon.id]),
-            danger=True,
-            context={"opts": self.opts, "object": coupon, "original": coupon},
-        )
+        return self.ask(request, coupon, act, with_reason=True, title=_("Withdraw coupon"), consequence=consequence, danger=True)
 
 
 class ManyForm(IdsForm):
     """A template, and to whom: a segment, or ids that are pasted or stand in a file. `key` is made with the form."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    template = forms.ChoiceField(label=_("Template"), widget=UnfoldAdminSelectWidget)
+    template = forms.ChoiceField(label=_("Template"), choices=template_choices, widget=UnfoldAdminSelectWidget)
     segment = forms.ChoiceField(
         label=_("Segment"), required=False, widget=UnfoldAdminSelectWidget, help_text=_("Everybody in it when it is issued. Or name the members below.")
     )
@@ -312,7 +270,6 @@ class ManyForm(IdsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].choices = template_choices()
         self.fields["segment"].choices = [("", "–"), *((one.code, str(one)) for one in segments.segments())]
 
     def clean(self) -> dict[str, Any]:
@@ -390,41 +347,41 @@ class CouponBatchAdmin(ReadOnlyAdmin):
 
     @action(description=_("Issue to many"), url_path="issue", permissions=["many"], icon="group_add", variant=ActionVariant.PRIMARY)
     def issue_to_many(self, request: HttpRequest) -> HttpResponse:
-        """Two steps: what and to whom; then how many that is and whom nobody knows, with the question whether to go on."""
-        form = ManyForm(request.POST or None, request.FILES or None, initial={"key": new_id()})
-        back = reverse("admin:mall_couponbatch_changelist")
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Issue coupons to many"), "back": back, "form": form}
-        consequence = _("One coupon for each. You see how many that is before anything happens.")
-        first = {**page, "button": _("Go on"), "consequence": consequence}
-        if "again" in request.POST or not form.is_valid():
-            return TemplateResponse(request, "admin/confirm.html", first)
-        asked = form.cleaned_data
-        known = members.ids_of(asked["found"])
-        if "confirmed" in request.POST:
-            about = {"template": asked["template"], "segment": asked["segment"], "member_ids": list(known.values()), "reason": asked["reason"]}
-            try:
-                with transaction.atomic():
-                    made = services.issue_to_many(**about, actor=operator_name(request), key=asked["key"], now=timezone.now())
-            except BusinessError as refusal:
-                form.add_error(None, refusal.message)
-                return TemplateResponse(request, "admin/confirm.html", first)
+        def preview(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+            """How many that is, and whom nobody knows."""
+            of, known = selectors.template(asked["template"]), members.ids_of(asked["found"])
+            unknown = [one for one in asked["found"] if one not in known]
+            return {
+                "template": of,
+                "does": f"{selectors.what_it_does(of.terms)} · {selectors.until(of)}",
+                "segment": segments.segment(asked["segment"]) if asked["segment"] else None,
+                "count": segments.size(segment=asked["segment"]) if asked["segment"] else len(set(known.values())),
+                "left": selectors.left([of]).get(of.code),
+                "unknown": unknown[:UNKNOWN_SHOWN],
+                "more_unknown": max(0, len(unknown) - UNKNOWN_SHOWN),
+                "asked": {**asked, "ids": "\n".join(asked["found"])},
+            }
+
+        def act(asked: Mapping[str, Any]) -> str:
+            given = {name: asked[name] for name in ("template", "segment", "reason", "key")}
+            known = members.ids_of(asked["found"])
+            made = services.issue_to_many(**given, member_ids=list(known.values()), actor=operator_name(request), now=timezone.now())
             said = ngettext("%(count)s coupon is being issued.", "%(count)s coupons are being issued.", made.members)
             messages.success(request, said % {"count": f"{made.members:,}"})
-            return HttpResponseRedirect(reverse("admin:mall_couponbatch_change", args=[made.id]))
-        of = selectors.template(asked["template"])
-        unknown = [one for one in asked["found"] if one not in known]
-        count = segments.size(segment=asked["segment"]) if asked["segment"] else len(set(known.values()))
-        page |= {
-            "template": of,
-            "does": f"{selectors.what_it_does(of.terms)} · {selectors.until(of)}",
-            "segment": segments.segment(asked["segment"]) if asked["segment"] else None,
-            "count": count,
-            "left": selectors.left([of]).get(of.code),
-            "unknown": unknown[:UNKNOWN_SHOWN],
-            "more_unknown": max(0, len(unknown) - UNKNOWN_SHOWN),
-            "asked": {**asked, "ids": "\n".join(asked["found"])},
-        }
-        return TemplateResponse(request, "admin/mall/couponbatch/preview.html", page)
+            return reverse("admin:mall_couponbatch_change", args=[made.id])
+
+        return in_two_steps(
+            request,
+            site=self.admin_site,
+            title=_("Issue coupons to many"),
+            consequence=_("One coupon for each. You see how many that is before anything happens."),
+            form=ManyForm(request.POST or None, request.FILES or None, initial={"key": new_id()}),
+            preview=preview,
+            act=act,
+            back=reverse("admin:mall_couponbatch_changelist"),
+            template="admin/mall/couponbatch/preview.html",
+            context={"opts": self.opts},
+        )
 
     @action(description=_("Stop"), url_path="stop", permissions=["many"], icon="stop_circle")
     def stop_issuing(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -432,20 +389,9 @@ class CouponBatchAdmin(ReadOnlyAdmin):
             services.stop(batch_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("It is stopped. What was issued stays.")
 
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Stop issuing"),
-            consequence=_("No more coupons are issued. Those that were issued stay with their members."),
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_couponbatch_change", args=[row.id]),
-            danger=True,
-            context={"opts": self.opts, "object": row, "original": row},
-        )
+        consequence = _("No more coupons are issued. Those that were issued stay with their members.")
+        row = self.found(request, object_id)
+        return self.ask(request, row, act, with_reason=True, title=_("Stop issuing"), consequence=consequence, danger=True)
 
     @action(description=_("Withdraw the issue"), url_path="withdraw", permissions=["withdraw"], icon="undo")
     def withdraw_issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -455,9 +401,7 @@ class CouponBatchAdmin(ReadOnlyAdmin):
                 "count": f"{done.to_withdraw:,}"
             }
 
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
+        row = self.found(request, object_id)
         found = selectors.issued(row, now=timezone.now())
         after = (0, found.used, found.over, found.withdrawn + found.unused)
         consequence = _(
