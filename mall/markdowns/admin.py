@@ -86,7 +86,7 @@ class MarkdownAdmin(ReadOnlyAdmin):
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, row: Markdown) -> tuple[str, Any]:
         seen = selectors.status_at(row, now=timezone.now())
-        return seen, _("announced") if seen == selectors.ANNOUNCED else Status(seen).label
+        return seen, _("begins later") if seen == selectors.ANNOUNCED else Status(seen).label
 
     @display(description=_("members held, of planned"))
     def held_then(self, row: Markdown) -> str:

@@ -105,7 +105,7 @@ _REWARD = {
     "affordable": False,
     "points_missing": 180,
     "why": [
-        {"code": "free_shipping", "text": "会员所在等级免运费。"},
+        {"code": "free_shipping", "text": "该会员等级免运费。"},
         {"code": "early_access", "text": "您可提前兑换至 11月27日 20:00，之后对所有人开放。"},
     ],
 }
