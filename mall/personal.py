@@ -9,6 +9,7 @@ from mall.coupons import services as coupons
 from mall.coupons.models import CouponBatch
 from mall.redemptions import services as redemptions
 from mall.rentals import services as rentals
+from mall.vouchers import services as vouchers
 from points.ledger import services as ledger
 
 erasable("mall.CheckoutHold", hashed=("purchase_ref",), impersonal=("tier",))
@@ -76,11 +77,12 @@ def reasons_of_issues(about: Erasing) -> int:
 
 @before_erasure
 def settle_redemptions(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[str, int]:
-    """What is not paid, and goods that are not on their way, are cancelled: nobody will be there. The points that come back are forfeited."""
+    """What is not paid, or not on its way, is cancelled: nobody will be there. The points that come back are forfeited, also those that come later."""
     ledger.lock_all(member_ids=member_ids)
+    called_back = vouchers.withdraw_all(member_ids=member_ids, actor=actor, now=now)
     cancelled = sum(redemptions.cancel_all(member_id=member_id, actor=actor, reason="erased", now=now) for member_id in member_ids)
     forfeited = sum(ledger.void_all(member_id=member_id, actor=actor, reason="erased", key="erasure", now=now) for member_id in member_ids)
-    return {"redemptions cancelled": cancelled, "points of redemptions forfeited": forfeited}
+    return {"voucher orders called back": called_back, "redemptions cancelled": cancelled, "points of redemptions forfeited": forfeited}
 
 
 portable("revival", "mall.RevivalUse")

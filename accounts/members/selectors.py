@@ -48,6 +48,11 @@ def not_active(member_ids: Collection[UUID]) -> set[UUID]:
     return set(Member.objects.filter(id__in=member_ids).exclude(status=Member.Status.ACTIVE).values_list("id", flat=True))
 
 
+def is_erased(member_id: UUID) -> bool:
+    """Whether nobody knows any more who that was."""
+    return Member.objects.filter(id=member_id, status=Member.Status.ERASED).exists()
+
+
 def external_ids_of(member_ids: Collection[UUID]) -> dict[UUID, str]:
     """What the storefront calls these members."""
     return dict(Member.objects.filter(id__in=member_ids).values_list("id", "external_id"))

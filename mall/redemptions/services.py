@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.members import selectors as members_seen
 from accounts.notifications import services as notifications
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
@@ -495,6 +496,8 @@ def _restore(row: Redemption, points: int, *, key: str, actor: str, reason: str,
         return
     assert row.spend_id is not None, "what goes on is paid"
     ledger.restore(member_id=row.member_id, entry_id=row.spend_id, points=points, subject=_subject(row), actor=actor, reason=reason, key=key, now=now)
+    if members_seen.is_erased(row.member_id):
+        ledger.void_all(member_id=row.member_id, actor=actor, reason="erased", key="erasure", now=now)
 
 
 @transaction.atomic(savepoint=False)

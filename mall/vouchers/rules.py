@@ -148,11 +148,15 @@ class Next(NamedTuple):
     due_at: datetime | None = None
 
 
-def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, insists: bool = False, now: datetime) -> Next:
+def following(
+    answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, insists: bool = False, unwanted: bool = False, now: datetime
+) -> Next:
     """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides.
 
-    `insists`: it is to come back, and that it is still out is no end.
+    `insists`: it is to come back, and that it is still out is no end. `unwanted`: nobody is there to get it any more, so it is to come to nothing.
     """
+    if unwanted and ask != "DELETE" and answer.said not in ("refused", "cancelled"):
+        return Next("waiting", "DELETE", now + (answer.retry_after or timedelta()))
     if answer.said == "issued" and not insists:
         # Asked to cancel it, the provider says that it cannot any more.
         return Next("delivered", ask)

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.channels.services import keeping_connections
+from accounts.members import selectors as members_seen
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError, ReasonMissing
@@ -222,9 +223,12 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
         return order.state
     unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
     insists = attempt.ask == Ask.DELETE and _lent(order)
-    following = rules.following(answer, ask=attempt.ask, unanswered=unanswered, attempts=attempt.number, until=order.until, insists=insists, now=now)
+    # Of what is lent its rental knows that it is to come back.
+    unwanted = order.purpose == Purpose.VOUCHER and members_seen.is_erased(order.member_id)
+    about = {"unanswered": unanswered, "attempts": attempt.number, "until": order.until, "insists": insists, "unwanted": unwanted}
+    following = rules.following(answer, ask=attempt.ask, **about, now=now)
     settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
-    if following.state in VoucherOrder.VOID:
+    if following.state in VoucherOrder.VOID or unwanted:
         settled = {"vouchers": []}
     due_at = following.due_at or order.due_at
     number = answer.number or order.number
@@ -327,6 +331,22 @@ def withdraw(*, order_id: UUID, reason: str, actor: str, now: datetime) -> Vouch
     """
     order = _decided(order_id, (State.UNKNOWN, State.WAITING, State.DELIVERED), "voucher_order.withdraw", reason=reason, actor=actor, now=now)
     return _asked_anew(order, asks=Ask.DELETE, now=now)
+
+
+@transaction.atomic(savepoint=False)
+def withdraw_all(*, member_ids: Collection[UUID], actor: str, now: datetime) -> int:
+    """Nobody will be there: what was never asked for is not asked for, and what may be issued is to be cancelled at its provider; how many.
+
+    What is being asked at this moment is cancelled once that is answered. Part of an erasure, under the members' locks.
+    """
+    under_way = VoucherOrder.objects.filter(member_id__in=member_ids, purpose=Purpose.VOUCHER, state__in=(State.WAITING, State.SENDING, State.UNKNOWN))
+    orders = list(under_way.select_for_update(no_key=True, of=("self",)).select_related("provider").order_by("id"))
+    for order in orders:
+        if order.state == State.WAITING and not order.attempts:
+            redemptions.cancel(redemption_id=order.redemption_id, reason="erased", actor=actor, now=now)
+        elif order.state != State.SENDING:
+            _asked_anew(order, asks=Ask.DELETE, actor=actor, now=now)
+    return len(orders)
 
 
 @transaction.atomic(savepoint=False)
