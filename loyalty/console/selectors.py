@@ -30,6 +30,7 @@ from loyalty.webhooks import selectors as webhooks
 from mall.checkout import selectors as checkout
 from mall.codes import selectors as codes
 from mall.coupons import selectors as coupons
+from mall.markdowns import selectors as markdowns
 from mall.redemptions import selectors as redemptions
 from mall.vouchers import selectors as vouchers
 from points.adjustments import selectors as adjustments
@@ -142,6 +143,9 @@ def attention(user: Any, *, now: datetime) -> list[Attention]:
     if user.has_perm("mall.fulfil_redemption"):
         ready = redemptions.to_fulfil(statuses=["confirmed"])
         found.append(("mall_redemption", "?status__exact=confirmed", _("Redemptions to be made ready"), _bounded(ready), False))
+    if user.has_perm("mall.decide_markdown"):
+        proposed = markdowns.markdowns().filter(status="proposed")
+        found.append(("mall_markdown", "", _("Markdowns that are proposed"), _bounded(proposed), False))
     if user.has_perm("mall.decide_voucherorder"):
         found.append(("mall_voucherorder", "?state__exact=unknown", _("Orders of vouchers that nobody answered"), _bounded(vouchers.to_decide()), False))
     if user.has_perm("points.view_finding"):

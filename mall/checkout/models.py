@@ -99,7 +99,7 @@ class CheckoutHold(models.Model):
         verbose_name_plural = _("checkout holds")
 
     def __str__(self) -> str:
-        return str(self.hold_id)
+        return str(self.hold)
 
 
 class Settlement(models.Model):
@@ -132,7 +132,7 @@ class Settlement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.purchase_id)
+        return str(self.purchase)
 
     @property
     def how(self) -> rules.Split | None:
@@ -153,4 +153,4 @@ class RefundSettlement(models.Model):
         verbose_name_plural = _("refunds' settlements")
 
     def __str__(self) -> str:
-        return str(self.refund_id)
+        return str(self.refund)

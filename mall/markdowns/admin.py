@@ -72,10 +72,10 @@ class StartForm(ReasonForm, LaterForm):
 
 @admin.register(Markdown)
 class MarkdownAdmin(ReadOnlyAdmin):
-    list_display = ["off", "state", "days", "starts_at", "ends_at", "held_then", "proposed_by", "decided_by", "reason"]
+    list_display = ["off", "state", "days", "starts_at", "ends_at", "held_then", "proposer", "decided_by", "reason"]
     list_before_template = "admin/explanation.html"
-    fields = ["off", "state", "days", "starts_at", "ends_at", "held_then", "proposed_at", "proposed_by", "decided_at", "decided_by", "reason"]
-    readonly_fields = ["off", "state", "held_then"]
+    fields = ["off", "stands", "days", "starts_at", "ends_at", "held_then", "proposed_at", "proposer", "decided_at", "decided_by", "reason"]
+    readonly_fields = ["off", "stands", "held_then", "proposer"]
     actions_list = ["start_one"]
     actions_detail = ["start", "decline", "end"]
 
@@ -87,6 +87,14 @@ class MarkdownAdmin(ReadOnlyAdmin):
     def state(self, row: Markdown) -> tuple[str, Any]:
         seen = selectors.status_at(row, now=timezone.now())
         return seen, _("begins later") if seen == selectors.ANNOUNCED else Status(seen).label
+
+    @display(description=_("status"))
+    def stands(self, row: Markdown) -> Any:
+        return self.state(row)[1]
+
+    @display(description=_("proposed by"))
+    def proposer(self, row: Markdown) -> str:
+        return gettext("the nightly job") if row.proposed_by == services.BY_JOB else row.proposed_by
 
     @display(description=_("members held, of planned"))
     def held_then(self, row: Markdown) -> str:

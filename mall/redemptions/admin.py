@@ -108,7 +108,7 @@ class ReturnForm(ReasonForm):
         label=_("Back on the shelf"), required=False, widget=UnfoldBooleanWidget, help_text=_("Only what can be sold again. Off: the stock stays as it is.")
     )
     shipping = forms.BooleanField(
-        label=_("Give back shipping"), required=False, widget=UnfoldBooleanWidget, help_text=_("As where the parcel came damaged. Off: it stays paid.")
+        label=_("Give back shipping"), required=False, widget=UnfoldBooleanWidget, help_text=_("Once, as where the parcel came damaged. Off: it stays paid.")
     )
     field_order = ["key", "quantity", "restock", "shipping", "reason"]
 
@@ -318,10 +318,10 @@ class RedemptionAdmin(BooksAdmin):
 
         row = self._row(request, object_id)
         form = ShipForm(request.POST or None, initial={"carrier": row.carrier, "tracking": row.tracking})
-        told = _("The member is told that it is on its way, and can no longer cancel it.")
+        title, told = _("Ship"), _("The member is told that it is on its way, and can no longer cancel it.")
         if row.status == Status.SHIPPED:
-            told = _("Only the number is corrected; what it was before is kept.")
-        return self._ask(request, row, form, act, title=_("Ship"), consequence=told)
+            title, told = _("Correct the tracking number"), _("Only the number is corrected; what it was before is kept.")
+        return self._ask(request, row, form, act, title=title, consequence=told)
 
     @action(description=_("It has arrived"), url_path="deliver", permissions=["fulfil"], icon="task_alt")
     def deliver(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -339,15 +339,16 @@ class RedemptionAdmin(BooksAdmin):
             about = {name: asked.get(name, False) for name in ("quantity", "restock", "shipping", "reason")}
             key = f"by-hand/{asked['key']}"
             services.return_(redemption_id=row.id, **about, actor=operator_name(request), key=key, now=timezone.now())
-            cents = row.unit_cents * asked["quantity"] + (kept if about["shipping"] else 0)
-            back = {"points": f"{row.unit_points * asked['quantity']:,}", "amount": _money(cents)}
-            if cents:
+            step = selectors.steps(redemption=row).last()
+            assert step is not None, "what came back has a step"
+            back = {"points": f"{step.points:,}", "amount": _money(step.cents)}
+            if step.cents:
                 return gettext("%(points)s points are restored. Give back %(amount)s in the storefront.") % back
             return gettext("%(points)s points are restored.") % back
 
         row = self._row(request, object_id)
-        left, kept = row.quantity - row.returned, selectors.shipping_kept(row)
-        form = ReturnForm(request.POST or None, left=left, shipping_cents=kept, initial={"key": new_id(), "quantity": left})
+        left = row.quantity - row.returned
+        form = ReturnForm(request.POST or None, left=left, shipping_cents=row.shipping_cents, initial={"key": new_id(), "quantity": left})
         told = gettext("For each, %(cost)s goes back: points to the lots that they came from, money by the storefront. This cannot be undone.")
         return self._ask(request, row, form, act, title=_("Take back"), consequence=told % {"cost": _cost(row.unit_points, row.unit_cents)}, danger=True)
 

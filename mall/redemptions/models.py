@@ -97,7 +97,7 @@ class Redemption(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return f"{self.reward.name} × {self.quantity}"
 
     @property
     def points(self) -> int:
