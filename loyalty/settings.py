@@ -271,6 +271,7 @@ MESSAGE_DAYS = env.int("MESSAGE_DAYS", default=180)
 INBOX_DAYS = env.int("INBOX_DAYS", default=730)
 JOB_RUN_DAYS = env.int("JOB_RUN_DAYS", default=90)
 SIMULATION_DAYS = env.int("SIMULATION_DAYS", default=180)
+FLASH_TICKET_DAYS = env.int("FLASH_TICKET_DAYS", default=90)
 
 LOG_FORMAT = env("LOG_FORMAT", default="json")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

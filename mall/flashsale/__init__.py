@@ -11,6 +11,7 @@ Who buys takes a **ticket** first. Its number is drawn when the request arrives,
 tickets strictly in the order of their numbers; a promise holds for a **turn** of some minutes, then it passes to the next. So it helps to come
 early, and neither to ask often nor to have many connections: asking again shows the same ticket. Nobody is told "yours" for a unit that
 somebody else can take, and thousands who wait cost no lock. The line moves whenever somebody asks and by the job, in the same few statements.
+Tickets go some months after their sale; a merged member's place is the survivor's, where that one has none that is better.
 
 Always: units set aside = left + given back at the end + out with redemptions; 0 ≤ promised ≤ left; no unit is sold twice, none before its
 turn, none after the end; a member has at most one live ticket in a sale; at its end a sale is closed once.

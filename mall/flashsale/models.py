@@ -210,6 +210,7 @@ class FlashTicket(models.Model):
             models.CheckConstraint(name="flash_ticket_used_names_its_redemption", condition=~Q(status="used") | Q(redemption__isnull=False)),
         ]
         indexes = [
+            models.Index(fields=["sale"], name="flash_ticket_by_sale"),
             models.Index(fields=["member", "sale", "-id"], name="flash_ticket_newest"),
             models.Index(fields=["sale", "number"], name="flash_ticket_line", condition=Q(status="waiting")),
             models.Index(fields=["sale", "until"], name="flash_ticket_turns", condition=Q(status="admitted")),

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -144,6 +145,16 @@ def tickets(*, sale_ids: Collection[int], member_id: UUID) -> dict[int, FlashTic
     """The member's newest ticket in each of these sales."""
     rows = FlashTicket.objects.filter(member_id=member_id, sale_id__in=sale_ids).order_by("sale_id", "-id").distinct("sale_id")
     return {row.sale_id: row for row in rows}
+
+
+def to_prune(*, before: datetime) -> QuerySet[FlashTicket]:
+    """Tickets of sales that ended before then, and were closed."""
+    return FlashTicket.objects.filter(sale__ends_at__lt=before, sale__stock__closed_at__isnull=False)
+
+
+def would_prune(*, now: datetime) -> dict[str, int]:
+    """What the nightly job would delete."""
+    return {"deleted": to_prune(before=now - timedelta(days=settings.FLASH_TICKET_DAYS)).count()}
 
 
 class Turn(NamedTuple):

@@ -324,6 +324,27 @@ def _free(sale_id: int, units: int) -> None:
 
 
 @transaction.atomic(savepoint=False)
+def move(*, from_id: UUID, into_id: UUID, now: datetime) -> int:
+    """The places in lines of a member who was merged are the survivor's; how many. Where both stand in a line the better place stays. Again: nothing."""
+    ledger.lock_all(member_ids=[from_id, into_id])
+    live = FlashTicket.objects.select_for_update(no_key=True).filter(status__in=FlashTicket.LIVE).exclude(until__lte=now)
+    moved = 0
+    for ticket in live.filter(member_id=from_id).order_by("sale_id"):
+        there = selectors.live_ticket(sale_id=ticket.sale_id, member_id=into_id)
+        worse = max(ticket, there, key=partial(_rank, now=now)) if there else None
+        if worse is not None:
+            _end_turn(worse, Status.LEFT)
+        if worse is not ticket:
+            moved += FlashTicket.objects.filter(id=ticket.id, member_id=from_id, status=ticket.status).update(member_id=into_id)
+    return moved
+
+
+def _rank(ticket: FlashTicket, *, now: datetime) -> tuple[bool, bool, int]:
+    """The less, the better: whose turn it is, then who waits, in the order of numbers; last whose turn is over."""
+    return (ticket.until is not None and ticket.until <= now), ticket.status == Status.WAITING, ticket.number
+
+
+@transaction.atomic(savepoint=False)
 def move_line(*, sale_id: int, now: datetime) -> int:
     """End the turns that are over, and promise free units to who is next; how many tickets got their turn.
 
@@ -429,7 +450,13 @@ def _give_back(row: Redemption, *, quantity: int, actor: str, reason: str, now: 
 redemptions.sales_get_back_by(_give_back)
 
 
-# What the job does
+# What the jobs do
+
+
+def prune_tickets(*, before: datetime, limit: int) -> int:
+    """Delete at most `limit` tickets of sales that ended before then; how many it was. What was redeemed with them stays."""
+    oldest = selectors.to_prune(before=before).order_by("sale_id").values("id")[:limit]
+    return FlashTicket.objects.filter(id__in=oldest).delete()[0]
 
 
 def tend(*, now: datetime) -> Counter[str]:

@@ -44,14 +44,15 @@ SELECT to_json(tiers_standing_of(%(member)s, %(now)s)), accounts_segments_of(%(m
        (SELECT json_object_agg(had.reward_id, ARRAY[had.in_all, had.today]) FROM (
            SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = %(day)s) AS today
              FROM mall_redemption r
-            WHERE r.member_id = %(member)s AND r.reward_id = ANY(%(rewards)s::bigint[]) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
+            WHERE r.member_id = ANY(ARRAY(SELECT m.id FROM accounts_member m WHERE m.merged_into_id = %(member)s) || %(member)s::uuid)
+              AND r.reward_id = ANY(%(rewards)s::bigint[]) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
               AND (r.status <> 'held' OR r.pay_until > %(now)s)
               AND r.sale_id IS NOT DISTINCT FROM %(sale)s
             GROUP BY r.reward_id) had)"""
 
 
 def known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None = None, key: str = "", available: int = 0, now: datetime) -> Known:
-    """The member as prices and limits see them: those of the shelf, or those of a sale. One statement."""
+    """The member as prices and limits see them: those of the shelf, or those of a sale. What members merged into them had counts. One statement."""
     values = {"member": member_id, "now": now, "day": day_of(now), "rewards": list(reward_ids), "sale": sale_id, "key": key}
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, values)
