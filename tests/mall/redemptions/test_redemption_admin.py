@@ -12,6 +12,7 @@ from django.test import Client
 from loyalty.audit.models import AuditEntry
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import Recipient
+from tiers.ladder import services as ladder
 
 LIST = "/admin/mall/redemption/"
 QUEUE, PARCELS = f"{LIST}queue/", f"{LIST}parcels/"
@@ -133,6 +134,36 @@ def test_what_is_cancelled_by_hand_says_how_much_money_goes_back(operator, sold,
     answer = client.post(f"{LIST}{held.id}/cancel/", {"reason": "out of it"}, follow=True)
     assert "Give back CN¥5.00 in the storefront." in text(answer)
     assert now_at(held) == "cancelled"
+
+
+def test_shipping_is_given_back_where_who_takes_it_back_says_so(operator, mall, member):
+    mall.give(member, 1_000)
+    mall.reward("lamp", points=100, cents=500, shipping_cents=800)
+    row = mall.redeem(member, "lamp", quantity=2)
+    client, at = operator(*BOTH), f"{LIST}{row.id}"
+    assert "200 points + CN¥10.00 + shipping CN¥8.00" in text(client.get(page(row)))
+    mall.step("confirm", row, paid_cents=1_800)
+    assert "200 points + CN¥10.00 + shipping CN¥8.00 goes back" in text(client.get(f"{at}/cancel/"))
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
+    assert "Give back shipping" in text(client.get(f"{at}/take-back/"))
+    asked = {"key": str(uuid4()), "quantity": "1", "shipping": "on", "reason": "broken"}
+    for _again in range(2):
+        assert "Give back CN¥13.00 in the storefront." in text(client.post(f"{at}/take-back/", asked, follow=True))
+    rest = client.post(f"{at}/take-back/", {**asked, "key": str(uuid4())}, follow=True)
+    assert "Give back CN¥5.00 in the storefront." in text(rest)
+    assert "CN¥18.00 in all" in text(client.get(page(row)))
+
+
+def test_without_shipping_nothing_asks_for_it_and_what_a_tier_saved_is_said(operator, mall, member, tier):
+    tier("gold", 1)
+    ladder.keep_benefit(tier="gold", kind="free_shipping", actor="tests", now=mall.now)
+    mall.give(member, 1_000)
+    mall.reward("lamp", points=100, shipping_cents=800)
+    row = mall.redeem(member, "lamp")
+    client = operator(*BOTH)
+    assert "shipping of CN¥8.00 not charged: the tier ships free" in text(client.get(page(row)))
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
+    assert "Give back shipping" not in text(client.get(f"{LIST}{row.id}/take-back/"))
 
 
 def test_what_the_verb_refuses_is_said_on_the_page(operator, sold):

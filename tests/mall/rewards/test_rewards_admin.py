@@ -1,5 +1,6 @@
 """How operators make rewards, move their stock, and see what members will see."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from loyalty.audit.models import AuditEntry
 from mall.rewards import selectors
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, StockChange
 from tests.mall.pictures.test_rules import picture
+from tiers.ladder import services as ladder
 
 pytestmark = pytest.mark.django_db
 LIST, LEDGER = "/admin/mall/reward/", "/admin/mall/stockchange/"
@@ -58,11 +60,12 @@ def page(reward, what="change"):
 def test_a_reward_is_made_with_pictures_and_prices_and_then_its_stock_is_asked_for(operator, tier):
     tier("gold", 30)
     client = operator(*KEEPS)
-    answer = client.post(f"{LIST}add/", form(cents="10.50", cost_cents="20", prices=[{"tier": "gold", "cents": "1"}], files=[picture()]))
+    answer = client.post(f"{LIST}add/", form(cents="10.50", shipping_cents="8", cost_cents="20", prices=[{"tier": "gold", "cents": "1"}], files=[picture()]))
     made = Reward.objects.get()
     assert answer["Location"] == page(made, "restock")
     offer = selectors.offer("mug")
     assert (offer.points, offer.cents, offer.cost_cents, len(offer.pictures)) == (500, 1_050, 2_000, 1)
+    assert offer.shipping_cents == 800
     assert [(one.kind, one.points, one.cents, one.tier) for one in offer.prices] == [("tier", 400, 100, "gold")]
     assert selectors.stocks(reward_ids=[made.id]) == {made.id: 0}
     assert AuditEntry.objects.get(verb="reward.kept").actor == "sample"
@@ -78,6 +81,9 @@ def test_a_reward_is_made_with_pictures_and_prices_and_then_its_stock_is_asked_f
         ({"kind": "code", "item": "nowhere"}, "pool"),
         ({"cents": "1.005"}, "At most 2 decimals."),
         ({"cents": "-1"}, "greater than or equal to 0"),
+        ({"shipping_cents": "8.005"}, "At most 2 decimals."),
+        ({"shipping_cents": "-1"}, "greater than or equal to 0"),
+        ({"kind": "privilege", "item": "fast-30", "shipping_cents": "8"}, "Only goods are shipped."),
         ({"sponsor_bps": "101"}, "less than or equal to 100"),
         ({"sponsor_bps": "50"}, "Say who pays that share."),
         ({"starts_at_0": "2026-12-02", "starts_at_1": "00:00", "ends_at_0": "2026-12-01", "ends_at_1": "00:00"}, "It has to end after it starts."),
@@ -186,6 +192,22 @@ def test_a_reward_is_previewed_as_a_member_a_tier_and_nobody_see_it_in_both_lang
     assert "700 points" in text(client.get(page(reward, "preview"), {"tier": "gold"}))
     assert "There is no member of that id." in text(client.get(page(reward, "preview"), {"member": "nobody"}))
     assert "to go" not in text(client.get(page(reward, "preview")))
+
+
+def test_the_preview_says_what_shipping_costs_whom_and_who_comes_sooner(operator, mall, tier):
+    tier("gold", 30)
+    for kind, value in (("free_shipping", 0), ("early_access", 60)):
+        ladder.keep_benefit(tier="gold", kind=kind, value=value, actor="tests", now=mall.now)
+    reward = mall.reward(shipping_cents=800, starts_at=mall.now + timedelta(minutes=30))
+    client = operator()
+    seen = text(client.get(page(reward, "preview")))
+    assert "shipping CN¥8.00" in seen
+    assert "Early access" not in seen
+    golden = text(client.get(page(reward, "preview"), {"tier": "gold"}))
+    for said in ("Shipping is free for the member", "该会员等级免运费", "Early access until", "之后对所有人开放"):
+        assert said in golden, said
+    assert "shipping CN¥8.00" not in golden
+    assert "shipping CN¥8.00" in text(client.get(LIST))
 
 
 def test_a_copy_has_the_same_prices_and_pictures_and_neither_stock_nor_a_place_on_the_shelf(operator, mall):
