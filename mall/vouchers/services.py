@@ -105,7 +105,7 @@ def ask_back(*, order_id: UUID, member_id: UUID, now: datetime) -> None:
     """What was lent is to come back: its provider is asked until it says that it has it. Part of the caller's transaction, under the member's lock."""
     order = VoucherOrder.objects.select_for_update(no_key=True, of=("self",)).select_related("provider").get(id=order_id, member_id=member_id)
     assert order.purpose == Purpose.LOAN and order.state == State.DELIVERED, "only what is lent comes back"
-    _asked_anew(order, asks=Ask.DELETE, now=now)
+    _asked_anew(order, asks=Ask.RETURN, now=now)
 
 
 Told = Callable[..., None]
@@ -214,7 +214,7 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
     order = VoucherOrder.objects.select_for_update(no_key=True).get(id=order.id, member_id=order.member_id)
     chain = selectors.attempts(order)
     # Late: its lease ran out meanwhile. What cannot change any more counts all the same, as long as nothing else was asked since.
-    overtaken = order.asks == Ask.DELETE and attempt.ask != Ask.DELETE
+    overtaken = order.asks in (Ask.DELETE, Ask.RETURN) and attempt.ask != order.asks
     late = answer.said in rules.FINAL and order.state in (State.WAITING, State.UNKNOWN) and not overtaken
     counts = attempt.number == order.attempts and (order.state == State.SENDING or late)
     if counts or answer.said in rules.FINAL:
@@ -222,13 +222,14 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
     if not counts:
         return order.state
     unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
-    insists = attempt.ask == Ask.DELETE and _lent(order)
+    erased = members_seen.is_erased(order.member_id)
     # Of what is lent its rental knows that it is to come back.
-    unwanted = order.purpose == Purpose.VOUCHER and members_seen.is_erased(order.member_id)
-    about = {"unanswered": unanswered, "attempts": attempt.number, "until": order.until, "insists": insists, "unwanted": unwanted}
+    unwanted = erased and order.purpose == Purpose.VOUCHER
+    about = {"unanswered": unanswered, "attempts": attempt.number, "until": order.until, "unwanted": unwanted}
     following = rules.following(answer, ask=attempt.ask, **about, now=now)
-    settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
-    if following.state in VoucherOrder.VOID or unwanted:
+    # Of somebody who was erased only how many it is.
+    settled = {"vouchers": [(Voucher() if erased else one)._asdict() for one in answer.vouchers]} if answer.vouchers else {}
+    if following.state in VoucherOrder.VOID:
         settled = {"vouchers": []}
     due_at = following.due_at or order.due_at
     number = answer.number or order.number
@@ -245,11 +246,6 @@ def _go(order: VoucherOrder, to: State, *, now: datetime, **changes: Any) -> Non
     for name, value in changes.items():
         setattr(order, name, value)
     order.save(update_fields=list(changes))
-
-
-def _lent(order: VoucherOrder) -> bool:
-    """Whether the member got it, and it is theirs for a term only."""
-    return order.purpose == Purpose.LOAN and bool(order.vouchers)
 
 
 def _tell(order: VoucherOrder, *, actor: str, reason: str, now: datetime) -> None:
@@ -330,6 +326,8 @@ def withdraw(*, order_id: UUID, reason: str, actor: str, now: datetime) -> Vouch
     Where it says that it cannot any more, the vouchers stay with the member.
     """
     order = _decided(order_id, (State.UNKNOWN, State.WAITING, State.DELIVERED), "voucher_order.withdraw", reason=reason, actor=actor, now=now)
+    if order.asks == Ask.RETURN:
+        raise OrderUnderWay(state=order.state)
     return _asked_anew(order, asks=Ask.DELETE, now=now)
 
 
@@ -356,7 +354,7 @@ def write_off(*, order_id: UUID, reason: str, actor: str, now: datetime) -> Vouc
     Refuses: ReasonMissing, OrderUnderWay.
     """
     order = _decided(order_id, (State.UNKNOWN,), "voucher_order.write_off", reason=reason, actor=actor, now=now)
-    _go(order, State.WITHDRAWN if _lent(order) else State.REFUSED, vouchers=[], now=now)
+    _go(order, State.WITHDRAWN if order.asks == Ask.RETURN else State.REFUSED, vouchers=[], now=now)
     _tell(order, actor=actor, reason=order.reason, now=now)
     return order
 
@@ -368,7 +366,7 @@ def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor
     Refuses: ReasonMissing, OrderUnderWay, VouchersMissing.
     """
     order = _decided(order_id, (State.UNKNOWN,), "voucher_order.hand_over", reason=reason, actor=actor, now=now)
-    if _lent(order):
+    if order.asks == Ask.RETURN:
         raise OrderUnderWay(state=order.state)
     known = [one._asdict() for one in rules.vouchers([one._asdict() for one in vouchers])] or order.vouchers
     wanted = 0 if order.extends_id else order.quantity
