@@ -335,8 +335,11 @@ def _give_back(row: Coupon, *, now: datetime) -> GivenBack:
         return GivenBack(row, "coupon_withdrawn")
     if row.expires_at <= now:
         return GivenBack(row, "coupon_expired")
-    survivor = members.survivor_id(row.member_id)
-    return GivenBack(_move(row, Status.AVAILABLE, **unused, owner=survivor, purchase=purchase, now=now), "")
+    owner = members.survivor_id(row.member_id)
+    if Coupon.objects.filter(member_id=owner, key=row.key, number=row.number).exists():
+        # The survivor has one of the same issue: it stays where it is, and is the survivor's to use all the same.
+        owner = row.member_id
+    return GivenBack(_move(row, Status.AVAILABLE, **unused, owner=owner, purchase=purchase, now=now), "")
 
 
 # Withdrawing

@@ -60,3 +60,14 @@ def test_a_coupon_of_a_merged_member_counts_for_the_survivor_before_it_has_moved
     assert coupons.applied(other_member, coupon.code).discount_cents == 1000
     services.use_all(member_id=other_member.id, codes=[coupon.code], purchase_ref="A-1", now=coupons.now)
     assert coupons.again(coupon).used_by == "A-1"
+
+
+def test_what_was_used_comes_back_also_where_the_survivor_has_one_of_the_same_issue(coupons, member, other_member, tell):
+    coupons.template()
+    used, _theirs = (coupons.issue(one, key="coupon-batch/1") for one in (member, other_member))
+    coupons.use(used)
+    members.merge(member_id=member.id, into_id=other_member.id, now=coupons.now)
+    tell(subscribers.move_coupons, "points.members_merged", other_member, merged=str(member.id), merge=str(uuid4()))
+    [given] = services.give_back_of(member_id=member.id, purchase_ref="A-1", now=coupons.now)
+    assert (given.why_not, coupons.again(used).status) == ("", "available")
+    assert coupons.applied(other_member, used.code).discount_cents == 1000
