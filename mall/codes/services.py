@@ -127,8 +127,15 @@ def _reserve(row: Redemption, now: datetime) -> None:
 
 
 def _let_go(row: Redemption, now: datetime) -> None:
-    """It was not paid: nobody has seen its codes, so others may have them."""
-    selectors.codes_of(row).filter(handed_at=None).update(member=None, redemption=None)
+    """It was not paid: nobody has seen its codes, so others may have them, but for those of an import that was withdrawn meanwhile."""
+    unseen = selectors.codes_of(row).filter(handed_at=None)
+    for batch in CodeImport.objects.select_for_update().filter(id__in=unseen.values("batch_id")).order_by("id"):
+        mine = unseen.filter(batch=batch)
+        if batch.withdrawn_at is None:
+            mine.update(member=None, redemption=None)
+        else:
+            batch.voided += mine.update(member=None, redemption=None, voided_at=now, voided_for=batch.reason)
+            batch.save(update_fields=["voided"])
 
 
 def _give(row: Redemption, now: datetime) -> Redemption.Status:

@@ -247,6 +247,18 @@ def test_an_import_by_mistake_is_withdrawn_as_far_as_nobody_has_it(pool, reward,
     assert AuditEntry.objects.get(verb="codes.withdrawn").figures["voided"] == 2
 
 
+def test_what_was_being_paid_for_as_its_import_was_withdrawn_does_not_go_back_to_the_pool(pool, dear, rich, mall, refuses):
+    made = pool.fill("A", "B")
+    row = mall.redeem(rich, "video-year")
+    assert services.withdraw(import_id=made.id, reason="wrong pool", actor="operator", now=mall.now).voided == 1
+    mall.step("cancel", row)
+    assert (pool.codes(voided_at__isnull=False), selectors.left(codes=["video"], now=mall.now)) == (["A", "B"], {"video": 0})
+    made.refresh_from_db()
+    assert made.voided == 2
+    with refuses(services.CodesOut):
+        mall.redeem(rich, "video-year")
+
+
 # Looking
 
 
