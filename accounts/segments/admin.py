@@ -1,14 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,8 +15,8 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
-from accounts.members import selectors as members
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+from accounts.members.admin import OfMembersAdmin
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, in_two_steps, operator_name
 
 from . import rules, selectors, services
 from .models import Segment, SegmentMember
@@ -110,61 +107,58 @@ class SegmentAdmin(HistoryAdmin):
         return self._change(request, object_id, services.remove, title=_("Remove members"))
 
     def _change(self, request: HttpRequest, object_id: str, verb: Callable[..., services.Changed], *, title: Any) -> HttpResponse:
-        """Two steps: who is meant, then what it would do and whom nobody knows, with the question whether to go on."""
-        segment = get_object_or_404(Segment, pk=object_id)
-        form = IdsForm(request.POST or None, request.FILES or None)
-        back = reverse("admin:accounts_segment_change", args=[segment.pk])
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "object": segment, "original": segment, "title": title, "back": back, "form": form}
-        adding = verb is services.add
-        said = gettext("They come into the segment %(segment)s.") if adding else gettext("They leave the segment %(segment)s.")
-        if "again" in request.POST or not form.is_valid():
-            return TemplateResponse(request, "admin/confirm.html", {**page, "button": _("Go on"), "consequence": said % {"segment": segment}})
-        found = form.cleaned_data["found"]
-        if "confirmed" in request.POST:
-            with transaction.atomic():
-                changed = verb(segment=segment.code, external_ids=found, actor=operator_name(request), reason=form.cleaned_data["reason"], now=timezone.now())
+        def preview(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+            """What it would do, and whom nobody knows."""
+            listed = selectors.listed(segment=segment.code, external_ids=asked["found"])
+            before = selectors.size(segment=segment.code)
+            moved, stay = (listed.outside, listed.inside) if adding else (listed.inside, listed.outside)
+            return {
+                "segment": segment,
+                "rows": [
+                    (gettext("will be added") if adding else gettext("will be removed"), len(moved)),
+                    (gettext("are in the segment already") if adding else gettext("are not in the segment"), len(stay)),
+                    (gettext("nobody has this id"), len(listed.unknown)),
+                ],
+                "effect": (before, before + (len(moved) if adding else -len(moved))),
+                "unknown": listed.unknown[: self.SHOWN],
+                "more_unknown": max(0, len(listed.unknown) - self.SHOWN),
+                "ids": "\n".join(asked["found"]),
+                "reason": asked["reason"],
+                "possible": bool(moved),
+            }
+
+        def act(asked: Mapping[str, Any]) -> str:
+            changed = verb(segment=segment.code, external_ids=asked["found"], actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             done = ngettext("%(count)s member was added.", "%(count)s members were added.", changed.count) if adding else ngettext(
                 "%(count)s member was removed.", "%(count)s members were removed.", changed.count
             )  # fmt: skip
             messages.success(request, done % {"count": f"{changed.count:,}"})
-            return HttpResponseRedirect(back)
-        listed = selectors.listed(segment=segment.code, external_ids=found)
-        before = selectors.size(segment=segment.code)
-        moved, stay = (listed.outside, listed.inside) if adding else (listed.inside, listed.outside)
-        page |= {
-            "segment": segment,
-            "rows": [
-                (gettext("will be added") if adding else gettext("will be removed"), len(moved)),
-                (gettext("are in the segment already") if adding else gettext("are not in the segment"), len(stay)),
-                (gettext("nobody has this id"), len(listed.unknown)),
-            ],
-            "effect": (before, before + (len(moved) if adding else -len(moved))),
-            "unknown": listed.unknown[: self.SHOWN],
-            "more_unknown": max(0, len(listed.unknown) - self.SHOWN),
-            "ids": "\n".join(found),
-            "reason": form.cleaned_data["reason"],
-            "possible": bool(moved),
-        }
-        return TemplateResponse(request, "admin/accounts/segment/preview.html", page)
+            return back
+
+        segment, adding = get_object_or_404(Segment, pk=object_id), verb is services.add
+        back = reverse("admin:accounts_segment_change", args=[segment.pk])
+        said = gettext("They come into the segment %(segment)s.") if adding else gettext("They leave the segment %(segment)s.")
+        return in_two_steps(
+            request,
+            site=self.admin_site,
+            title=title,
+            consequence=said % {"segment": segment},
+            form=IdsForm(request.POST or None, request.FILES or None),
+            preview=preview,
+            act=act,
+            back=back,
+            template="admin/accounts/segment/preview.html",
+            context={"opts": self.opts, "object": segment, "original": segment},
+        )
 
 
 @admin.register(SegmentMember)
-class SegmentMemberAdmin(ReadOnlyAdmin):
+class SegmentMemberAdmin(OfMembersAdmin):
     list_display = ["whose", "segment", "added_at", "added_by"]
     list_filter = ["segment"]
     list_select_related = ["member", "segment"]
     list_display_links = None
-    search_fields = ["member"]
-    search_help_text = _("A member's storefront id")
     sortable_by = ()
     ordering = ["-id"]
     fields = ["whose", "segment", "added_at", "added_by"]
     readonly_fields = ["whose"]
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[SegmentMember], search_term: str) -> tuple[QuerySet[SegmentMember], bool]:
-        term = search_term.strip()
-        return (queryset.filter(member_id=members.id_of(external_id=term)) if term else queryset), False
-
-    @display(description=_("member"))
-    def whose(self, row: SegmentMember) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), row.member)

@@ -65,11 +65,8 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
-        """The row that an address names; a page that is not found where there is none."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return row
+        """The row that an address names, as its list shows it. Raises Http404."""
+        return row_of(self.get_queryset(request), object_id)
 
     def ask(self, request: HttpRequest, row: Model, act: Callable[[Mapping[str, Any]], Any], *, with_reason: bool = False, **page: Any) -> HttpResponse:
         """Ask before something is done with one row, for a reason too where that is wanted; all else as `confirm` takes it."""

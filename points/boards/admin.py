@@ -20,7 +20,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.activity import selectors as activity
-from accounts.members import selectors as members
+from accounts.members.admin import OfMembersAdmin
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
 from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
@@ -244,14 +244,12 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BoardResult)
-class BoardResultAdmin(ReadOnlyAdmin):
+class BoardResultAdmin(OfMembersAdmin):
     """Every place that anybody ever had."""
 
     list_display = ["place", "of", "whose", "count", "state", "points", "granted_at"]
     list_filter = ["status", "board_period__board"]
     list_select_related = ["member", "board_period__board"]
-    search_fields = ["member"]
-    search_help_text = _("A member's storefront id")
     sortable_by = ()
     fields = [
         "of", "place", "whose", "fact", "count", "status", "points", "granted_at", "withdrawn_at", "withdrawn_by", "reason",
@@ -259,16 +257,9 @@ class BoardResultAdmin(ReadOnlyAdmin):
     readonly_fields = ["of", "whose"]
     actions_detail = ["withdraw"]
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[BoardResult], search_term: str) -> tuple[QuerySet[BoardResult], bool]:
-        return (queryset.filter(member_id=members.id_of(external_id=search_term.strip())) if search_term.strip() else queryset), False
-
     @display(description=_("period"))
     def of(self, result: BoardResult) -> str:
         return _link("points_boardperiod", result.board_period_id, f"{result.board_period.board.name} {result.board_period.period}")
-
-    @display(description=_("member"))
-    def whose(self, result: BoardResult) -> str:
-        return _link("accounts_member", result.member_id, result.member)
 
     @display(description=_("status"), label=RESULT_COLOURS)
     def state(self, result: BoardResult) -> tuple[str, str]:

@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from accounts.members import selectors as members
+from accounts.members.admin import OfMembersAdmin
 from loyalty.audit import services as audit
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
 
 from . import rules, selectors, services
 from .models import Proof, ProofTask
@@ -72,14 +72,11 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Proof)
-class ProofAdmin(ReadOnlyAdmin):
+class ProofAdmin(OfMembersAdmin):
     """The queue, the oldest first, and one page to decide on each."""
 
     list_display = ["uploaded_at", "whose", "task_code", "state", "grade", "points", "refusal", "decided_by", "decided_at"]
     list_filter = [StatusFilter]
-    list_select_related = ["member"]
-    search_fields = ["member"]
-    search_help_text = _("A member's storefront id")
     sortable_by = ()
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -87,13 +84,6 @@ class ProofAdmin(ReadOnlyAdmin):
 
     def get_ordering(self, request: HttpRequest) -> list[str]:
         return ["uploaded_at", "id"] if request.GET.get("state", Status.WAITING) == Status.WAITING else ["-id"]
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Proof], search_term: str) -> tuple[QuerySet[Proof], bool]:
-        return (queryset.filter(member_id=members.id_of(external_id=search_term.strip())) if search_term.strip() else queryset), False
-
-    @display(description=_("member"))
-    def whose(self, proof: Proof) -> str:
-        return _link("accounts_member", proof.member_id, str(proof.member))
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, proof: Proof) -> tuple[str, str]:

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -15,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.members import admin as members_admin
 from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.localtime import end_of_day, local_date
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
 from tiers.evaluation import selectors as evaluation
 from tiers.ladder.models import Tier
@@ -66,10 +66,6 @@ class SetForm(ReasonForm):
         return asked
 
 
-def _member_link(row: Standing | StandingChange) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), row.member)
-
-
 def _last_day(until: datetime | None) -> str:
     """The instant is the first one at which it no longer holds; people name the last day on which it does."""
     return str(local_date(until - timedelta(microseconds=1), programme.zone(now=until))) if until else ""
@@ -83,24 +79,16 @@ def by_whom(actor: str) -> str:
     return str(NOBODY.get(actor, actor))
 
 
-class OfMembersAdmin(ReadOnlyAdmin):
-    list_select_related = ["member"]
+class OfMembersAdmin(members_admin.OfMembersAdmin):
+    """With the sentence that explains the list."""
+
     list_before_template = "admin/explanation.html"
-    search_fields = ["member"]
-    search_help_text = _("A member's storefront id")
     sortable_by = ()
     ordering = ["-id"]
     explanation: Any = ""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "explanation": self.explanation})
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
-        return (queryset.filter(member_id=members.id_of(external_id=search_term.strip())) if search_term.strip() else queryset), False
-
-    @display(description=_("member"))
-    def whose(self, row: Standing | StandingChange) -> str:
-        return _member_link(row)
 
     @display(description=_("last day"))
     def last_day(self, row: Standing | StandingChange) -> str:
