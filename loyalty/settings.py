@@ -272,6 +272,7 @@ INBOX_DAYS = env.int("INBOX_DAYS", default=730)
 JOB_RUN_DAYS = env.int("JOB_RUN_DAYS", default=90)
 SIMULATION_DAYS = env.int("SIMULATION_DAYS", default=180)
 FLASH_TICKET_DAYS = env.int("FLASH_TICKET_DAYS", default=90)
+PICTURE_DAYS = env.int("PICTURE_DAYS", default=7)
 
 LOG_FORMAT = env("LOG_FORMAT", default="json")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

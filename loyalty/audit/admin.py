@@ -41,7 +41,7 @@ COUNTED = {
     "entries": _("entries"), "found": _("breaches"), "frozen": _("frozen"), "granted": _("granted"), "reached": _("reached"), "kept": _("kept"),
     "fell": _("fell"), "messages": _("messages"), "orders": _("orders"), "waiting": _("waiting"), "refused": _("refused"),
     "withdrawn": _("cancelled at the provider"), "unanswered": _("no answer"), "unknown": _("no answer"),
-    "coupons": _("coupons"),
+    "coupons": _("coupons"), "marked": _("newly unused"),
 }  # fmt: skip
 
 

@@ -8,5 +8,9 @@ A **picture** is named by its **digest**, the SHA-256 of its larger size: the sa
 shows another picture, so browsers may keep what they have without asking again. Pictures lie in the database: a few hundred of some
 100 kB each, which every server and every backup then has without a shared folder.
 
-Always: what is served is what was checked; a digest tells its content. Who shows a picture points to it, and it stays while they do.
+Who shows a picture points to it by a foreign key, and it stays while they do. One to which nothing points any more is marked by the nightly
+job, and deleted some days later, unless something points to it again or it was uploaded anew.
+
+Always: what is served is what was checked; a digest tells its content; no picture that is shown is deleted.
+Whoever uploads one that is there holds its row until it is shown, and clearing passes over rows that are held.
 """

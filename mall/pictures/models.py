@@ -10,6 +10,9 @@ class Picture(models.Model):
     height = models.PositiveIntegerField(_("height"))
     uploaded_at = models.DateTimeField(_("uploaded"))
     uploaded_by = models.CharField(_("uploaded by"), max_length=150)
+    unused_since = models.DateTimeField(
+        _("shown by nothing since"), null=True, help_text=_("As the nightly job found it; empty: it is shown, or was just uploaded.")
+    )
 
     class Meta:
         verbose_name = _("picture")

@@ -1,3 +1,8 @@
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
 from .models import Picture
 
 
@@ -10,3 +15,19 @@ def content(*, digest: str, small: bool = False) -> bytes | None:
 def path(digest: str, *, small: bool = False) -> str:
     """Where anybody sees it, from the root of this server."""
     return f"/pictures/{digest}{'-small' if small else ''}.webp"
+
+
+def unused() -> Q:
+    """Pictures to which nothing points: no row of any model that has a foreign key to them."""
+    pointing = [one for one in Picture._meta.get_fields(include_hidden=True) if one.one_to_many or one.one_to_one]
+    return Q(*(~Exists(one.related_model.objects.filter(**{one.field.name: OuterRef("pk")})) for one in pointing))
+
+
+def to_clear(*, before: datetime) -> QuerySet[Picture]:
+    """Those that nothing has shown since before then, the longest first."""
+    return Picture.objects.filter(unused(), unused_since__lt=before, uploaded_at__lt=before).order_by("unused_since", "digest")
+
+
+def would_clear(*, now: datetime) -> dict[str, int]:
+    """What the nightly job would delete."""
+    return {"deleted": to_clear(before=now - timedelta(days=settings.PICTURE_DAYS)).count()}
