@@ -36,6 +36,23 @@ AT_ONCE = 10_000
 COUNTED_AT_MOST = 1000
 
 
+# What stands in an error, and what it means for who reads it; the first that is found counts.
+MEANINGS = {
+    rules.NOT_CALLED: _("The host is inside a network. If it is the storefront's, name it in WEBHOOK_INTERNAL_HOSTS of the environment."),
+    "CERTIFICATE": _("Its certificate is not valid: for this host, or any more."),
+    "gaierror": _("There is no such host. Check the address."),
+    "ReadTimeout": _("It took longer than ten seconds to answer."),
+    "ConnectTimeout": _("Nobody answers there. Check the address, and whether the server is up."),
+    "Connect": _("Nobody answers there. Check the address, and whether the server is up."),
+}
+
+
+def in_words(error: str) -> str:
+    """An error of the network with what it means, where that is known."""
+    meaning = next((said for part, said in MEANINGS.items() if part in error), "")
+    return f"{meaning} ({error})" if meaning else error
+
+
 class EndpointForm(forms.ModelForm):
     url = forms.CharField(
         label=capfirst(_("address")), max_length=500, widget=UnfoldAdminURLInputWidget, help_text=WebhookEndpoint._meta.get_field("url").help_text
@@ -178,7 +195,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
             except BusinessError as refusal:
                 messages.error(request, refusal.message)
             else:
-                about = {"answer": answer, "milliseconds": f"{answer.milliseconds:,}"}
+                about = {"answer": in_words(str(answer)), "milliseconds": f"{answer.milliseconds:,}"}
                 good, bad = _("It was taken within %(milliseconds)s ms: %(answer)s"), _("It was not taken (%(milliseconds)s ms): %(answer)s")
                 messages.add_message(request, messages.SUCCESS if answer.accepted else messages.WARNING, (good if answer.accepted else bad) % about)
             return HttpResponseRedirect(back)
@@ -277,7 +294,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "topic", "whose", "endpoint", "state", "due", "attempts", "last_error"]
+    list_display = ["created_at", "topic", "whose", "endpoint", "state", "due", "attempts", "error"]
     list_display_links = ["created_at"]
     list_filter = ["status", "endpoint", TypeFilter]
     list_select_related = ["endpoint"]
@@ -286,12 +303,12 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["id"]
     search_help_text = _("A webhook-id, or a member's storefront id")
     fieldsets = [
-        (None, {"fields": ["topic", "endpoint", "whose", "status", "last_error", "message"]}),
+        (None, {"fields": ["topic", "endpoint", "whose", "status", "error", "message"]}),
         (_("When"), {"fields": ["created_at", "due", "settled_at"]}),
         (_("What it says"), {"fields": ["content"]}),
         (_("Attempts"), {"fields": ["chain"]}),
     ]
-    readonly_fields = ["whose", "message", "due", "content", "chain"]
+    readonly_fields = ["whose", "error", "message", "due", "content", "chain"]
     actions_detail = ["replay", "drop"]
 
     def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -319,6 +336,10 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     @display(description=_("status"), label=STATUS_COLOURS, ordering="status")
     def state(self, row: WebhookDelivery) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    @display(description=_("last error"))
+    def error(self, row: WebhookDelivery) -> str:
+        return in_words(row.last_error)
 
     @display(description=_("next attempt"))
     def due(self, row: WebhookDelivery) -> Any:
