@@ -6,8 +6,8 @@ recorded and earn nothing. What puts right what was before goes on: captures, re
 A **copy** holds everything about a member, one file for each part that an app hands over (`portable`), as JSON in a zip. A job writes it
 in slices; it can be downloaded for some days, each download is in the audit trail, then it is deleted.
 
-An **erasure** is asked for with a reason, approved by a second person (`loyalty.approvals`), and carried out after some days in which it can be called off. What
-each app keeps of a member is declared field by field (`erasable`): cleared, replaced by a hash whose key is thrown away, or kept because
+An **erasure** is asked for with a reason, approved by a second person (`loyalty.approvals`), and carried out after some days in which it can be
+called off. What each app keeps of a member is declared field by field (`erasable`): cleared, replaced by a hash whose key is thrown away, or kept because
 it says nothing about anybody. Rows and figures stay, so the books still add up. What others' rows, stored answers, events, the audit trail
 and operators' logs say of the member is replaced too.
 
