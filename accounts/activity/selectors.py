@@ -396,7 +396,8 @@ SELECT p.occurred_at, p.id, p.member_id, p.external_id, p.currency, p.paid_cents
        (SELECT json_agg(json_build_array(l.external_id, l.sku, l.category, l.brand, l.quantity, l.amount_cents, l.cost_cents, l.paid_cents)
                         ORDER BY l.position)
           FROM accounts_purchaseline l WHERE l.member_id = p.member_id AND l.purchase_id = p.id),
-       (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts) ORDER BY r.recorded_at, r.id)
+       (SELECT json_agg(json_build_array(greatest(r.occurred_at, p.occurred_at), r.id, r.facts, r.amount_cents)
+                        ORDER BY r.recorded_at, r.id)
           FROM accounts_refund r WHERE r.member_id = p.member_id AND r.purchase_id = p.id)
   FROM accounts_purchase p"""
 _BOUGHT = f"{_WHOLE_PURCHASES} WHERE p.occurred_at >= %s AND p.occurred_at < %s AND (p.occurred_at, p.id) > (%s, %s) ORDER BY p.occurred_at, p.id LIMIT %s"
@@ -441,9 +442,14 @@ def _purchases(statement: str, values: Sequence[Any]) -> list[Told]:
         said = json.loads(discounts) if isinstance(discounts, str) else discounts
         made = tuple(rules.Line(*line) for line in lines or ())
         purchase = rules.Purchase(external_id, occurred_at, currency, paid, made, shipping, tuple(said), hold, channel)
-        back = tuple((datetime.fromisoformat(when), refund, rules.refund_from_json(facts)) for when, refund, facts in refunds or ())
+        back = tuple((datetime.fromisoformat(when), refund, _refund(facts, refund, when, cents)) for when, refund, facts, cents in refunds or ())
         found.append(Told(occurred_at, str(row_id), str(member), purchase, back))
     return found
+
+
+def _refund(facts: Mapping[str, Any], refund: str, when: str, cents: int) -> rules.Refund:
+    """A refund as it was told; of somebody who was erased the figure is left."""
+    return rules.refund_from_json(facts) if facts else rules.Refund(refund, datetime.fromisoformat(when), cents)
 
 
 def _bought(since: datetime, until: datetime, after: Sequence[str] | None, limit: int) -> tuple[list[Told], Sequence[str] | None]:
