@@ -5,6 +5,7 @@ from .flashsale.admin import FlashPlanAdmin, FlashSaleAdmin
 from .markdowns.admin import MarkdownAdmin, MarkdownTermsAdmin
 from .privileges.admin import PrivilegeAdmin, PrivilegeKindAdmin
 from .redemptions.admin import RedemptionAdmin
+from .rentals.admin import RentalAdmin, RentalTermsAdmin
 from .revival.admin import RevivalWindowAdmin
 from .rewards.admin import CategoryAdmin, PartnerAdmin, RewardAdmin, StockChangeAdmin
 from .topups.admin import TopUpAdmin, TopUpTermsAdmin
@@ -31,6 +32,8 @@ __all__ = [
     "ProviderAdmin",
     "RedemptionAdmin",
     "RefundSettlementAdmin",
+    "RentalAdmin",
+    "RentalTermsAdmin",
     "RevivalWindowAdmin",
     "RewardAdmin",
     "SettlementAdmin",

@@ -7,6 +7,7 @@ from .coupons import api as coupons
 from .flashsale import api as flashsale
 from .privileges.api import GiveBackView, PrivilegesView, UseView
 from .redemptions import api as redemptions
+from .rentals import api as rentals
 from .revival import api as revival
 from .shelf import api as shelf
 from .topups import api as topups
@@ -46,6 +47,10 @@ urlpatterns = [
     *member_paths("privileges", PrivilegesView),
     *member_paths("privileges/<uuid:privilege>/use", UseView),
     *member_paths("privileges/<uuid:privilege>/give-back", GiveBackView),
+    *member_paths("rentals", rentals.RentalsView),
+    *member_paths("rentals/<uuid:rental>", rentals.RentalView),
+    *member_paths("rentals/<uuid:rental>/renew", rentals.RenewView),
+    *member_paths("rentals/<uuid:rental>/end", rentals.EndView),
     path("flash-sales", flashsale.SalesView.as_view()),
     *member_paths("flash-sales", flashsale.MembersSalesView),
     *member_paths("flash-sales/<int:sale>/ticket", flashsale.TicketView),

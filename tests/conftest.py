@@ -49,6 +49,7 @@ BRING_ROWS = (
     "accounts.migrations.0017_kinds_of_tiers",
     "accounts.migrations.0016_notifications",
     "mall.migrations.0008_redemption_queue",
+    "mall.migrations.0013_rentals",
 )
 
 

@@ -618,5 +618,24 @@ class Migration(migrations.Migration):
                 name="rental_ends_for_a_cause",
             ),
         ),
+        migrations.AlterField(
+            model_name="voucherattempt",
+            name="ask",
+            field=models.CharField(
+                choices=[("POST", "to issue it"), ("GET", "how it stands"), ("DELETE", "to cancel it"), ("RETURN", "to take back what was lent")],
+                max_length=6,
+                verbose_name="question",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="voucherorder",
+            name="asks",
+            field=models.CharField(
+                choices=[("POST", "to issue it"), ("GET", "how it stands"), ("DELETE", "to cancel it"), ("RETURN", "to take back what was lent")],
+                default="POST",
+                max_length=6,
+                verbose_name="what is asked next",
+            ),
+        ),
         migrations.RunPython(load, migrations.RunPython.noop),
     ]

@@ -392,12 +392,12 @@ def _renew_due(*, rental_id: UUID, now: datetime) -> bool:
     payer = members.survivor_id(row.member_id)
     try:
         with transaction.atomic():
-            renew(rental_id=row.id, member_id=payer, actor=TIME, key=f"by-itself/{row.id}/{selectors.renewals(row).count()}", now=now)
+            renewed = renew(rental_id=row.id, member_id=payer, actor=TIME, key=f"by-itself/{row.id}/{selectors.renewals(row).count()}", now=now)
     except BusinessError:
         with transaction.atomic():
             _not_renewed(_locked(row.id), now=now)
         return False
-    return True
+    return not renewed.replayed
 
 
 # What members are told

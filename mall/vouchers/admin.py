@@ -158,17 +158,19 @@ class ProviderFilter(admin.SimpleListFilter):
         return queryset.filter(provider_id=self.value()) if self.value() else queryset
 
 
+DECISIONS = {
+    "ask_again": _("Ask the provider again, for as many days as before."),
+    "withdraw": _("Have the provider cancel it; once it says so, the points go back."),
+    "write_off": _("The provider has told us that nothing was or will be issued: the points go back now."),
+    "hand_over": _("The provider has given us the vouchers by another way: the member gets them now."),
+}
+# Of a longer term, and of what was lent and is to come back.
+OF_A_RENEWAL = {**DECISIONS, "hand_over": _("The provider has told us that it agrees: the term is longer now.")}
+TO_COME_BACK = {"ask_again": DECISIONS["ask_again"], "write_off": _("The provider has told us that it has it back, or it is lost: others can borrow it now.")}
+
+
 class DecisionForm(ReasonForm):
-    decision = forms.ChoiceField(
-        label=_("What becomes of it"),
-        widget=UnfoldAdminRadioSelectWidget,
-        choices=[
-            ("ask_again", _("Ask the provider again, for as many days as before.")),
-            ("withdraw", _("Have the provider cancel it; once it says so, the points go back.")),
-            ("write_off", _("The provider has told us that nothing was or will be issued: the points go back now.")),
-            ("hand_over", _("The provider has given us the vouchers by another way: the member gets them now.")),
-        ],
-    )
+    decision = forms.ChoiceField(label=_("What becomes of it"), widget=UnfoldAdminRadioSelectWidget)
     vouchers = forms.CharField(
         label=_("Vouchers"),
         required=False,
@@ -178,18 +180,25 @@ class DecisionForm(ReasonForm):
     )
     field_order = ["decision", "vouchers", "reason"]
 
+    def __init__(self, *args: Any, order: VoucherOrder, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        open_to = TO_COME_BACK if order.asks == VoucherOrder.Ask.RETURN else OF_A_RENEWAL if order.extends_id else DECISIONS
+        self.fields["decision"].choices = list(open_to.items())
+        if open_to is not DECISIONS:
+            del self.fields["vouchers"]
+
 
 @admin.register(VoucherOrder)
 class VoucherOrderAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "whose", "what", "quantity", "provider", "shown", "attempts", "why"]
-    list_filter = ["state", ProviderFilter]
+    list_display = ["created_at", "whose", "what", "quantity", "purpose", "provider", "shown", "attempts", "why"]
+    list_filter = ["state", "purpose", ProviderFilter]
     list_select_related = ["member", "product", "provider"]
     search_fields = ["number"]
     search_help_text = _("A member's storefront id, the redemption, the key of the order, or the provider's number")
     sortable_by = ()
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["whose", "redeemed", "what", "quantity", "stands", "why", "issued"]}),
+        (None, {"fields": ["whose", "redeemed", "what", "quantity", "purpose", "ends_at", "stands", "why", "issued"]}),
         (_("At the provider"), {"fields": ["provider", "key", "sku", "number"]}),
         (_("When"), {"fields": ["created_at", "due", "until", "settled_at"]}),
         (_("Decided"), {"fields": ["reason", "actor"]}),
@@ -221,6 +230,8 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     @display(description=_("state"))
     def stands(self, order: VoucherOrder) -> str:
         being_cancelled = order.asks == VoucherOrder.Ask.DELETE and order.state in (State.WAITING, State.SENDING)
+        if order.asks == VoucherOrder.Ask.RETURN and order.state in (State.WAITING, State.SENDING):
+            return gettext("is to come back")
         return gettext("is to be cancelled") if being_cancelled else order.get_state_display()
 
     @display(description=_("key"))
@@ -254,6 +265,9 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         there = VoucherOrder.objects.filter(pk=object_id).first()
         names = OPEN_TO.get(State(there.state), ()) if there else ()
+        if there and (there.asks == VoucherOrder.Ask.RETURN or (there.state == State.DELIVERED and there.purpose != VoucherOrder.Purpose.VOUCHER)):
+            # What is lent is ended at its rental.
+            names = tuple(name for name in names if name != "withdraw")
         return [one for one in super().get_actions_detail(request, object_id) if one.path in names]
 
     @action(description=_("Decide"), url_path="decide", permissions=["decide"], icon="gavel")
@@ -262,7 +276,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
 
         def act(asked: Mapping[str, Any]) -> Any:
             verb = {"ask_again": services.ask_again, "withdraw": services.withdraw, "write_off": services.write_off, "hand_over": services.hand_over}
-            typed = {"vouchers": rules.typed(asked["vouchers"])} if asked["decision"] == "hand_over" else {}
+            typed = {"vouchers": rules.typed(asked.get("vouchers", ""))} if asked["decision"] == "hand_over" else {}
             order = verb[asked["decision"]](**self._about(request, object_id, asked), **typed)
             return gettext("It is decided: %(state)s.") % {"state": order.get_state_display()}
 
@@ -272,7 +286,11 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             "For %(count)s days its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
             max((order.until - order.created_at).days, 1),
         ) % {"count": max((order.until - order.created_at).days, 1)}
-        return self._ask(request, order, _("Decide"), consequence, DecisionForm(request.POST or None), act)
+        if order.asks == VoucherOrder.Ask.RETURN:
+            consequence = gettext("Its term is over, and for days its provider gave no answer that says that it has it back. Nobody else can borrow it.")
+        elif order.extends_id:
+            consequence = gettext("The points for a longer term are spent, and for days its provider gave no answer that says what became of it.")
+        return self._ask(request, order, _("Decide"), consequence, DecisionForm(request.POST or None, order=order), act)
 
     @action(description=_("Ask now"), url_path="ask-again", permissions=["decide"], icon="sync")
     def ask_again(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -100,6 +100,8 @@ class VoucherOrder(models.Model):
         POST = "POST", _("to issue it")
         GET = "GET", _("how it stands")
         DELETE = "DELETE", _("to cancel it")
+        # By DELETE, too.
+        RETURN = "RETURN", _("to take back what was lent")
 
     # From `waiting` and `unknown` also where the answer to an earlier attempt comes late.
     ARROWS = {

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NamedTuple
 
-Ask = Literal["POST", "GET", "DELETE"]
+# What was lent is taken back (RETURN) by DELETE as well, but that it is still out is no end of it.
+Ask = Literal["POST", "GET", "DELETE", "RETURN"]
 Said = Literal["issued", "refused", "pending", "absent", "cancelled", "throttled", "unreachable", "unknown"]
 # What a provider says and does not take back.
 FINAL = ("issued", "refused", "cancelled")
@@ -148,20 +149,18 @@ class Next(NamedTuple):
     due_at: datetime | None = None
 
 
-def following(
-    answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, insists: bool = False, unwanted: bool = False, now: datetime
-) -> Next:
+def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, unwanted: bool = False, now: datetime) -> Next:
     """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides.
 
-    `insists`: it is to come back, and that it is still out is no end. `unwanted`: nobody is there to get it any more, so it is to come to nothing.
+    `unwanted`: nobody is there to get it any more, so it is to come to nothing.
     """
     if unwanted and ask != "DELETE" and answer.said not in ("refused", "cancelled"):
         return Next("waiting", "DELETE", now + (answer.retry_after or timedelta()))
-    if answer.said == "issued" and not insists:
+    if answer.said == "issued" and ask != "RETURN":
         # Asked to cancel it, the provider says that it cannot any more.
         return Next("delivered", ask)
     if answer.said == "cancelled":
-        return Next("withdrawn" if ask == "DELETE" else "refused", ask)
+        return Next("withdrawn" if ask in ("DELETE", "RETURN") else "refused", ask)
     if answer.said == "refused":
         # The POST before may be the one that counts: what the provider made of the key, it says when asked for it.
         return Next("waiting", "GET", now) if ask == "POST" and unanswered else Next("refused", ask)

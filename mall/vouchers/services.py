@@ -227,9 +227,8 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
     unwanted = erased and order.purpose == Purpose.VOUCHER
     about = {"unanswered": unanswered, "attempts": attempt.number, "until": order.until, "unwanted": unwanted}
     following = rules.following(answer, ask=attempt.ask, **about, now=now)
-    # Of somebody who was erased only how many it is.
-    settled = {"vouchers": [(Voucher() if erased else one)._asdict() for one in answer.vouchers]} if answer.vouchers else {}
-    if following.state in VoucherOrder.VOID:
+    settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
+    if following.state in VoucherOrder.VOID or erased:
         settled = {"vouchers": []}
     due_at = following.due_at or order.due_at
     number = answer.number or order.number

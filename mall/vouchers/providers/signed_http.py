@@ -22,11 +22,12 @@ class Line(NamedTuple):
 
 def ask(line: Line, what: Ask, *, key: str, sku: str = "", quantity: int = 1, until: datetime | None = None, extends: str = "", now: datetime) -> Answer:
     """Ask once about the order of that key. Never raises for what the network does. Outside any transaction."""
+    method = "DELETE" if what == "RETURN" else what
     url = f"{line.base_url}/orders" if what == "POST" else f"{line.base_url}/orders/{key}"
     body = rules.order(key=key, sku=sku, quantity=quantity, until=until, extends=extends) if what == "POST" else b""
-    headers = rules.signed(key_id=line.key_id, secret=line.secret, method=what, path=urlsplit(url).path, body=body, now=now)
+    headers = rules.signed(key_id=line.key_id, secret=line.secret, method=method, path=urlsplit(url).path, body=body, now=now)
     headers |= {"accept": "application/json", **({"content-type": "application/json", "idempotency-key": key} if body else {})}
-    answer = connections.ask(line, url, method=what, headers=headers, content=body)
+    answer = connections.ask(line, url, method=method, headers=headers, content=body)
     if isinstance(answer, Outcome):
         return Answer("unreachable" if answer.state == "unreachable" else "unknown", detail=answer.detail)
     wanted = 0 if extends else quantity

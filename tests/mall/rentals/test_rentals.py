@@ -49,7 +49,7 @@ def test_it_is_lent_once_the_partner_says_so_and_taken_back_at_its_end(desk, ric
     assert (desk.state(rental), desk.left(), desk.partner.orders.lent(), handed(row)) == (State.TAKEN_BACK, 3, {}, [])
     change = StockChange.objects.latest("id")
     assert (change.kind, change.change, change.subject) == ("taken_back", 1, f"rental/{rental.id}")
-    assert (desk.mall.points(rich), asks(rental)) == (900, ["POST", "DELETE"])
+    assert (desk.mall.points(rich), asks(rental)) == (900, ["POST", "RETURN"])
     assert told(desk, rich) == ["rental_lent", "rental_ends_soon", "rental_ended"]
     assert (desk.tend(days=1), desk.send(days=1)) == ({}, {})
     all_is_well()
@@ -261,6 +261,7 @@ def test_a_renewal_is_paid_at_once_and_moves_the_end_once_the_partner_agrees(des
 
 def test_a_refused_renewal_gives_its_points_back_and_it_ends_as_it_would_have(desk, rich, all_is_well):
     rental = desk.borrow(rich)
+    desk.hear()
     desk.renew(rental)
     desk.partner.next.append("refuse")
     assert desk.send() == {"refused": 1}
@@ -310,9 +311,7 @@ def test_given_back_while_a_renewal_is_not_answered_it_ends_once_that_is(desk, r
 
 def test_a_renewal_that_nobody_answers_is_decided_by_an_operator(desk, rich, all_is_well):
     rentals = [desk.borrow(rich) for _ in range(2)]
-    orders = []
-    for rental in rentals:
-        orders.append(desk.renew(rental).renewal.order)
+    orders = [desk.renew(rental).renewal.order for rental in rentals]
     desk.partner.next.extend(["close"] * 100)
     desk.settle()
     assert set(VoucherOrder.objects.filter(purpose="renewal").values_list("state", flat=True)) == {"unknown"}
