@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
 from loyalty.lib.fields import CentsField, MomentField, PointsField, StrictSerializer, WholeNumberField
+from mall.pictures import selectors as pictures
+from mall.pictures.api import PictureShown, root_of
 from mall.redemptions.api import RecipientGiven, RedemptionShown
 from mall.redemptions.api import shown as redemption_shown
 from mall.redemptions.services import Recipient
@@ -30,7 +32,7 @@ class SaleShown(serializers.Serializer[Any]):
     text = serializers.CharField(allow_blank=True, help_text="The preview, in the request's language.")
     reward = serializers.CharField(help_text="The reward's code.")
     reward_name = serializers.CharField()
-    pictures = serializers.ListField(child=serializers.CharField(), help_text="Digests: /pictures/{digest}.webp, /pictures/{digest}-small.webp.")
+    pictures = PictureShown(many=True)
     points = serializers.IntegerField(help_text="What one costs in the sale.")
     cents = serializers.IntegerField(help_text="Money on top of the points.")
     list_points = serializers.IntegerField(help_text="What one costs on the shelf, without any tier.")
@@ -66,7 +68,12 @@ _SALE: dict[str, Any] = {
     "text": "白瓷杯，限量一百只。",
     "reward": "mug-white",
     "reward_name": "白瓷杯",
-    "pictures": ["0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b"],
+    "pictures": [
+        {
+            "url": "https://loyalty.example/pictures/0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b.webp",
+            "small": "https://loyalty.example/pictures/0f343b0931126a20f133d67c2b018a3b0f343b0931126a20f133d67c2b018a3b-small.webp",
+        }
+    ],
     "points": 199,
     "cents": 0,
     "list_points": 500,
@@ -92,19 +99,19 @@ def _language(request: Request) -> str:
     return getattr(request, "LANGUAGE_CODE", "en")
 
 
-def sales_shown(rows: Sequence[FlashSale], *, viewer: Viewer = ANYBODY, language: str, now: datetime) -> dict[str, Any]:
-    """Sales as they are for who looks."""
-    return {"now": now, "results": [_sale(row, viewer=viewer, language=language, now=now) for row in rows]}
+def sales_shown(rows: Sequence[FlashSale], *, viewer: Viewer = ANYBODY, language: str, root: str, now: datetime) -> dict[str, Any]:
+    """Sales as they are for who looks. `root`: our address."""
+    return {"now": now, "results": [_sale(row, viewer=viewer, language=language, root=root, now=now) for row in rows]}
 
 
-def _sale(row: FlashSale, *, viewer: Viewer, language: str, now: datetime) -> dict[str, Any]:
+def _sale(row: FlashSale, *, viewer: Viewer, language: str, root: str, now: datetime) -> dict[str, Any]:
     offer, stock, early = selectors.on_the_shelf(row), selectors.stock_of(row), viewer.early
     same = ("id", "name", "text", "points", "cents", "per_member", "ends_at")
     return {
         **{name: getattr(row, name) for name in same},
         "reward": offer.code,
         "reward_name": offer.name(language),
-        "pictures": list(offer.pictures),
+        "pictures": pictures.shown(offer.pictures, root=root),
         "list_points": offer.points,
         "list_cents": offer.cents,
         "shipping_cents": shipping(offer, viewer).cents,
@@ -131,7 +138,7 @@ class SalesView(APIView):
     @extend_schema(summary="Flash sales that are on or come", responses=SalesShown, examples=[_LIST])
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        return Response(SalesShown(sales_shown(selectors.coming(now=now), language=_language(request), now=now)).data)
+        return Response(SalesShown(sales_shown(selectors.coming(now=now), language=_language(request), root=root_of(request), now=now)).data)
 
 
 class MembersSalesView(MemberView):
@@ -147,7 +154,7 @@ class MembersSalesView(MemberView):
     def get(self, request: Request) -> Response:
         now = timezone.now()
         rows, viewer = selectors.coming_for(member_id=self.member.id, now=now)
-        return Response(SalesShown(sales_shown(rows, viewer=viewer, language=_language(request), now=now)).data)
+        return Response(SalesShown(sales_shown(rows, viewer=viewer, language=_language(request), root=root_of(request), now=now)).data)
 
 
 class TicketAsked(StrictSerializer):

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,6 +16,11 @@ def content(*, digest: str, small: bool = False) -> bytes | None:
 def path(digest: str, *, small: bool = False) -> str:
     """Where anybody sees it, from the root of this server."""
     return f"/pictures/{digest}{'-small' if small else ''}.webp"
+
+
+def shown(digests: Iterable[str], *, root: str) -> list[dict[str, str]]:
+    """As `PictureShown` says. `root`: our address."""
+    return [{"url": root + path(digest), "small": root + path(digest, small=True)} for digest in digests]
 
 
 def unused() -> Q:

@@ -18,6 +18,7 @@ from accounts.members.api import MemberView
 from loyalty.lib.fields import MomentField, id_in_address
 from loyalty.lib.paging import AtHand
 from mall.pictures import selectors as pictures
+from mall.pictures.api import PictureShown, root_of
 from mall.rewards import selectors as rewards
 from mall.rewards.models import Reward
 
@@ -25,11 +26,6 @@ from . import selectors, services
 from .selectors import Item
 
 PRICES = ("list", "clearance", "scarcity", "tier", "tier_discount", "markdown")
-
-
-class PictureShown(serializers.Serializer[Any]):
-    url = serializers.URLField(help_text="WebP, at most 1,200 pixels a side. It never changes: keep it as long as you like.")
-    small = serializers.URLField(help_text="The same, at most 400 pixels a side.")
 
 
 class WhyNotShown(serializers.Serializer[Any]):
@@ -141,7 +137,7 @@ def shown(one: Item, *, root: str, now: datetime) -> dict[str, Any]:
         "name": offer.name(language),
         "text": offer.text(language),
         "category": offer.category,
-        "pictures": [{"url": root + pictures.path(digest), "small": root + pictures.path(digest, small=True)} for digest in offer.pictures],
+        "pictures": pictures.shown(offer.pictures, root=root),
         "points": one.price.points,
         "cents": one.price.cents,
         "list_points": one.price.list_points,
@@ -196,7 +192,7 @@ def _page(request: Request, member_id: UUID | None) -> Response:
     now = timezone.now()
     found = selectors.shelf(who=services.who_looks(member_id=member_id, now=now), **_asked(request.query_params), now=now)
     answer = AtHand().page(found, place=_place, request=request)
-    root = _root(request)
+    root = root_of(request)
     answer.data["results"] = [shown(one, root=root, now=now) for one in answer.data["results"]]
     return answer
 
@@ -204,11 +200,7 @@ def _page(request: Request, member_id: UUID | None) -> Response:
 def _one(request: Request, member_id: UUID | None, code: str) -> Response:
     now = timezone.now()
     found = selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now)
-    return Response(shown(found, root=_root(request), now=now))
-
-
-def _root(request: Request) -> str:
-    return request.build_absolute_uri("/").rstrip("/")
+    return Response(shown(found, root=root_of(request), now=now))
 
 
 def _named(request: Request) -> UUID | None:
