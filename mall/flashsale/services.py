@@ -18,7 +18,6 @@ from mall.redemptions import selectors as redemptions_seen
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import NOBODY, Recipient, Redeemed
-from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
 from mall.rewards.models import Stock, StockChange
 from mall.rewards.services import SoldOut, StockBelowZero
@@ -141,7 +140,7 @@ def set_aside(*, sale_id: int, actor: str, now: datetime) -> FlashStock:
     stock = _locked(sale_id)
     if stock.set_aside_at is not None:
         return stock
-    units = _carve(sale, sale.quantity, actor=actor, now=now)
+    units = _carve(sale, sale.quantity, actor=actor, now=now) if selectors.on_the_shelf(sale).counted else sale.quantity
     stock.set_aside, stock.left, stock.set_aside_at = units, units, now
     stock.save(update_fields=["set_aside", "left", "set_aside_at"])
     audit.record(actor=actor, verb="flash_sale.set_aside", subject=_subject(sale_id), figures={"wanted": sale.quantity, "units": units}, now=now)
@@ -154,9 +153,7 @@ def _locked(sale_id: int, *, drawn: bool = False) -> FlashStock:
 
 
 def _carve(sale: FlashSale, units: int, *, actor: str, reason: str = "", now: datetime) -> int:
-    """Take so many, or all there are, from the shelf; what was taken. A reward that is not counted has any number."""
-    if not selectors.on_the_shelf(sale).counted:
-        return units
+    """Take so many, or all there are, from the shelf; what was taken."""
     row = Stock.objects.select_for_update(no_key=True).filter(reward_id=sale.reward_id).first()
     units = min(units, row.on_hand if row else 0)
     if units:
@@ -166,9 +163,14 @@ def _carve(sale: FlashSale, units: int, *, actor: str, reason: str = "", now: da
 
 
 def _put_back(sale: FlashSale, units: int, *, actor: str, reason: str = "", now: datetime) -> None:
-    if units and selectors.on_the_shelf(sale).counted:
+    if units and _from_the_shelf(sale.id):
         told = {"subject": _subject(sale.id), "actor": actor, "reason": reason, "now": now}
         shelf.move_stock(reward_id=sale.reward_id, change=units, kind=StockChange.Kind.RETURNED, **told)
+
+
+def _from_the_shelf(sale_id: int) -> bool:
+    """Whether the sale's units came from the stock: not so where the reward was not counted as they were set aside. It may be now, and the other way round."""
+    return StockChange.objects.filter(subject=_subject(sale_id), kind=StockChange.Kind.CARVED).exists()
 
 
 @transaction.atomic(savepoint=False)
@@ -186,7 +188,8 @@ def add_units(*, sale_id: int, change: int, reason: str, actor: str, now: dateti
         raise FlashSaleOver
     if stock.left - stock.promised + change < 0:
         raise StockBelowZero
-    if change > 0 and _carve(sale, change, actor=actor, reason=reason.strip(), now=now) < change:
+    counted = _from_the_shelf(sale_id) if stock.set_aside else selectors.on_the_shelf(sale).counted
+    if change > 0 and counted and _carve(sale, change, actor=actor, reason=reason.strip(), now=now) < change:
         raise SoldOut
     if change < 0:
         _put_back(sale, -change, actor=actor, reason=reason.strip(), now=now)
@@ -440,7 +443,8 @@ def _give_back(row: Redemption, *, quantity: int, actor: str, reason: str, now: 
         cursor.execute('UPDATE mall_flashstock SET "left" = "left" + %s WHERE sale_id = %s AND closed_at IS NULL', [quantity, row.sale_id])
         if cursor.rowcount:
             return
-        if not rewards.catalogue().by_id[row.reward_id].counted:
+        assert row.sale_id is not None, "only what was redeemed in a sale comes back to one"
+        if not _from_the_shelf(row.sale_id):
             cursor.execute("UPDATE mall_flashstock SET returned = returned + %s WHERE sale_id = %s", [quantity, row.sale_id])
             return
     about = {"subject": f"redemption/{row.id}", "actor": actor, "reason": reason, "now": now}

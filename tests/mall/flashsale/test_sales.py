@@ -10,6 +10,7 @@ from mall.flashsale.models import FlashSale, FlashStock, FlashTicket
 from mall.reconciliation import selectors as reconciliation
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
+from mall.rewards import services as shelf
 from mall.rewards.models import Reward, StockChange
 from mall.rewards.services import SoldOut, StockBelowZero
 from points.ledger import services as ledger
@@ -50,6 +51,23 @@ def test_a_reward_that_is_not_counted_has_units_all_the_same(sales, mall, rich):
     sales.close(sale)
     mall.step("cancel", row)
     assert (mall.left("sticker"), sales.units(sale)) == (None, (1, 0, 0, 1))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_units_go_back_to_where_they_came_from_also_where_the_reward_was_made_one_with_or_without_a_stock_meanwhile(sales, mall, rich, before):
+    reward = mall.reward(stock=20 if before else None)
+    sale = sales.on(reward=reward, units=5)
+    row = sales.buy(sale, rich)
+    reward.counted = not before
+    shelf.keep(reward=reward, actor="tests", now=mall.now)
+    if not before:
+        shelf.restock(reward_id=reward.id, change=15, reason="counted from now on", actor="tests", now=mall.now)
+    services.add_units(sale_id=sale.id, change=1, reason="it goes well", actor="tests", now=mall.now)
+    assert mall.left() == (14 if before else 15)
+    mall.wait(hours=1)
+    assert sales.close(sale) == 5
+    mall.step("cancel", row)
+    assert mall.left() == (20 if before else 15)
 
 
 def test_the_shelf_goes_on_beside_a_sale_with_its_own_price_and_limits(sales, mall, rich, refuses):
