@@ -35,6 +35,7 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_amount, to_cents
 from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
+from mall.codes import selectors as codes
 from mall.pictures import rules as picture_rules
 from mall.pictures import selectors as pictures
 from mall.pictures import services as keeping
@@ -446,9 +447,20 @@ class RewardAdmin(HistoryAdmin):
     def costs(self, reward: Reward) -> str:
         return cost(reward.points, reward.cents) + (f" · {_shipped(reward.shipping_cents)}" if reward.shipping_cents else "")
 
-    @display(description=_("on hand"), ordering="left")
-    def how_many(self, reward: Any) -> str:
-        return f"{reward.left or 0:,}" if reward.counted else "–"
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        left = shelf.left(list(found.result_list), now=timezone.now())
+        for row in found.result_list:
+            row.left_now = left.get(row.id)
+        return found
+
+    @display(description=_("left"), empty_value="∞")
+    def how_many(self, reward: Any) -> str | None:
+        """By its stock, its codes or coupons, or its limit in all, whichever ends first."""
+        if reward.left_now is None:
+            return None
+        many = reward.kind == Reward.Kind.CODE and reward.left_now > codes.COUNTED
+        return f"{codes.COUNTED:,}+" if many else f"{reward.left_now:,}"
 
     @display(description=_("on hand"))
     def on_hand(self, reward: Any) -> str:
@@ -463,7 +475,7 @@ class RewardAdmin(HistoryAdmin):
             found = "over"
         elif reward.starts_at is not None and now < reward.starts_at:
             found = "coming"
-        elif reward.counted and not reward.left:
+        elif reward.left_now == 0:
             found = "out"
         return found, str(STATES[found])
 

@@ -20,6 +20,7 @@ from mall.redemptions import services as redeeming
 from mall.redemptions.models import Redemption
 from mall.rewards import rules as pricing
 from mall.rewards import selectors as rewards
+from mall.rewards.models import Reward
 from mall.rewards.rules import Margin, Offer, Price, Shipping, Viewer
 from points.budgets import rules as budget_rules
 from points.budgets import selectors as counters
@@ -124,7 +125,7 @@ def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
     on_hand = rewards.stocks(reward_ids=[offer.id for offer in offers if offer.counted])
     stock = {offer.id: on_hand.get(offer.id, 0) if offer.counted else None for offer in offers}
     shared = _shared(offers, day=redemptions.day_of(now))
-    behind = _behind(offers, now=now)
+    behind = {which: left for which, left in _behind(offers, now=now).items() if which[0] != "code" or left <= codes.COUNTED}
     priced = pricing.cheapest_first([(offer, redemptions.price_of(offer, who.viewer, left=stock[offer.id], now=now)) for offer in offers])
     found = []
     for offer, price in priced:
@@ -137,7 +138,19 @@ def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
     return found
 
 
-def _shared(offers: Sequence[Offer], *, day: date) -> dict[tuple[int, str], int]:
+def left(offers: Sequence[Offer | Reward], *, now: datetime) -> dict[int, int]:
+    """How many can be had of each that its stock, its pool, its coupons or its limit in all ends; of codes, COUNTED + 1 stands for more.
+
+    Four statements at most.
+    """
+    on_hand = rewards.stocks(reward_ids=[offer.id for offer in offers if offer.counted])
+    stock = {offer.id: on_hand.get(offer.id, 0) for offer in offers if offer.counted}
+    shared, behind = _shared(offers, day=redemptions.day_of(now)), _behind(offers, now=now)
+    limits = {offer.id: (stock.get(offer.id), behind.get((offer.kind, offer.item)), shared.get((offer.id, "all"))) for offer in offers}
+    return {which: min(one for one in found if one is not None) for which, found in limits.items() if any(one is not None for one in found)}
+
+
+def _shared(offers: Sequence[Offer | Reward], *, day: date) -> dict[tuple[int, str], int]:
     """What is left of the limits that members share, by reward and limit; those without have none."""
     asked = {
         (offer.id, name): budget_rules.Charge(counter=f"reward/{offer.id}/{name}", starts=starts, limit_times=limit)
@@ -149,11 +162,12 @@ def _shared(offers: Sequence[Offer], *, day: date) -> dict[tuple[int, str], int]
     return {which: left[charge.name].times or 0 for which, charge in asked.items()}
 
 
-def _behind(offers: Sequence[Offer], *, now: datetime) -> dict[tuple[str, str], int]:
-    """How many are left of the pools of codes and the coupons that these hand out, by kind and item; those that are many or not limited are left out."""
+def _behind(offers: Sequence[Offer | Reward], *, now: datetime) -> dict[tuple[str, str], int]:
+    """How many are left of the pools of codes and the coupons that these hand out, by kind and item; those that are not limited are left out."""
     pools = {offer.item for offer in offers if offer.kind == "code"}
-    templates = [found for code in {offer.item for offer in offers if offer.kind == "coupon"} if (found := coupons.templates().get(code))]
-    found = {("code", code): left for code, left in (codes.left(codes=pools, now=now) if pools else {}).items() if left <= codes.COUNTED}
+    given = {offer.item for offer in offers if offer.kind == "coupon"}
+    templates = [one for code, one in coupons.templates().items() if code in given] if given else []
+    found = {("code", code): left for code, left in (codes.left(codes=pools, now=now) if pools else {}).items()}
     return found | {("coupon", code): left for code, left in coupons.left(templates).items()}
 
 

@@ -1,16 +1,24 @@
 """How operators make rewards, move their stock, and see what members will see."""
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from loyalty.audit.models import AuditEntry
+from mall.codes import services as code_pools
+from mall.codes.models import CodePool
+from mall.coupons import services as coupons
+from mall.coupons.models import CouponTemplate
 from mall.rewards import selectors
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, StockChange
+from mall.vouchers.models import Provider, ProviderProduct
 from tests.mall.pictures.test_rules import picture
 from tiers.ladder import services as ladder
 
@@ -254,6 +262,71 @@ def test_the_list_asks_the_same_however_long_it_is(operator, mall, django_assert
     shown = text(client.get(LIST))
     assert "sold out" in shown
     with django_assert_max_num_queries(14):
+        client.get(LIST)
+
+
+def pool(mall, code):
+    code_pools.keep(pool=CodePool(code=code, name_zh="视频", name_en="Video"), actor="tests", now=mall.now)
+
+
+def template(mall, code, **more):
+    made = CouponTemplate(code=code, name_zh="十元券", name_en="Ten off", kind="amount", amount_cents=1_000, valid_days=30, **more)
+    coupons.keep(template=made, actor="tests", now=mall.now)
+
+
+@pytest.fixture
+def all_kinds(mall, member):
+    """A reward of each kind that can end, and of each that does not: what the list says is left of it."""
+    pool(mall, "video")
+    pool(mall, "music")
+    code_pools.take_in(pool="video", content=b"code\nA\nB\nC", actor="tests", now=mall.now)
+    many = "\n".join(["code", *(f"M-{n}" for n in range(1_100))]).encode()
+    code_pools.take_in(pool="music", content=many, actor="tests", now=mall.now)
+    template(mall, "ten-off", in_all=7)
+    template(mall, "for-ever")
+    Provider.objects.create(code="cinema", name_zh="影院", name_en="Cinema", base_url="https://cinema.example", key_id="K")
+    ProviderProduct.objects.create(code="ticket", provider_id="cinema", sku="T", name_zh="票", name_en="Ticket")
+    mall.give(member, 1_000)
+    mall.reward("mug", stock=12)
+    mall.reward("mug-few", stock=12, in_all=4)
+    mall.reward("video", kind="code", item="video", stock=None)
+    mall.reward("music", kind="code", item="music", stock=None)
+    mall.reward("ten-off", kind="coupon", item="ten-off", stock=None)
+    mall.reward("for-ever", kind="coupon", item="for-ever", stock=None)
+    mall.reward("ticket", kind="voucher", item="ticket", stock=None, in_all=50)
+    mall.reward("ticket-free", kind="voucher", item="ticket", stock=None)
+    for code in ("mug-few", "video", "ten-off"):
+        mall.redeem(member, code)
+    return {
+        "mug": "12", "mug-few": "3", "video": "2", "music": "1,000+", "ten-off": "6", "for-ever": "∞", "ticket": "50", "ticket-free": "∞",
+    }  # fmt: skip
+
+
+def test_the_list_says_what_is_left_of_codes_coupons_and_vouchers_too(operator, all_kinds):
+    rows = re.findall(r"\(([a-z-]+)\)</a>.*?field-how_many[^>]*>(.*?)</td>", text(operator().get(LIST)), re.DOTALL)
+    assert {code: re.sub(r"<[^>]*>|\s", "", left) for code, left in rows} == all_kinds
+
+
+def test_of_a_pool_that_is_empty_the_list_says_sold_out(operator, all_kinds, mall, other_member):
+    mall.give(other_member, 1_000)
+    assert "sold out" not in text(operator().get(LIST))
+    mall.redeem(other_member, "video", quantity=2)
+    assert "sold out" in text(operator().get(LIST))
+
+
+def test_what_is_left_costs_the_list_the_same_few_queries_however_many_pools_there_are(operator, all_kinds, mall, django_assert_num_queries):
+    client = operator()
+    client.get(LIST)
+    with CaptureQueriesContext(connection) as before:
+        client.get(LIST)
+        asked = len(before)
+    for n in range(20):
+        pool(mall, f"pool-{n}")
+        mall.reward(f"code-{n}", kind="code", item=f"pool-{n}", stock=None)
+        template(mall, f"template-{n}", in_all=n + 1)
+        mall.reward(f"coupon-{n}", kind="coupon", item=f"template-{n}", stock=None, in_all=100)
+    client.get(LIST)
+    with django_assert_num_queries(asked):
         client.get(LIST)
 
 
