@@ -16,7 +16,8 @@ outcome is a question that was not answered.
 What `mall/rentals` lends is ordered here too, with the end of its term; a longer term is an order of its own that names the one it extends. Whoever
 has ordered something declares who is told what came of it (`services.told_by`).
 
-Issued vouchers come back by DELETE only: the provider cancels them, then the points return. Nothing of the member is told to a provider.
+Issued vouchers come back by DELETE only: the provider cancels them, then the points return. Nothing of the member is told to a provider. Who is
+erased gets none any more: what was not asked for is not, all else is cancelled by DELETE, and of what cannot be cancelled no code is kept.
 The secret that signs is named by the provider's code (VOUCHER_SECRET_<CODE>), comes from the environment, and is never sent.
 
 Locks: the member's account, the redemption, the order.

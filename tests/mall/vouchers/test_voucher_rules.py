@@ -122,6 +122,21 @@ def test_points_come_back_only_where_the_provider_has_said_that_nothing_will_be_
     assert rules.following(Answer(said), ask=ask, unanswered=unanswered, attempts=1, until=LATER, now=NOW) == following
 
 
+@pytest.mark.parametrize(
+    ("said", "ask", "following"),
+    [
+        *((said, ask, Next("waiting", "DELETE", NOW)) for said in ("issued", "absent", "unknown", "pending", "throttled", "unreachable") for ask in ("POST", "GET")),
+        *(("refused", ask, Next("refused", ask)) for ask in ("POST", "GET")),
+        ("cancelled", "GET", Next("refused", "GET")),
+        ("cancelled", "DELETE", Next("withdrawn", "DELETE")),
+        ("issued", "DELETE", Next("delivered", "DELETE")),
+        ("unknown", "DELETE", Next("waiting", "DELETE", SOON)),
+    ],
+)
+def test_what_nobody_wants_any_more_is_cancelled_unless_that_is_settled(said, ask, following):
+    assert rules.following(Answer(said), ask=ask, unanswered=False, attempts=1, until=LATER, unwanted=True, now=NOW) == following
+
+
 @pytest.mark.parametrize("said", ["unknown", "pending", "throttled", "unreachable"])
 def test_after_its_days_an_operator_decides(said):
     following = rules.following(Answer(said), ask="GET", unanswered=True, attempts=30, until=NOW + timedelta(hours=3) - timedelta(microseconds=1), now=NOW)
