@@ -1,5 +1,6 @@
 """Plans make their sales ahead; operators steer them."""
 
+import io
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from PIL import Image
 
 from loyalty.lib import configuration
 from mall.flashsale import services
 from mall.flashsale.models import FlashPlan, FlashSale, FlashStock
+from mall.pictures import services as pictures
+from mall.rewards import services as rewards
+from mall.rewards.models import RewardPicture
 from tests.mall.flashsale.conftest import Sales
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -150,6 +155,19 @@ def test_money_of_a_sale_is_asked_for_and_shown_as_people_write_it(operator, mal
     assert 'value="10.50"' in operator.get(page).content.decode()
     operator.post(f"/admin/mall/flashsale/{made.id}/call-off/", {"reason": "a holiday"})
     assert "10.50" in operator.get(page).content.decode()
+
+
+def test_the_pictures_of_a_sale_are_addresses_that_anybody_may_open(mall, client_with, now):
+    reward = mall.reward(stock=20)
+    drawn = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(drawn, "PNG")
+    RewardPicture.objects.create(reward=reward, picture=pictures.keep(pair=pictures.read(drawn.getvalue()), actor="tests", now=now))
+    rewards.changed()
+    Sales(mall).sale(reward=reward)
+    FlashSale.objects.update(ends_at=datetime(2035, 1, 1, tzinfo=ZONE))
+    [shown] = client_with("points:read").get("/api/v1/flash-sales").json()["results"][0]["pictures"]
+    for address in (shown["url"], shown["small"]):
+        assert Client().get(address).headers["Content-Type"] == "image/webp"
 
 
 def test_lists_of_sales_ask_no_more_for_ten_than_for_one(mall, operator, client_with):
