@@ -12,7 +12,6 @@ from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
 from loyalty.lib.fields import MomentField, StrictSerializer
 from loyalty.lib.paging import NewestFirst
-from mall.rewards import selectors as rewards
 
 from . import selectors, services
 from .models import Rental
@@ -23,7 +22,7 @@ State = Rental.State
 class RentalShown(serializers.Serializer[Rental]):
     id = serializers.UUIDField()
     redemption = serializers.UUIDField(source="redemption_id", help_text="What it was borrowed by.")
-    reward = serializers.SerializerMethodField(help_text="Its code.")
+    reward = serializers.CharField(source="redemption.reward.code", help_text="Its code.")
     name = serializers.CharField(source="terms.name", help_text="What is lent, in the request's language.")
     quantity = serializers.IntegerField()
     status = serializers.ChoiceField(
@@ -40,9 +39,6 @@ class RentalShown(serializers.Serializer[Rental]):
     renewable = serializers.SerializerMethodField(help_text="Whether it can be renewed now, as far as points and tier allow.")
     renews_itself = serializers.BooleanField(help_text="On its last day, where the points suffice.")
     ended_because = serializers.ChoiceField(source="cause", choices=[("", ""), *Rental.Cause.choices], help_text="Empty: nobody has ended it.")
-
-    def get_reward(self, row: Rental) -> str:
-        return rewards.catalogue().by_id[row.redemption.reward_id].code
 
     def get_handed(self, row: Rental) -> list[dict[str, Any]]:
         vouchers: list[dict[str, Any]] = row.order.vouchers

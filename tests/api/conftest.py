@@ -16,11 +16,16 @@ from mall.privileges import services as privileges
 from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import Recipient
+from mall.rentals import services as rentals
+from mall.rentals.models import Rental, RentalTerms
 from mall.revival.models import RevivalWindow
 from mall.rewards import services as shelf
 from mall.rewards.models import Reward
 from mall.topups import services as topups
 from mall.topups.models import TopUpTerms
+from mall.vouchers import services as vouchers
+from mall.vouchers.models import Provider, ProviderProduct, VoucherOrder
+from mall.vouchers.rules import Voucher
 from points.ledger import services as ledger
 from points.missions import services as missions
 from points.missions.rules import Prize, Step
@@ -65,8 +70,25 @@ def at(now):
     return now.isoformat()
 
 
+def lent(member, settings, now):
+    """A rental of theirs; the partner's answer came by another way."""
+    settings.VOUCHERS = {"VOUCHER_SECRET_AIRLINE": "a-sample-secret"}
+    partner = Provider(code="airline", name_zh="航空", name_en="Airline", base_url="http://127.0.0.1:9", key_id="sample", active=True)
+    miles = ProviderProduct(code="miles", provider=partner, sku="MILES", name_zh="里程", name_en="Miles")
+    vouchers.keep(provider=partner, products=[miles], actor="tests", now=now)
+    terms = RentalTerms(code="miles-30", name_zh="里程", name_en="Miles", product=miles, days=30, renewals=1, renewal_points=1)
+    rentals.keep(terms=terms, actor="tests", now=now)
+    reward = Reward(code="miles", kind="rental", item="miles-30", name_zh="里程", name_en="Miles", points=1, counted=False)
+    shelf.keep(reward=reward, actor="tests", now=now)
+    row = redemptions.redeem(member_id=member.id, reward="miles", actor="tests", key="miles", now=now).redemption
+    order = VoucherOrder.objects.get(redemption_id=row.id)
+    VoucherOrder.objects.update(state="unknown")
+    vouchers.hand_over(order_id=order.id, vouchers=[Voucher("SAMPLE-1")], reason="tests", actor="tests", now=now)
+    return Rental.objects.get(redemption_id=row.id)
+
+
 @pytest.fixture
-def world(api, member, other_member, now, at):
+def world(api, member, other_member, now, at, settings):
     """Ids of what is there: a member with 1,100 points and an open hold, orders of theirs, a guest's order, a mission and an offer, messages, a copy; a reward,
     one redemption of it to be paid, one that is on its way, and a window in which expired points buy it."""
     rulebook.publish_formula(points_per_unit=Decimal(1), categories={}, actor="tests", now=now)
@@ -111,6 +133,7 @@ def world(api, member, other_member, now, at):
     kind = privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Agent", term="for_ever"), actor="tests", now=now)
     (privilege,) = privileges.grant(member_id=member.id, kind=kind.code, actor="tests", key="privilege", now=now)
     named["privilege"] = privilege.id
+    named["rental"] = lent(member, settings, now).id
     gone = {"policy": ExpiryPolicy("days", 1), "occurred_at": now - timedelta(days=9), "actor": "tests", "key": "gone", "now": now}
     ledger.earn(member_id=member.id, points=50, source="campaign", **gone)
     spans = {"opens_at": now, "closes_at": now + timedelta(days=9), "expired_from": now - timedelta(days=30), "expired_until": now}

@@ -70,6 +70,10 @@ ENDPOINTS = {
     ("members/{member}/privileges", "GET"): ("points:read", 200, None),
     ("members/{member}/privileges/{privilege}/use", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
     ("members/{member}/privileges/{privilege}/give-back", "POST"): ("points:spend", 200, lambda **_: {"subject": "purchase/P-1"}),
+    ("members/{member}/rentals", "GET"): ("points:read", 200, None),
+    ("members/{member}/rentals/{rental}", "PUT"): ("points:spend", 200, lambda **_: {"renews_itself": True}),
+    ("members/{member}/rentals/{rental}/renew", "POST"): ("points:spend", 200, None),
+    ("members/{member}/rentals/{rental}/end", "POST"): ("points:spend", 200, None),
     ("flash-sales", "GET"): ("points:read", 200, None),
     ("members/{member}/flash-sales", "GET"): ("points:read", 200, None),
     ("members/{member}/flash-sales/{sale}/ticket", "GET"): ("points:read", 200, None),
@@ -113,6 +117,7 @@ OWN = {
     "me/purchases",
     "me/redemptions",
     "me/referrals",
+    "me/rentals",
     "me/revival",
     "me/rewards",
     "me/standing",
@@ -137,9 +142,12 @@ OWN_WRITES = {
     "me/offers/{offer}/claim",
     "me/redemptions",
     "me/redemptions/{redemption}/cancel",
+    "me/rentals/{rental}/end",
+    "me/rentals/{rental}/renew",
     "me/revival/redemptions",
 }
 OWN_CHANGES = {("me/flash-sales/{sale}/ticket", "DELETE"), ("me/addresses", "PUT"), ("me/addresses/{address}", "DELETE"), ("me/preferences", "PUT")}
+OWN_CHANGES |= {("me/rentals/{rental}", "PUT")}
 # Asked by nobody but a provider, whom its signature or its token lets in.
 PROVIDERS = {("receipts/aliyun", "POST"), ("receipts/tencent", "POST"), ("receipts/wechat", "GET"), ("receipts/wechat", "POST")}
 # Writes that need no key, because they move nothing or carry ids of their own.
@@ -165,6 +173,7 @@ NAMES = {
     "<slug:reward>": "{reward}",
     "<slug:coupon>": "{coupon}",
     "<uuid:redemption>": "{redemption}",
+    "<uuid:rental>": "{rental}",
     "<int:sale>": "{sale}",
     "<uuid:top_up>": "{top_up}",
 }
@@ -202,7 +211,7 @@ NAMED = {"member": "M-1", "mission": "first-order", "purchase": "P-1", "guest": 
 NAMED |= {"item": NOWHERE, "address": NOWHERE, "reward": "mug", "redemption": NOWHERE, "parcel": NOWHERE}
 NAMED |= {"privilege": NOWHERE}
 NAMED |= {"coupon": "NOWHERE"}
-NAMED |= {"sale": 1, "top_up": NOWHERE}
+NAMED |= {"sale": 1, "top_up": NOWHERE, "rental": NOWHERE}
 
 
 def knock(asking, client, path, method):
@@ -264,7 +273,7 @@ def test_a_member_sees_their_own_and_nobody_elses(asking, api, member_client, ot
 @pytest.mark.parametrize(("path", "method"), [at for at in ENDPOINTS if "{" in at[0] and at != ("members/{member}", "PUT")], ids=lambda value: value)
 def test_what_is_not_there_is_404_or_waits_for_it(asking, storefront, world, at, path, method):
     nowhere = {**world, "member": "nobody", "purchase": "nowhere", "guest": "nowhere", "hold": NOWHERE, "item": NOWHERE, "address": NOWHERE}
-    nowhere |= {"privilege": NOWHERE, "sale": 2**70, "top_up": NOWHERE}
+    nowhere |= {"privilege": NOWHERE, "sale": 2**70, "top_up": NOWHERE, "rental": NOWHERE}
     nowhere |= {"coupon": "NOWHERE", "redemption": NOWHERE, "parcel": NOWHERE, "reward": "nowhere"}
     expected = 202 if path.endswith("/refunds") else 404
     assert send(asking, storefront, nowhere, at, path, method).status_code == expected
