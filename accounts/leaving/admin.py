@@ -20,7 +20,7 @@ from . import selectors, services
 from .models import Copy, Erasure, LeavingTerms
 
 Status = Erasure.Status
-COLOURS = {
+STATUS_COLOURS = {
     Status.WAITING: "warning", Status.APPROVED: "warning", Status.DONE: "success", Status.REFUSED: "danger", Status.CALLED_OFF: "info",
 }  # fmt: skip
 
@@ -83,7 +83,7 @@ class ErasureAdmin(RequestAdmin, OfMembersAdmin):
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [Case(When(status=Status.WAITING, then=0), When(status=Status.APPROVED, then=1), default=2), "-requested_at", "-id"]
 
-    @display(description=_("status"), label=COLOURS)
+    @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, erasure: Erasure) -> tuple[str, str]:
         return erasure.status, erasure.get_status_display()
 
@@ -113,5 +113,5 @@ class ErasureAdmin(RequestAdmin, OfMembersAdmin):
     @action(description=_("Call off"), permissions=["ask"], icon="undo")
     def call_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
         said = {"title": _("Call off erasure"), "consequence": _("The member stays as they are. It can be asked for again.")}
-        done = _("The erasure is called off. Nothing was cleared.")
-        return self.decide(request, self.found(request, object_id), "call_off", done=done, **said, with_reason=True)
+        report = _("The erasure is called off. Nothing was cleared.")
+        return self.decide(request, self.found(request, object_id), "call_off", report=report, **said, with_reason=True)

@@ -13,6 +13,7 @@ from loyalty.lib.screens import ReadOnlyAdmin
 from .models import Request
 
 Status = Request.Status
+COLOURS = {Status.WAITING: "warning", Status.APPLIED: "success", Status.REFUSED: "danger", Status.WITHDRAWN: "info"}
 
 
 class RequestAdmin(ReadOnlyAdmin):
@@ -44,9 +45,7 @@ class RequestAdmin(ReadOnlyAdmin):
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [Case(When(status=Status.WAITING, then=0), default=1), "-requested_at", "-id"]
 
-    @display(
-        description=_("status"), label={Status.WAITING: "warning", Status.APPLIED: "success", Status.REFUSED: "danger", Status.WITHDRAWN: "info"}
-    )  # fmt: skip
+    @display(description=_("status"), label=COLOURS)
     def state(self, row: Any) -> tuple[str, str]:
         return row.status, row.get_status_display()
 
@@ -64,23 +63,23 @@ class RequestAdmin(ReadOnlyAdmin):
     @action(description=_("Approve"), permissions=["decide"], icon="check", variant=ActionVariant.PRIMARY)
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.found(request, object_id)
-        return self.decide(request, row, "approve", done=self.approved, title=_("Approve"), **self.approval(row))
+        return self.decide(request, row, "approve", report=self.approved, title=_("Approve"), **self.approval(row))
 
     @action(description=_("Refuse"), permissions=["decide"], icon="block")
     def refuse(self, request: HttpRequest, object_id: str) -> HttpResponse:
         said = {"title": _("Refuse"), "consequence": _("Nothing happens. Who asked for it sees your reason.")}
-        return self.decide(request, self.found(request, object_id), "refuse", done=_("It is refused. Nothing happened."), **said, with_reason=True)
+        return self.decide(request, self.found(request, object_id), "refuse", report=_("It is refused. Nothing happened."), **said, with_reason=True)
 
     @action(description=_("Withdraw"), permissions=["withdraw"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         said = {"title": _("Withdraw request"), "consequence": _("You take your own request back. Nothing happens.")}
-        return self.decide(request, self.found(request, object_id), "withdraw", done=_("Your request is withdrawn. Nothing happened."), **said)
+        return self.decide(request, self.found(request, object_id), "withdraw", report=_("Your request is withdrawn. Nothing happened."), **said)
 
-    def decide(self, request: HttpRequest, row: Model, verb: str, *, done: Any, **page: Any) -> HttpResponse:
-        """Ask, then let that verb do it."""
+    def decide(self, request: HttpRequest, row: Model, verb: str, *, report: Any, **page: Any) -> HttpResponse:
+        """Ask, then let that verb do it; `report` is the sentence that says so."""
 
         def act(given: Mapping[str, Any]) -> Any:
             self.verbs[verb](**{f"{self.opts.model_name}_id": row.pk}, operator_id=request.user.pk, **given, now=timezone.now())
-            return done
+            return report
 
         return self.ask(request, row, act, **page)
