@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import (
+    UnfoldAdminDateWidget,
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -32,6 +33,7 @@ from unfold.widgets import (
 from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
+from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import minor_digits, show, to_amount, to_cents
 from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
@@ -39,12 +41,14 @@ from mall.codes import selectors as codes
 from mall.pictures import rules as picture_rules
 from mall.pictures import selectors as pictures
 from mall.pictures import services as keeping
+from mall.redemptions.admin import PRICES
 from mall.shelf import selectors as shelf
 from mall.shelf import services as looking
 from tiers.ladder.models import Tier
 
 from . import selectors, services
 from .models import CODE, Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
+from .rules import Margin
 
 STATES = {"on": _("on the shelf"), "coming": _("comes later"), "out": _("sold out"), "over": _("over"), "off": _("off the shelf")}
 STATE_COLOURS = {"on": "success", "coming": "info", "out": "danger", "over": "warning", "off": "warning"}
@@ -322,6 +326,34 @@ class NewCodeForm(forms.Form):
         return self.cleaned_data["code"]
 
 
+class SpanForm(forms.Form):
+    """Which days' redemptions are looked at: the last thirty where nothing is asked, or nothing that could be."""
+
+    USUAL, MOST = 30, 366
+
+    begin = forms.DateField(label=_("First day"), widget=UnfoldAdminDateWidget)
+    end = forms.DateField(label=_("Last day"), widget=UnfoldAdminDateWidget, help_text=_("Included. At most 366 days in all."))
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        self.zone = programme.zone(now=now)
+        self.today = local_date(now, self.zone)
+        super().__init__(*args, initial={"begin": self.today - timedelta(days=self.USUAL - 1), "end": self.today}, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        begin, end = asked.get("begin"), asked.get("end")
+        if begin and end and end < begin:
+            self.add_error("end", _("The last day lies before the first."))
+        elif begin and end and (end - begin).days >= self.MOST:
+            self.add_error("begin", _("These are more than 366 days."))
+        return asked
+
+    def span(self) -> tuple[datetime, datetime]:
+        """The first instant of it, and the first after it."""
+        days = self.cleaned_data if self.is_valid() else self.initial
+        return start_of_day(days["begin"], self.zone), end_of_day(days["end"], self.zone)
+
+
 class LookForm(forms.Form):
     """Through whose eyes: a member's, or a tier's; left empty, anybody's."""
 
@@ -531,19 +563,21 @@ class RewardAdmin(HistoryAdmin):
 
     @action(description=_("Margin"), url_path="margin", permissions=["view"], icon="stacked_bar_chart")
     def margin(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        reward = self._named(object_id)
-        found = shelf.margins(selectors.as_offer(reward), now=timezone.now())
-        rows = [(_price_name(one), one) for one in found.prices]
-        page = self._page(request, reward, title=_("What one brings at each price"), rows=_drawn(rows), sold=found.sold, told=_sold(found.sold))
-        return TemplateResponse(request, "admin/mall/reward/margin.html", page)
+        reward, now = self._named(object_id), timezone.now()
+        rows = [(_price_name(one), cost(one.points, one.cents), one.margin) for one in shelf.margins(selectors.as_offer(reward), now=now)]
+        form = SpanForm(request.GET or None, now=now)
+        begin, end = form.span()
+        sold = shelf.sold(reward_id=reward.id, begin=begin, end=end)
+        page = {
+            "title": _("What one brings at each price"), "rows": _drawn(rows), "form": form, "told": _sold(sold, ever=shelf.ever_sold(reward_id=reward.id)),
+            "sold": _drawn([(PRICES.get(one.why, one.why), f"{one.count:,}", one.margin) for one in sold]),
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/mall/reward/margin.html", self._page(request, reward, **page))
 
     @action(description=_("Margins"), url_path="margins", permissions=["view"], icon="stacked_bar_chart")
     def margins(self, request: HttpRequest) -> HttpResponse:
         found, more = shelf.least_margins(limit=100, now=timezone.now())
-        rows = [
-            (format_html('<a class="console-link" href="{}">{}</a>', _page(offer.id, "margin"), offer.name(get_language() or "zh")), one)
-            for offer, one in found
-        ]
+        rows = [(_link(_page(offer.id, "margin"), offer.name(get_language() or "zh")), cost(one.points, one.cents), one.margin) for offer, one in found]
         page = {
             **self.admin_site.each_context(request), "opts": self.opts, "title": _("What rewards bring at their list price"), "rows": _drawn(rows),
             "back": reverse("admin:mall_reward_changelist"), "more": more,
@@ -633,39 +667,32 @@ def _price_name(one: shelf.Priced) -> str:
 WIDTH = 320
 
 
-def _drawn(rows: Sequence[tuple[Any, shelf.Priced]]) -> list[dict[str, Any]]:
+def _drawn(rows: Sequence[tuple[Any, str, Margin]]) -> list[dict[str, Any]]:
     """The rows of the table with their bars: what comes in, part by part, over what it costs."""
-    most = max((max(one.margin.income_cents, one.margin.cost_cents) for _name, one in rows), default=0) or 1
+    most = max((max(margin.income_cents, margin.cost_cents) for _name, _said, margin in rows), default=0) or 1
     drawn = []
-    for name, one in rows:
+    for name, said, margin in rows:
         parts, x = [], 0.0
-        for kind, cents in (("a", one.margin.worth_cents), ("b", one.margin.paid_cents), ("c", one.margin.sponsored_cents)):
+        for kind, cents in (("a", margin.worth_cents), ("b", margin.paid_cents), ("c", margin.sponsored_cents)):
             width = WIDTH * cents / most
             parts.append({"kind": kind, "x": f"{x:.1f}", "width": f"{width:.1f}"})
             x += width
-        margin = one.margin
         drawn.append({
-            "name": name, "price": cost(one.points, one.cents), "worth": money(margin.worth_cents), "paid": money(margin.paid_cents),
+            "name": name, "price": said, "worth": money(margin.worth_cents), "paid": money(margin.paid_cents),
             "sponsored": money(margin.sponsored_cents), "cost": money(margin.cost_cents), "margin": money(margin.margin_cents),
             "loss": margin.margin_cents < 0, "parts": parts, "line": f"{WIDTH * margin.cost_cents / most:.1f}",
         })  # fmt: skip
     return drawn
 
 
-def _sold(sold: shelf.Sold) -> str:
-    if not sold.count:
-        return gettext("Nobody has redeemed it yet.")
+def _sold(sold: Sequence[shelf.Sold], *, ever: bool) -> str:
+    if not sold:
+        return gettext("Nobody redeemed it in these days.") if ever else gettext("Nobody has redeemed it yet.")
+    count, income, spent = sum(one.count for one in sold), sum(one.margin.income_cents for one in sold), sum(one.margin.cost_cents for one in sold)
     said = ngettext(
-        "The last %(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
-        "The last %(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.",
-        sold.count,
+        "%(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.", "%(count)s redeemed brought %(income)s and cost %(cost)s: %(margin)s.", count
     )
-    return said % {
-        "count": f"{sold.count:,}",
-        "income": money(sold.income_cents),
-        "cost": money(sold.cost_cents),
-        "margin": money(sold.income_cents - sold.cost_cents),
-    }
+    return said % {"count": f"{count:,}", "income": money(income), "cost": money(spent), "margin": money(income - spent)}
 
 
 @admin.register(StockChange)

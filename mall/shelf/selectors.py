@@ -4,9 +4,11 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.utils.translation import get_language, gettext
 
 from loyalty.lib import localtime
+from loyalty.lib.ids import first_id_at
 from loyalty.lib.refusals import BusinessError
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as checkout
@@ -30,8 +32,6 @@ from riskcontrol.screening.rules import Verdict
 from riskcontrol.screening.services import Screened
 from tiers.ladder import selectors as ladder
 
-# So many redemptions are looked at to say what a reward brought.
-LAST = 1000
 # Any of these may come back from `pricing.refused`.
 REFUSALS = {
     one.code: one for one in (redeeming.RewardUnavailable, redeeming.RewardNotYet, redeeming.TierTooLow, redeeming.MemberLimit, redeeming.MemberDayLimit)
@@ -209,20 +209,15 @@ class Priced(NamedTuple):
 
 
 class Sold(NamedTuple):
-    """What so many that were redeemed, and did not come back, brought and cost, at the prices, costs and worth of their days."""
+    """What so many brought and cost together, at the prices, costs and worth of their days. `why`: which price it was, as redemptions say it."""
 
+    why: str
     count: int
-    income_cents: int
-    cost_cents: int
+    margin: Margin
 
 
-class Margins(NamedTuple):
-    prices: list[Priced]
-    sold: Sold
-
-
-def margins(offer: Offer, *, now: datetime) -> Margins:
-    """At the list price, at each other price that is set, and less each discount there is now; and what its last redemptions brought."""
+def margins(offer: Offer, *, now: datetime) -> list[Priced]:
+    """At the list price, at each other price that is set, and less each discount there is now."""
     found = [("list", "", offer.points, offer.cents)]
     found += [(one.kind, one.tier, one.points, one.cents) for one in offer.prices]
     for step in ladder.ladder():
@@ -230,7 +225,7 @@ def margins(offer: Offer, *, now: datetime) -> Margins:
             found.append(("tier_discount", step.code, pricing.less(offer.points, off), offer.cents))
     if off := markdowns.off_bps(now=now):
         found.append(("markdown", "", pricing.less(offer.points, off), offer.cents))
-    return Margins([Priced(*one, _margin(offer, one[2], one[3], now=now)) for one in found], _sold(offer))
+    return [Priced(*one, _margin(offer, one[2], one[3], now=now)) for one in found]
 
 
 def least_margins(*, limit: int, now: datetime) -> tuple[list[tuple[Offer, Priced]], int]:
@@ -249,16 +244,31 @@ def _margin(offer: Offer, points: int, cents: int, *, now: datetime) -> Margin:
     return pricing.margin(points=points, cents=cents, cost_cents=offer.cost_cents, sponsor_bps=offer.sponsor_bps, **worth)
 
 
-def _sold(offer: Offer) -> Sold:
-    """Of the last LAST redemptions."""
-    sums = [0, 0, 0]
-    paid = Redemption.objects.filter(reward_id=offer.id).exclude(status__in=[Redemption.Status.HELD, *Redemption.VOID])
-    for row in paid.order_by("-id")[:LAST]:
-        count = row.quantity - row.returned
-        one = pricing.margin(
-            points=row.unit_points, cents=row.unit_cents, cost_cents=row.unit_cost_cents, sponsor_bps=row.sponsor_bps,
-            points_per_unit=row.points_per_unit, minor_digits=redemptions.digits(),
-        )  # fmt: skip
-        for place, more in enumerate((count, count * one.income_cents, count * one.cost_cents)):
-            sums[place] += more
-    return Sold(*sums)
+# Each unit's worth and its sponsor's share are rounded down, as `rules.margin` does.
+_SOLD = """
+SELECT price, sum(count), sum(count * (unit_points * %(unit)s / points_per_unit)), sum(count * unit_cents),
+       sum(count * (unit_cost_cents * sponsor_bps / %(one)s)), sum(count * unit_cost_cents)
+  FROM (SELECT *, quantity - returned AS count FROM mall_redemption
+         WHERE reward_id = %(reward)s AND id >= %(first_id)s AND created_at >= %(begin)s AND created_at < %(end)s AND status <> ALL(%(without)s)) sold
+ GROUP BY price ORDER BY sum(count) DESC, price"""
+
+
+def sold(*, reward_id: int, begin: datetime, end: datetime) -> list[Sold]:
+    """What was redeemed from `begin` until just before `end`, and did not come back, by the price it was; what most were redeemed at first.
+
+    One statement, over the redemptions of these days alone.
+    """
+    values = {
+        "reward": reward_id, "begin": begin, "end": end, "without": [Redemption.Status.HELD.value, *(one.value for one in Redemption.VOID)],
+        "unit": 10 ** redemptions.digits(), "one": pricing.ONE,
+        # Ids tell when they were made, by clocks that may differ a little.
+        "first_id": first_id_at(begin - timedelta(days=1)),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_SOLD, values)
+        return [Sold(price, int(count), Margin(*map(int, sums))) for price, count, *sums in cursor.fetchall()]
+
+
+def ever_sold(*, reward_id: int) -> bool:
+    """Whether anybody has ever redeemed it."""
+    return Redemption.objects.filter(reward_id=reward_id).exists()

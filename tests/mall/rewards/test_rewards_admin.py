@@ -12,12 +12,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from loyalty.audit.models import AuditEntry
+from loyalty.lib import localtime
+from loyalty.programme import selectors as programme
 from mall.codes import services as code_pools
 from mall.codes.models import CodePool
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponTemplate
-from mall.rewards import selectors
+from mall.redemptions.models import Redemption
+from mall.rewards import rules, selectors
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, StockChange
+from mall.shelf import selectors as shelf
 from mall.vouchers.models import Provider, ProviderProduct
 from tests.mall.pictures.test_rules import picture
 from tiers.ladder import services as ladder
@@ -243,6 +247,78 @@ def test_the_margin_is_shown_at_each_price_and_for_what_was_redeemed(operator, m
     mall.redeem(member)
     assert "brought CN¥4.00 and cost CN¥6.00: -CN¥2.00" in text(client.get(page(reward, "margin")))
     assert "CN¥7.00" in text(client.get(f"{LIST}margins/"))
+
+
+@pytest.fixture
+def sold(mall, member):
+    """Redeemed one 40 days ago and three 10 days ago, of which one came back; one is not paid yet. Each for 10.00 of points, at a cost of 6.00."""
+    reward = mall.reward(points=1_000, stock=50, cost_cents=600)
+    now = mall.now
+    mall.wait(days=-41)
+    mall.give(member, 20_000)
+    mall.wait(days=1)
+    mall.redeem(member)
+    mall.wait(days=30)
+    three = mall.redeem(member, quantity=3)
+    mall.step("ship", three, carrier="SF", tracking="1")
+    mall.step("return_", three, quantity=1, restock=True, reason="tests", key="R-1")
+    mall.step("cancel", mall.redeem(member))
+    mall.now = now
+    return reward
+
+
+def days_ago(mall, *days):
+    begin, end = (localtime.local_date(mall.now - timedelta(days=one), programme.zone(now=mall.now)).isoformat() for one in days)
+    return {"begin": begin, "end": end}
+
+
+def test_what_was_redeemed_is_summed_over_the_last_thirty_days_or_those_that_are_asked_for(operator, mall, sold):
+    client, address = operator(), page(sold, "margin")
+    assert "2 redeemed brought CN¥20.00 and cost CN¥12.00: CN¥8.00." in text(client.get(address))
+    assert "3 redeemed brought CN¥30.00 and cost CN¥18.00: CN¥12.00." in text(client.get(address, days_ago(mall, 40, 10)))
+    assert "1 redeemed brought CN¥10.00" in text(client.get(address, days_ago(mall, 40, 40)))
+    assert "Nobody redeemed it in these days." in text(client.get(address, days_ago(mall, 39, 11)))
+
+
+@pytest.mark.parametrize(("days", "sentence"), [((10, 40), "The last day lies before the first."), ((366, 0), "These are more than 366 days.")])
+def test_a_span_that_cannot_be_is_said_and_the_last_thirty_days_are_shown(operator, mall, sold, days, sentence):
+    shown = text(operator().get(page(sold, "margin"), days_ago(mall, *days)))
+    assert sentence in shown
+    assert "2 redeemed brought CN¥20.00" in shown
+
+
+def test_a_span_of_a_year_is_taken(operator, mall, sold):
+    assert "3 redeemed brought" in text(operator().get(page(sold, "margin"), days_ago(mall, 365, 0)))
+
+
+def test_the_sums_are_those_of_every_single_one_at_its_price(mall, member, tier):
+    """Odd figures, so that what is rounded is rounded for each unit; more of them than were ever looked at before."""
+    Partner(code="acme", name_zh="伙伴", name_en="Partner").save()
+    reward = mall.reward(points=777, cents=55, stock=None, cost_cents=333, sponsor_id="acme", sponsor_bps=3_333)
+    begin = mall.now - timedelta(days=2)
+    made = [
+        Redemption(
+            member=member, reward=reward, status="delivered", quantity=1 + n % 3, returned=n % 2, unit_points=777 + n, unit_cents=55, unit_cost_cents=333,
+            sponsor_bps=3_333, points_per_unit=97, price=("list", "tier")[n % 2], revived=True, counted_on=mall.now.date(), key=f"K-{n}", created_at=mall.now,
+            changed_at=mall.now,
+        )
+        for n in range(1_500)
+    ]  # fmt: skip
+    Redemption.objects.bulk_create(made)
+    want = {}
+    for row in made:
+        count = row.quantity - row.returned
+        one = rules.margin(points=row.unit_points, cents=55, cost_cents=333, sponsor_bps=3_333, points_per_unit=97)
+        want[row.price] = [before + count * more for before, more in zip(want.get(row.price, [0] * 5), (1, *one), strict=True)]
+    found = shelf.sold(reward_id=reward.id, begin=begin, end=mall.now + timedelta(seconds=1))
+    assert {one.why: [one.count, *one.margin] for one in found} == want
+    assert shelf.sold(reward_id=reward.id, begin=begin, end=mall.now) == []
+
+
+def test_the_sums_take_one_statement_however_much_was_redeemed(mall, sold, django_assert_num_queries):
+    mall.reward("other")
+    with django_assert_num_queries(1):
+        shelf.sold(reward_id=sold.id, begin=mall.now - timedelta(days=365), end=mall.now)
 
 
 @pytest.mark.parametrize("what", ["restock", "stock-take", "duplicate"])
