@@ -4,10 +4,11 @@ import re
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from loyalty.audit.models import AuditEntry
 from loyalty.webhooks import rules, services
+from loyalty.webhooks.admin import in_words
 from loyalty.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +159,20 @@ def test_a_secret_that_is_lost_is_said(client, operator, endpoint, settings):
     services.WebhookEndpoint.objects.update(digest="0" * 64)
     assert "needs a new secret" in shown(client.get(endpoints("changelist")))
     assert "rotate the secret" in shown(client.post(endpoints("send_test", endpoint.id), follow=True))
+
+
+@pytest.mark.parametrize(
+    ("error", "means"),
+    [
+        ("gaierror: [Errno -2] Name or service not known", "There is no such host."),
+        ("ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED]", "Its certificate is not valid"),
+        ("ConnectError: [Errno 111] Connection refused", "Nobody answers there."),
+        ("ReadTimeout: timed out", "longer than ten seconds"),
+        (f"ConnectionRefusedError: {rules.NOT_CALLED}", "name it in WEBHOOK_INTERNAL_HOSTS"),
+    ],
+)
+def test_an_error_of_the_network_says_what_it_means(error, means):
+    with translation.override("en"):
+        said = in_words(error)
+    assert means in said and error in said
+    assert in_words("HTTP 503 later") == "HTTP 503 later"
