@@ -3,10 +3,12 @@
 import io
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from accounts.activity import rules as facts
 from accounts.activity import selectors as activity
@@ -152,3 +154,14 @@ def test_an_order_of_before_without_a_split_is_shared_by_its_lines_amounts(shop,
     assert [line.cents for line in earning_rules.basis(activity.facts_of(paid.purchase))] == [2_700, 900]
     shop.refund(1_200)
     assert growth.in_all(member_id=member.id)["spend"] == 2_400
+
+
+def test_orders_that_were_split_before_their_lines_could_say_so_say_it_since_the_upgrade(shop, member):
+    paid, plain = order(shop, member), shop.pay(member, shop.order(3_000))
+    lines = activity.lines_of(paid.purchase)
+    before = list(lines.values_list("paid_cents", flat=True))
+    lines.update(paid_cents=None)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("mall.migrations.0016_paid_by_line").TELL_LINES)
+    assert list(lines.values_list("paid_cents", flat=True)) == before == [part.paid_cents for part in paid.settlement.how.lines]
+    assert [line.paid_cents for line in activity.lines_of(plain.purchase)] == [None]
