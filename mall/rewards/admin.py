@@ -467,7 +467,7 @@ class RewardAdmin(HistoryAdmin):
         messages.success(request, _("The reward is there. Now say how many there are."))
         return HttpResponseRedirect(reverse("admin:mall_reward_restock", args=[obj.pk]))
 
-    @display(description="")
+    @display(description=_("picture"))
     def seen(self, reward: Any) -> str:
         return _thumbnail(reward.first_picture, 40)
 
