@@ -40,6 +40,7 @@ COUNTED = {
     "lifted": _("lifted"), "facts": _("facts"), "lines": _("lines"), "counted": _("counted"), "pruned": _("deleted"), "accounts": _("accounts"),
     "entries": _("entries"), "found": _("breaches"), "frozen": _("frozen"), "granted": _("granted"), "reached": _("reached"), "kept": _("kept"),
     "fell": _("fell"), "messages": _("messages"), "orders": _("orders"), "waiting": _("waiting"), "refused": _("refused"),
+    "rentals": _("rentals"), "renewals": _("renewals"), "reminded": _("reminded"),
     "withdrawn": _("cancelled at the provider"), "unanswered": _("no answer"), "unknown": _("no answer"),
     "coupons": _("coupons"), "marked": _("newly unused"),
 }  # fmt: skip

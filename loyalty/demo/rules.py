@@ -182,6 +182,18 @@ def _cake(on: Sheet) -> None:
         on.disc(x, 34.5, 2.2, "#ed8936", 1.5)
 
 
+def _plane(on: Sheet) -> None:
+    for x, y, size in ((32, 68, 7), (42, 64, 9), (53, 68, 7), (86, 27, 5), (93, 25, 6.5), (100, 27, 5)):
+        on.disc(x, y, size, "#ffffffcc")
+    on.shape([(58, 43), (70, 43), (58, 30), (51, 30)], "#4299e1")
+    on.shape([(30, 46), (22, 25), (32, 25), (44, 43)], "#2b6cb0")
+    on.box(26, 41, 68, 14, WHITE, 7)
+    on.box(29, 50, 60, 3, "#4299e1", 1.5)
+    for n in range(7):
+        on.disc(48 + 5.6 * n, 46, 1.7, "#2c5282")
+    on.shape([(52, 51), (72, 51), (50, 70), (42, 70)], "#2b6cb0")
+
+
 class Look(NamedTuple):
     ground: str
     spot: str
@@ -203,6 +215,7 @@ PICTURES = {
     "screen": Look("#ebf4ff", "#c3dafe", _screen),
     "truck": Look("#e6fffa", "#b2f5ea", _truck),
     "agent": Look("#ebf8ff", on_spot, _agent),
+    "plane": Look("#e6f6ff", "#bee3f8", _plane),
     "cake": Look("#fff5f7", "#fed7e2", _cake),
 }
 

@@ -30,6 +30,8 @@ from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import Recipient
 from mall.rewards import selectors as rewards_seen
+from mall.rentals import services as rentals
+from mall.rentals.models import RentalTerms
 from mall.rewards import services as rewards
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice
 from mall.vouchers import selectors as vouchers
@@ -62,6 +64,8 @@ def stock_mall(*, actor: str, now: datetime) -> int:
         coupons.keep(template=CouponTemplate(**one), actor=actor, now=now)
     for one in _missing(PrivilegeKind, said["privilege_kinds"]):
         privileges.keep(kind=PrivilegeKind(**one), actor=actor, now=now)
+    for one in _missing(RentalTerms, said["rental_terms"]):
+        rentals.keep(terms=RentalTerms(**one), actor=actor, now=now)
     for one in _missing(CodePool, said["code_pools"]):
         count = one.pop("codes")
         codes.keep(pool=CodePool(**one), actor=actor, now=now)

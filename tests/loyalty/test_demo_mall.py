@@ -25,6 +25,7 @@ def stocked(db, now):
     """The sample mall, where nobody has made tiers or segments."""
     provider = Provider(code="sample", name_zh="示例", name_en="Sample", base_url="http://127.0.0.1:8100", key_id="sample")
     products = [ProviderProduct(code=one["item"], provider=provider, sku="S", name_zh="券", name_en="V") for one in SAID["rewards"] if one["kind"] == "voucher"]
+    products += [ProviderProduct(code=one["product_id"], provider=provider, sku="L", name_zh="借", name_en="L") for one in SAID["rental_terms"]]
     vouchers.keep(provider=provider, products=products, actor="tests", now=now)
     return services.stock_mall(actor="tests", now=now)
 
@@ -45,8 +46,8 @@ def test_there_is_a_reward_of_every_kind_and_one_for_points_and_money(stocked, n
 
 def test_what_is_for_tiers_or_segments_that_are_not_there_is_left_out(stocked):
     known = rewards.catalogue().by_code
-    assert stocked == len(known) == len(SAID["rewards"]) - 2
-    assert {"own-agent", "birthday-cake"}.isdisjoint(known)
+    assert stocked == len(known) == len(SAID["rewards"]) - 3
+    assert {"own-agent", "birthday-cake", "air-miles"}.isdisjoint(known)
     assert known["blanket"].prices == ()
 
 

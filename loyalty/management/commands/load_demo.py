@@ -96,6 +96,7 @@ CHECKED_IN = (12, 11, 10, 9, 7, 6, 5, 4, 3, 2, 1)
 VOUCHERS = {
     "sample-film-ticket": ("SAMPLE-FILM", "电影票(示例)", "Film ticket (sample)"),
     "sample-video-month": ("SAMPLE-VIDEO", "视频会员月卡(示例)", "A month of films at home (sample)"),
+    "sample-miles": ("SAMPLE-MILES", "航空里程(示例)", "Air miles (sample)"),
     "sample-slow-ticket": ("SLOW", "慢慢出票的门票(示例)", "Ticket that takes its time (sample)"),
     "sample-sold-out": ("SOLD-OUT", "已售罄的演出票(示例)", "Concert that is sold out (sample)"),
 }
