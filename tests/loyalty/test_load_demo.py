@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from accounts.activity.models import Behaviour, Purchase, UnmatchedRefund
+from accounts.activity.rules import Line
 from accounts.channels import services as channels
 from accounts.keys.models import Scope, StorefrontKey
 from accounts.members import selectors as members
@@ -97,6 +98,16 @@ def test_where_a_folder_is_given_and_nobody_chose_otherwise_mails_are_files_in_i
     channels.set_up(provider="mailbox", parameters={"from_address": "own@shop.example"}, in_use=False)
     Command()._settings(now=now)
     assert not channels.providers()["email"].can_send
+
+
+@pytest.mark.parametrize(
+    ("total", "each", "percent"), [(8_000, 8_000, 30), (9_999, 9_999, 30), (10_000, 5_000, 50), (29_999, 9_999, 50), (30_000, 15_000, 80), (50_000, 50_000, 70)]
+)
+def test_points_pay_more_of_larger_orders_and_less_than_the_most_of_dear_goods(db, now, total, each, percent):
+    Command()._settings(now=now)
+    policy = till.burn_policy(now=now).plain
+    own = policy.share_of_line(Line("1", amount_cents=each))
+    assert (own[0] if own else policy.share_of(total)) == percent * 100
 
 
 def test_the_file_says_where_who_and_with_what(load, place):

@@ -40,6 +40,7 @@ from loyalty.outbox import services as outbox
 from loyalty.programme.models import Programme
 from mall.checkout import selectors as till
 from mall.checkout import services as checkout
+from mall.checkout.rules import Band
 from mall.vouchers import selectors as vouchers_seen
 from mall.vouchers import services as vouchers
 from mall.vouchers.models import Provider, ProviderProduct
@@ -137,7 +138,11 @@ class Command(BaseCommand):
         if not Terms.objects.exists():
             Terms(id=1, expiry=Terms.Expiry.MONTHS, length=12).save()
         if till.burn_policy(now=now) is None:
-            checkout.publish_policy(points_per_unit=100, threshold=0, step=1, max_share_bps=5000, actor=ACTOR, now=now)
+            # 30 % of an order, half of it from 100.00 on, 80 % from 300.00 on; of what costs 500.00 or more apiece 70 %.
+            bands = [Band(10_000, 5_000), Band(30_000, 8_000)]
+            checkout.publish_policy(
+                points_per_unit=100, threshold=0, step=1, max_share_bps=3_000, bands=bands, dear_cents=50_000, dear_share_bps=7_000, actor=ACTOR, now=now
+            )
         if Group.objects.filter(name__in=OPERATORS).count() < len(OPERATORS):
             console.load_roles()
         if not AdjustmentLimit.objects.exists():
