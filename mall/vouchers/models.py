@@ -163,7 +163,7 @@ class VoucherOrder(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return f"{self.product} × {self.quantity}"
 
 
 class VoucherAttempt(models.Model):
