@@ -29,9 +29,9 @@ from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import Recipient
-from mall.rewards import selectors as rewards_seen
 from mall.rentals import services as rentals
 from mall.rentals.models import RentalTerms
+from mall.rewards import selectors as rewards_seen
 from mall.rewards import services as rewards
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice
 from mall.vouchers import selectors as vouchers
