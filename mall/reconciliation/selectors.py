@@ -10,7 +10,8 @@ from points.reconciliation.selectors import snapshot
 # What the questions speak of besides tables: what steps have given back; and of a redemption, how many of it are still out.
 _WITH = """
 WITH stepped AS (
-    SELECT redemption_id, sum(quantity) FILTER (WHERE restocked) AS restocked, sum(points) AS points FROM mall_step GROUP BY redemption_id
+    SELECT redemption_id, sum(quantity) FILTER (WHERE restocked) AS restocked, sum(points) AS points, sum(cents) AS cents, sum(shipping_cents) AS shipping
+      FROM mall_step GROUP BY redemption_id
 ), redemption AS (
     SELECT r.*, 'redemption/' || r.id AS about, r.unit_points * r.quantity AS points, w.kind, m.status IN ('merged', 'erased') AS gone,
            CASE WHEN r.status IN ('cancelled', 'lapsed', 'returned') THEN 0 ELSE r.quantity - r.returned END AS kept,
@@ -63,6 +64,12 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
     (3, "what came back is what its steps say", """
         SELECT r.about, r.back, coalesce(s.points, 0) FROM redemption r LEFT JOIN stepped s ON s.redemption_id = r.id
          WHERE coalesce(s.points, 0) <> r.back OR (r.status = 'returned') <> (r.returned = r.quantity)"""),
+    (3, "the money to give back is that of what came back, and shipping at most once", """
+        SELECT r.about, r.unit_cents * (r.back / r.unit_points) || ' + at most ' || r.shipping_cents,
+               coalesce(s.cents - s.shipping, 0) || ' + ' || coalesce(s.shipping, 0)
+          FROM redemption r LEFT JOIN stepped s ON s.redemption_id = r.id
+         WHERE coalesce(s.cents - s.shipping, 0) <> r.unit_cents * (r.back / r.unit_points) OR coalesce(s.shipping, 0) > r.shipping_cents
+            OR (r.status = 'cancelled' AND r.spend_id IS NOT NULL AND coalesce(s.shipping, 0) <> r.shipping_cents)"""),
     (3, "a redemption is paid for by an entry of its own", """
         SELECT 'entry ' || spend_id, 1, count(*) FROM mall_redemption WHERE spend_id IS NOT NULL GROUP BY spend_id HAVING count(*) > 1"""),
     (3, "points spent on a redemption have one", """
