@@ -418,7 +418,9 @@ def _move(row: Coupon, status: Status, *, owner: UUID | None = None, purchase: s
 @transaction.atomic(savepoint=False)
 def move(*, from_id: UUID, into_id: UUID) -> int:
     """The coupons that a member who was merged can still use are the survivor's from now on; how many. Used ones stay where they were used."""
-    ledger.lock_all(member_ids=[from_id, into_id])
+    # In the order in which what comes back to a merged member is forwarded.
+    ledger.lock(member_id=from_id)
+    ledger.lock(member_id=into_id)
     there = Coupon.objects.filter(member_id=into_id, key=OuterRef("key"), number=OuterRef("number"))
     return Coupon.objects.filter(~Exists(there), member_id=from_id, status=Status.AVAILABLE).update(member_id=into_id)
 

@@ -212,7 +212,9 @@ def _show(row: Redemption) -> list[dict[str, Any]]:
 @transaction.atomic(savepoint=False)
 def move(*, from_id: UUID, into_id: UUID, now: datetime) -> int:
     """What is not over of a merged member's is the survivor's from now on, with its uses; how many. Again: nothing."""
-    ledger.lock_all(member_ids=[from_id, into_id])
+    # In the order in which what comes back to a merged member is forwarded.
+    ledger.lock(member_id=from_id)
+    ledger.lock(member_id=into_id)
     there = Privilege.objects.filter(member_id=into_id, key=OuterRef("key"), number=OuterRef("number"))
     moving = list(selectors.standing(member_ids=[from_id], now=now).filter(~Exists(there)).values_list("id", flat=True))
     PrivilegeUse.objects.filter(member_id=from_id, privilege_id__in=moving).update(member_id=into_id)
