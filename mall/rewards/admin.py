@@ -647,7 +647,7 @@ def card(item: shelf.Item, language: str, *, now: datetime) -> dict[str, Any]:
             "price": cost(price.points, price.cents),
             "list": cost(price.list_points, price.list_cents) if less else "",
             "why": str(WHY.get(price.why, "")),
-            "shipping": _shipped(item.shipping.cents) if item.shipping.cents else "",
+            "shipping": capfirst(_shipped(item.shipping.cents)) if item.shipping.cents else "",
             "told": [text for _code, text in shelf.in_words(item, now=now)],
             "left": "" if item.left is None else gettext("%(count)s left") % {"count": f"{item.left:,}"},
             "said": str(said),

@@ -34,7 +34,7 @@ class WhyNotShown(serializers.Serializer[Any]):
 
 
 class NoteShown(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="free_shipping, early_access (it is open for them, not for others yet) or early_access_coming.")
+    code = serializers.CharField(help_text="free_shipping, opens (later), early_access (it is open for them, not for others yet) or early_access_coming.")
     text = serializers.CharField(help_text="A sentence for the member, in the request's language.")
 
 
@@ -65,7 +65,7 @@ class RewardOnShelf(serializers.Serializer[Any]):
     why_not = WhyNotShown(allow_null=True)
     affordable = serializers.BooleanField(allow_null=True, help_text="Whether the member's points pay for one; null: no member was named.")
     points_missing = serializers.IntegerField(allow_null=True, help_text="So many points are still to go; 0: none.")
-    why = NoteShown(many=True, help_text="What to tell beside the price: why shipping is free, until when they are earlier than others.")
+    why = NoteShown(many=True, help_text="What to tell beside the price: why shipping is free, when it opens, until when they are earlier than others.")
 
 
 _REWARD = {
@@ -101,7 +101,7 @@ _REWARD = {
     "affordable": False,
     "points_missing": 180,
     "why": [
-        {"code": "free_shipping", "text": "该会员等级免运费。"},
+        {"code": "free_shipping", "text": "您的等级免运费。"},
         {"code": "early_access", "text": "您可提前兑换至 11月27日 20:00，之后对所有人开放。"},
     ],
 }

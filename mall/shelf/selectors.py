@@ -74,10 +74,6 @@ class Item:
         """All the money due for one, with its parcel."""
         return self.price.cents + self.shipping.cents
 
-    def early(self, *, now: datetime) -> bool:
-        """Whether it opens, or has opened, for them sooner than for others, who still wait."""
-        return self.opens_at is not None and self.offer.starts_at is not None and self.opens_at < self.offer.starts_at and now < self.offer.starts_at
-
 
 NOBODY = Who(Viewer())
 
@@ -183,12 +179,14 @@ def in_words(one: Item, *, now: datetime) -> list[tuple[str, str]]:
     """What a member is told beside the price, in the reader's language: codes and sentences."""
     said = []
     if one.shipping.waived_cents:
-        said.append(("free_shipping", gettext("Shipping is free for the member's tier.")))
-    if one.early(now=now):
-        assert one.opens_at is not None and one.offer.starts_at is not None
+        said.append(("free_shipping", gettext("Shipping is free for your tier.")))
+    starts_at = one.offer.starts_at
+    if starts_at is not None and one.opens_at is not None and now < starts_at:
         zone, language = programme.zone(now=now), get_language() or "zh"
-        figures = {"opens": localtime.in_words(one.opens_at, zone, language), "until": localtime.in_words(one.offer.starts_at, zone, language)}
-        if one.opens_at <= now:
+        figures = {"opens": localtime.in_words(one.opens_at, zone, language), "until": localtime.in_words(starts_at, zone, language)}
+        if one.opens_at == starts_at:
+            said.append(("opens", gettext("It can be redeemed from %(opens)s on.") % figures))
+        elif one.opens_at <= now:
             said.append(("early_access", gettext("Early access until %(until)s; then it opens for everybody.") % figures))
         else:
             said.append(("early_access_coming", gettext("Early access from %(opens)s; for everybody from %(until)s.") % figures))

@@ -136,7 +136,7 @@ def seen(till, *, coupons=()):
     return have, shelf, (quote["burn"]["worth_cents"], quote["shipping_cents"], quote["due_cents"])
 
 
-AS_BASIC = ([], (500, "list", 800, False, []), (2_080, 800, 20_800))
+AS_BASIC = ([], (500, "list", 800, False, ["opens"]), (2_080, 800, 20_800))
 AS_GOLD = (["gold-welcome"], (400, "tier", 0, True, ["free_shipping", "early_access"]), (10_000, 0, 20_000))
 
 

@@ -213,12 +213,13 @@ def test_the_preview_says_what_shipping_costs_whom_and_who_comes_sooner(operator
     reward = mall.reward(shipping_cents=800, starts_at=mall.now + timedelta(minutes=30))
     client = operator()
     seen = text(client.get(page(reward, "preview")))
-    assert "shipping CN¥8.00" in seen
+    assert "Shipping CN¥8.00" in seen
+    assert "It can be redeemed from" in seen
     assert "Early access" not in seen
     golden = text(client.get(page(reward, "preview"), {"tier": "gold"}))
-    for said in ("Shipping is free for the member", "该会员等级免运费", "Early access until", "之后对所有人开放"):
+    for said in ("Shipping is free for your tier.", "您的等级免运费。", "Early access until", "之后对所有人开放"):
         assert said in golden, said
-    assert "shipping CN¥8.00" not in golden
+    assert "Shipping CN¥8.00" not in golden
     assert "shipping CN¥8.00" in text(client.get(LIST))
 
 
