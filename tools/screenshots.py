@@ -133,8 +133,15 @@ def earning(visit: Visit, picture: Callable[[str], Path]) -> None:
 
 
 def mall(visit: Visit, picture: Callable[[str], Path]) -> None:
-    """The pages on which rewards are kept."""
-    for name, path in {"rewards": "mall/reward/", "stock-changes": "mall/stockchange/", "margins": "mall/reward/margins/"}.items():
+    """The pages on which rewards are kept, sold and sent."""
+    for name, path in {
+        "rewards": "mall/reward/",
+        "stock-changes": "mall/stockchange/",
+        "margins": "mall/reward/margins/",
+        "redemptions": "mall/redemption/",
+        "flash-sales": "mall/flashsale/calendar/",
+        "markdown": "mall/markdown/start-one/",
+    }.items():
         visit.open(path)
         visit.save(picture(name))
     found = visit.first_link("mall/reward/?q=blanket", "/change/")
@@ -154,6 +161,7 @@ def main() -> None:
     parser.add_argument("--demo", type=Path, default=Path(os.environ.get("DATA_DIR") or ROOT / ".local") / "demo.json")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--only", choices=["mall"], help="take these alone (default: all)")
     parser.add_argument("--member", default="M-1001", help="the storefront's id of the member to show")
     chosen = parser.parse_args()
     demo = json.loads(chosen.demo.read_text())
@@ -167,9 +175,13 @@ def main() -> None:
                 return chosen.out / f"{name}-{short}.png"
 
             visit = Visit(browser, demo["url"], locale)
-            visit.open("login/")
-            visit.save(picture("login"))
+            if not chosen.only:
+                visit.open("login/")
+                visit.save(picture("login"))
             visit.log_in(maker)
+            if chosen.only:
+                mall(visit, picture)
+                continue
             adjustment = waiting_adjustment(visit, chosen.member)
             visit.open("")
             visit.save(picture("overview"))
