@@ -47,6 +47,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'purchase',
                 'verbose_name_plural': 'purchases',
                 'ordering': ['-occurred_at', '-id'],
+                'indexes': [models.Index(fields=['member', '-occurred_at', '-id'], name='purchase_newest')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'external_id'), name='purchase_once'), models.CheckConstraint(condition=models.Q(('paid_cents__gte', 0), ('shipping_cents__gte', 0)), name='purchase_paid_not_below_zero')],
             },
         ),
         migrations.CreateModel(
@@ -67,6 +69,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'purchase line',
                 'verbose_name_plural': 'purchase lines',
                 'ordering': ['position'],
+                'constraints': [models.UniqueConstraint(fields=('member', 'purchase', 'position'), name='purchase_line_once')],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +101,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'refund',
                 'verbose_name_plural': 'refunds',
                 'ordering': ['-occurred_at', '-id'],
+                'constraints': [models.UniqueConstraint(fields=('member', 'purchase', 'external_id'), name='refund_once'), models.CheckConstraint(condition=models.Q(('amount_cents__gte', 0)), name='refund_not_below_zero')],
             },
         ),
         migrations.CreateModel(
@@ -124,29 +128,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'parked'])), fields=['status', '-recorded_at'], name='unmatched_refund_open')],
                 'constraints': [models.UniqueConstraint(fields=('purchase_ref', 'external_id'), name='unmatched_refund_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='purchase',
-            index=models.Index(fields=['member', '-occurred_at', '-id'], name='purchase_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='purchase',
-            constraint=models.UniqueConstraint(fields=('member', 'external_id'), name='purchase_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='purchase',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_cents__gte', 0), ('shipping_cents__gte', 0)), name='purchase_paid_not_below_zero'),
-        ),
-        migrations.AddConstraint(
-            model_name='purchaseline',
-            constraint=models.UniqueConstraint(fields=('member', 'purchase', 'position'), name='purchase_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.UniqueConstraint(fields=('member', 'purchase', 'external_id'), name='refund_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gte', 0)), name='refund_not_below_zero'),
         ),
     ]

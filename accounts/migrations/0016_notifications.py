@@ -369,6 +369,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'delivery',
                 'verbose_name_plural': 'messages sent',
                 'permissions': [('resend_delivery', 'Can send messages again')],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='delivery_due'), models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='delivery_lease'), models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['channel', 'provider_id'], name='delivery_by_provider_id'), models.Index(fields=['member', '-id'], name='delivery_of_member'), models.Index(condition=models.Q(('to', ''), _negated=True), fields=['to'], name='delivery_by_address'), models.Index(condition=models.Q(('state__in', ('unknown', 'gave_up', 'refused', 'bounced'))), fields=['settled_at'], name='delivery_failed')],
             },
         ),
         migrations.CreateModel(
@@ -411,6 +412,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'inbox item',
                 'verbose_name_plural': 'inbox items',
+                'indexes': [models.Index(fields=['member', '-id'], name='inbox_newest'), models.Index(condition=models.Q(('read_at', None)), fields=['member'], name='inbox_unread')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'message'), name='inbox_once')],
             },
         ),
         migrations.CreateModel(
@@ -450,6 +453,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'preference',
                 'verbose_name_plural': 'preferences',
+                'constraints': [models.UniqueConstraint(fields=('member', 'purpose', 'channel'), name='preference_once')],
             },
         ),
         migrations.CreateModel(
@@ -466,6 +470,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'text of messages',
                 'verbose_name_plural': 'texts of messages',
+                'constraints': [models.UniqueConstraint(fields=('kind', 'channel', 'language'), name='notification_text_once')],
             },
         ),
         migrations.CreateModel(
@@ -521,53 +526,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('member', 'day'), name='marketing_day_once')],
             },
         ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='delivery_due'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='delivery_lease'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['channel', 'provider_id'], name='delivery_by_provider_id'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['member', '-id'], name='delivery_of_member'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('to', ''), _negated=True), fields=['to'], name='delivery_by_address'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ('unknown', 'gave_up', 'refused', 'bounced'))), fields=['settled_at'], name='delivery_failed'),
-        ),
         migrations.AddConstraint(
             model_name='message',
             constraint=models.UniqueConstraint(fields=('member', 'kind', 'key'), name='notification_once_per_key'),
-        ),
-        migrations.AddIndex(
-            model_name='inboxitem',
-            index=models.Index(fields=['member', '-id'], name='inbox_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='inboxitem',
-            index=models.Index(condition=models.Q(('read_at', None)), fields=['member'], name='inbox_unread'),
-        ),
-        migrations.AddConstraint(
-            model_name='inboxitem',
-            constraint=models.UniqueConstraint(fields=('member', 'message'), name='inbox_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='preference',
-            constraint=models.UniqueConstraint(fields=('member', 'purpose', 'channel'), name='preference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(fields=('kind', 'channel', 'language'), name='notification_text_once'),
         ),
         migrations.RunPython(load, migrations.RunPython.noop),
     ]

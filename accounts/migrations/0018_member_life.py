@@ -83,6 +83,8 @@ class Migration(migrations.Migration):
                 'verbose_name': "copy of a member's data",
                 'verbose_name_plural': "copies of members' data",
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['asked_at'], name='copy_waiting'), models.Index(condition=models.Q(('status', 'ready')), fields=['until'], name='copy_over'), models.Index(fields=['member', '-id'], name='copy_of_member')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('member',), name='copy_one_at_a_time'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'ready'), _negated=True), models.Q(('bytes__gt', 0), ('made_at__isnull', False), ('until__isnull', False)), _connector='OR'), name='copy_ready_has_an_end')],
             },
         ),
         migrations.CreateModel(
@@ -96,6 +98,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'part of a copy',
                 'verbose_name_plural': 'parts of copies',
+                'constraints': [models.UniqueConstraint(fields=('copy', 'number'), name='copy_part_once')],
             },
         ),
         migrations.CreateModel(
@@ -119,6 +122,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'erasures',
                 'ordering': ['-id'],
                 'permissions': [('decide_erasure', 'Can approve, refuse and call off erasures of others')],
+                'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['requested_at'], name='erasure_waiting'), models.Index(condition=models.Q(('status', 'approved')), fields=['due_at'], name='erasure_due'), models.Index(condition=models.Q(('status', 'under_way')), fields=['id'], name='erasure_under_way')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'approved', 'under_way'])), fields=('member',), name='erasure_one_open_per_member'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='erasure_has_a_reason'), models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), ('status', 'called_off'), _connector='OR'), name='erasure_decided_by_another'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('done_at', None), ('due_at', None), ('status', 'waiting')), models.Q(('decided_by__isnull', False), ('done_at', None), ('due_at__isnull', False), ('status__in', ['approved', 'under_way'])), models.Q(('decided_by__isnull', False), ('done_at__isnull', False), ('status', 'done')), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('done_at', None), ('status__in', ['refused', 'called_off'])), _connector='OR'), name='erasure_status_says_what_happened')],
             },
         ),
         migrations.CreateModel(
@@ -140,58 +145,6 @@ class Migration(migrations.Migration):
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['asked_at'], name='copy_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(condition=models.Q(('status', 'ready')), fields=['until'], name='copy_over'),
-        ),
-        migrations.AddIndex(
-            model_name='copy',
-            index=models.Index(fields=['member', '-id'], name='copy_of_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='copy',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('member',), name='copy_one_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='copy',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'ready'), _negated=True), models.Q(('bytes__gt', 0), ('made_at__isnull', False), ('until__isnull', False)), _connector='OR'), name='copy_ready_has_an_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='copypart',
-            constraint=models.UniqueConstraint(fields=('copy', 'number'), name='copy_part_once'),
-        ),
-        migrations.AddIndex(
-            model_name='erasure',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['requested_at'], name='erasure_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='erasure',
-            index=models.Index(condition=models.Q(('status', 'approved')), fields=['due_at'], name='erasure_due'),
-        ),
-        migrations.AddIndex(
-            model_name='erasure',
-            index=models.Index(condition=models.Q(('status', 'under_way')), fields=['id'], name='erasure_under_way'),
-        ),
-        migrations.AddConstraint(
-            model_name='erasure',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'approved', 'under_way'])), fields=('member',), name='erasure_one_open_per_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='erasure',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='erasure_has_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='erasure',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), ('status', 'called_off'), _connector='OR'), name='erasure_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='erasure',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('done_at', None), ('due_at', None), ('status', 'waiting')), models.Q(('decided_by__isnull', False), ('done_at', None), ('due_at__isnull', False), ('status__in', ['approved', 'under_way'])), models.Q(('decided_by__isnull', False), ('done_at__isnull', False), ('status', 'done')), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('done_at', None), ('status__in', ['refused', 'called_off'])), _connector='OR'), name='erasure_status_says_what_happened'),
         ),
         migrations.RunSQL(ERASING, "DROP FUNCTION accounts_erasing"),
     ]

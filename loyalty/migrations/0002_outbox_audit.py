@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'job run',
                 'verbose_name_plural': 'job runs',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['job', 'id'], name='job_run_by_job')],
             },
         ),
         migrations.CreateModel(
@@ -69,26 +70,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'event',
                 'verbose_name_plural': 'outbox',
                 'permissions': [('decide_outboxrow', 'Can retry and drop failed events')],
+                'indexes': [models.Index(models.F('subscriber'), models.F('member_id'), models.F('id'), condition=models.Q(('status__in', ('waiting', 'failed'))), name='outbox_line'), models.Index(models.F('due_at'), condition=models.Q(('status', 'waiting')), name='outbox_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('status__in', ('waiting', 'failed'))), models.Q(('settled_at__isnull', False), ('status__in', ('delivered', 'dropped'))), _connector='OR'), name='outbox_settled_has_a_time')],
             },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='auditentry',
             trigger=pgtrigger.compiler.Trigger(name='audit_entry_is_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='6bb5abdffb16bc9bc7d9e775ad6f09ee917de48c', operation='UPDATE OR DELETE', pgid='pgtrigger_audit_entry_is_append_only_2053e', table='loyalty_auditentry', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='jobrun',
-            index=models.Index(fields=['job', 'id'], name='job_run_by_job'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxrow',
-            index=models.Index(models.F('subscriber'), models.F('member_id'), models.F('id'), condition=models.Q(('status__in', ('waiting', 'failed'))), name='outbox_line'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxrow',
-            index=models.Index(models.F('due_at'), condition=models.Q(('status', 'waiting')), name='outbox_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='outboxrow',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('status__in', ('waiting', 'failed'))), models.Q(('settled_at__isnull', False), ('status__in', ('delivered', 'dropped'))), _connector='OR'), name='outbox_settled_has_a_time'),
         ),
     ]

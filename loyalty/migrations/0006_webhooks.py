@@ -35,6 +35,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'webhook delivery',
                 'verbose_name_plural': 'webhook deliveries',
                 'ordering': ['-id'],
+                'indexes': [models.Index(models.F('member_id'), models.F('id'), name='webhook_by_member'), models.Index(models.F('id'), condition=models.Q(('status', 'failed')), name='webhook_dead'), models.Index(models.F('created_at'), name='webhook_by_age')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('status__in', ('waiting', 'failed'))), models.Q(('settled_at__isnull', False), ('status__in', ('delivered', 'dropped'))), _connector='OR'), name='webhook_delivery_settled_has_a_time')],
             },
         ),
         migrations.CreateModel(
@@ -125,21 +127,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='webhookdelivery',
             index=models.Index(models.F('endpoint'), models.F('status'), models.F('id'), name='webhook_by_endpoint'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(models.F('member_id'), models.F('id'), name='webhook_by_member'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(models.F('id'), condition=models.Q(('status', 'failed')), name='webhook_dead'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(models.F('created_at'), name='webhook_by_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('status__in', ('waiting', 'failed'))), models.Q(('settled_at__isnull', False), ('status__in', ('delivered', 'dropped'))), _connector='OR'), name='webhook_delivery_settled_has_a_time'),
         ),
     ]

@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('total_cents', models.BigIntegerField(help_text='From the quote that it was made from, if any.', null=True, verbose_name="order's total")),
                 ('worth_cents', models.BigIntegerField(verbose_name='worth')),
                 ('purchase_ref', models.CharField(blank=True, max_length=64, verbose_name='purchase')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'checkout hold',
@@ -38,6 +39,7 @@ class Migration(migrations.Migration):
                 ('clawed_back', models.BigIntegerField(verbose_name='taken back')),
                 ('waived', models.BigIntegerField(verbose_name='waived')),
                 ('debt', models.BigIntegerField(verbose_name='owed after')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': "refund's settlement",
@@ -58,10 +60,15 @@ class Migration(migrations.Migration):
                 ('refunded_cents', models.BigIntegerField(default=0, verbose_name='refunded')),
                 ('delivered_at', models.DateTimeField(null=True, verbose_name='delivered')),
                 ('explanation', models.JSONField(default=list, verbose_name='explanation')),
+                ('earn_entry', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='earned with')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('rule_version', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.ruleversion', verbose_name='rule version')),
+                ('spend_entry', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='spent with')),
             ],
             options={
                 'verbose_name': 'settlement',
                 'verbose_name_plural': 'settlements',
+                'constraints': [models.CheckConstraint(condition=models.Q(('restored__gte', 0), ('restored__lte', models.F('spent'))), name='settlement_gives_back_at_most_what_was_spent'), models.CheckConstraint(condition=models.Q(('clawed_back__gte', 0), ('clawed_back__lte', models.F('earned'))), name='settlement_takes_back_at_most_what_was_earned'), models.CheckConstraint(condition=models.Q(('refunded_cents__gte', 0), ('refunded_cents__lte', models.F('paid_cents'))), name='settlement_refunds_at_most_what_was_paid')],
             },
         ),
         migrations.CreateModel(
@@ -91,47 +98,5 @@ class Migration(migrations.Migration):
             model_name='checkouthold',
             name='burn_policy',
             field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.burnpolicy', verbose_name='burn policy'),
-        ),
-        migrations.AddField(
-            model_name='checkouthold',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='refundsettlement',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='settlement',
-            name='earn_entry',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='earned with'),
-        ),
-        migrations.AddField(
-            model_name='settlement',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='settlement',
-            name='rule_version',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.ruleversion', verbose_name='rule version'),
-        ),
-        migrations.AddField(
-            model_name='settlement',
-            name='spend_entry',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='spent with'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('restored__gte', 0), ('restored__lte', models.F('spent'))), name='settlement_gives_back_at_most_what_was_spent'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('clawed_back__gte', 0), ('clawed_back__lte', models.F('earned'))), name='settlement_takes_back_at_most_what_was_earned'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_cents__gte', 0), ('refunded_cents__lte', models.F('paid_cents'))), name='settlement_refunds_at_most_what_was_paid'),
         ),
     ]

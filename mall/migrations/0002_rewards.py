@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'reward',
                 'verbose_name_plural': 'rewards',
                 'ordering': ['points', 'cents', 'code'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='reward_costs_points'), models.CheckConstraint(condition=models.Q(models.Q(('item', ''), ('kind', 'goods')), models.Q(models.Q(('kind', 'goods'), _negated=True), models.Q(('item', ''), _negated=True)), _connector='OR'), name='reward_hands_something_out'), models.CheckConstraint(condition=models.Q(('sponsor_bps__lte', 10000)), name='reward_sponsor_pays_at_most_all'), models.CheckConstraint(condition=models.Q(('starts_at', None), ('ends_at', None), ('starts_at__lt', models.F('ends_at')), _connector='OR'), name='reward_ends_after_it_starts')],
             },
         ),
         migrations.CreateModel(
@@ -220,6 +221,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'redemptions',
                 'ordering': ['-id'],
                 'permissions': [('fulfil_redemption', 'Can fulfil redemptions'), ('return_redemption', 'Can cancel redemptions and take them back')],
+                'indexes': [models.Index(fields=['member', 'reward'], name='redemption_of_reward'), models.Index(fields=['member', '-id'], name='redemption_newest'), models.Index(fields=['reward', '-id'], name='redemption_by_reward'), models.Index(condition=models.Q(('status', 'held')), fields=['pay_until'], name='redemption_to_lapse'), models.Index(condition=models.Q(('status__in', ['confirmed', 'fulfilling', 'shipped'])), fields=['status', 'id'], name='redemption_queue')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'key'), name='redemption_key_once'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('unit_cents__gte', 0), ('unit_points__gte', 1)), name='redemption_of_something'), models.CheckConstraint(condition=models.Q(('returned__lte', models.F('quantity'))), name='redemption_returns_at_most_all'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'held'), _negated=True), models.Q(('hold__isnull', False), ('pay_until__isnull', False), ('spend', None)), _connector='OR'), name='redemption_that_waits_is_held'), models.CheckConstraint(condition=models.Q(('status__in', ['held', 'lapsed', 'cancelled']), ('spend__isnull', False), _connector='OR'), name='redemption_that_goes_on_is_paid')],
             },
         ),
         migrations.CreateModel(
@@ -260,6 +263,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'picture of a reward',
                 'verbose_name_plural': 'pictures of rewards',
                 'ordering': ['reward', 'position', 'id'],
+                'constraints': [models.UniqueConstraint(fields=('reward', 'picture'), name='reward_picture_once')],
             },
         ),
         migrations.CreateModel(
@@ -279,6 +283,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'price of a reward',
                 'verbose_name_plural': 'prices of rewards',
                 'ordering': ['reward', 'kind', 'points'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='reward_price_costs_points'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'tier'), ('tier__isnull', False)), models.Q(models.Q(('kind', 'tier'), _negated=True), ('tier', None)), _connector='OR'), name='reward_price_for_a_tier_names_it'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'scarcity'), ('left_at_most__isnull', False)), models.Q(models.Q(('kind', 'scarcity'), _negated=True), ('left_at_most', None)), _connector='OR'), name='reward_price_of_scarcity_says_how_few'), models.CheckConstraint(condition=models.Q(('starts_at', None), ('ends_at', None), ('starts_at__lt', models.F('ends_at')), _connector='OR'), name='reward_price_ends_after_it_starts'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'clearance'), _negated=True), ('ends_at__isnull', False), _connector='OR'), name='reward_clearance_ends')],
             },
         ),
         migrations.CreateModel(
@@ -302,6 +307,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'step of a redemption',
                 'verbose_name_plural': 'steps of redemptions',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'redemption', 'id'], name='redemption_steps')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('member', 'key'), name='redemption_step_key_once')],
             },
         ),
         migrations.CreateModel(
@@ -322,6 +329,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'change of stock',
                 'verbose_name_plural': 'changes of stock',
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject'], name='stock_change_subject')],
+                'constraints': [models.UniqueConstraint(fields=('reward', 'number'), name='stock_change_gapless'), models.CheckConstraint(condition=models.Q(models.Q(('change', 0), _negated=True), ('kind', 'stock_take'), _connector='OR'), name='stock_change_changes'), models.CheckConstraint(condition=models.Q(('on_hand_after__gte', 0)), name='stock_change_not_below_zero'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['restock', 'stock_take']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='stock_change_by_hand_says_why')],
             },
         ),
         migrations.CreateModel(
@@ -336,114 +345,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'stocks',
                 'constraints': [models.CheckConstraint(condition=models.Q(('on_hand__gte', 0)), name='stock_not_below_zero')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='reward_costs_points'),
-        ),
-        migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('item', ''), ('kind', 'goods')), models.Q(models.Q(('kind', 'goods'), _negated=True), models.Q(('item', ''), _negated=True)), _connector='OR'), name='reward_hands_something_out'),
-        ),
-        migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('sponsor_bps__lte', 10000)), name='reward_sponsor_pays_at_most_all'),
-        ),
-        migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at', None), ('ends_at', None), ('starts_at__lt', models.F('ends_at')), _connector='OR'), name='reward_ends_after_it_starts'),
-        ),
-        migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['member', 'reward'], name='redemption_of_reward'),
-        ),
-        migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['member', '-id'], name='redemption_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['reward', '-id'], name='redemption_by_reward'),
-        ),
-        migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(condition=models.Q(('status', 'held')), fields=['pay_until'], name='redemption_to_lapse'),
-        ),
-        migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(condition=models.Q(('status__in', ['confirmed', 'fulfilling', 'shipped'])), fields=['status', 'id'], name='redemption_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.UniqueConstraint(fields=('member', 'key'), name='redemption_key_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('unit_cents__gte', 0), ('unit_points__gte', 1)), name='redemption_of_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('returned__lte', models.F('quantity'))), name='redemption_returns_at_most_all'),
-        ),
-        migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'held'), _negated=True), models.Q(('hold__isnull', False), ('pay_until__isnull', False), ('spend', None)), _connector='OR'), name='redemption_that_waits_is_held'),
-        ),
-        migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['held', 'lapsed', 'cancelled']), ('spend__isnull', False), _connector='OR'), name='redemption_that_goes_on_is_paid'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardpicture',
-            constraint=models.UniqueConstraint(fields=('reward', 'picture'), name='reward_picture_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardprice',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='reward_price_costs_points'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardprice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'tier'), ('tier__isnull', False)), models.Q(models.Q(('kind', 'tier'), _negated=True), ('tier', None)), _connector='OR'), name='reward_price_for_a_tier_names_it'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardprice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'scarcity'), ('left_at_most__isnull', False)), models.Q(models.Q(('kind', 'scarcity'), _negated=True), ('left_at_most', None)), _connector='OR'), name='reward_price_of_scarcity_says_how_few'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardprice',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at', None), ('ends_at', None), ('starts_at__lt', models.F('ends_at')), _connector='OR'), name='reward_price_ends_after_it_starts'),
-        ),
-        migrations.AddConstraint(
-            model_name='rewardprice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'clearance'), _negated=True), ('ends_at__isnull', False), _connector='OR'), name='reward_clearance_ends'),
-        ),
-        migrations.AddIndex(
-            model_name='step',
-            index=models.Index(fields=['member', 'redemption', 'id'], name='redemption_steps'),
-        ),
-        migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('member', 'key'), name='redemption_step_key_once'),
-        ),
-        migrations.AddIndex(
-            model_name='stockchange',
-            index=models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject'], name='stock_change_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='stockchange',
-            constraint=models.UniqueConstraint(fields=('reward', 'number'), name='stock_change_gapless'),
-        ),
-        migrations.AddConstraint(
-            model_name='stockchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('change', 0), _negated=True), ('kind', 'stock_take'), _connector='OR'), name='stock_change_changes'),
-        ),
-        migrations.AddConstraint(
-            model_name='stockchange',
-            constraint=models.CheckConstraint(condition=models.Q(('on_hand_after__gte', 0)), name='stock_change_not_below_zero'),
-        ),
-        migrations.AddConstraint(
-            model_name='stockchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['restock', 'stock_take']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='stock_change_by_hand_says_why'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='stockchange',

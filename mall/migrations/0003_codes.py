@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'imports of codes',
                 'ordering': ['-id'],
                 'permissions': [('withdraw_codeimport', 'Can withdraw imports of codes')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('withdrawn_at', None), models.Q(models.Q(('reason', ''), _negated=True), models.Q(('withdrawn_by', ''), _negated=True)), _connector='OR'), name='code_import_withdrawn_says_why')],
             },
         ),
         migrations.CreateModel(
@@ -76,6 +77,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'redemption codes',
                 'ordering': ['-id'],
                 'permissions': [('replace_code', 'Can replace codes that do not work')],
+                'indexes': [models.Index(models.F('pool'), django.db.models.functions.comparison.Coalesce(models.F('expires_at'), models.Value(datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc))), models.F('id'), condition=models.Q(('redemption', None), ('voided_at', None)), name='code_free'), models.Index(condition=models.Q(('redemption__isnull', False)), fields=['member', 'redemption'], name='code_of_redemption'), models.Index(condition=models.Q(('redemption', None), ('voided_at', None)), fields=['batch'], name='code_of_import')],
+                'constraints': [models.UniqueConstraint(fields=('pool', 'value'), name='code_once_in_a_pool'), models.CheckConstraint(condition=models.Q(models.Q(('handed_at', None), ('member', None), ('redemption', None)), models.Q(('member__isnull', False), ('redemption__isnull', False)), _connector='OR'), name='code_of_a_redemption_is_its_members')],
             },
         ),
         migrations.CreateModel(
@@ -100,29 +103,5 @@ class Migration(migrations.Migration):
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.AddConstraint(
-            model_name='codeimport',
-            constraint=models.CheckConstraint(condition=models.Q(('withdrawn_at', None), models.Q(models.Q(('reason', ''), _negated=True), models.Q(('withdrawn_by', ''), _negated=True)), _connector='OR'), name='code_import_withdrawn_says_why'),
-        ),
-        migrations.AddIndex(
-            model_name='code',
-            index=models.Index(models.F('pool'), django.db.models.functions.comparison.Coalesce(models.F('expires_at'), models.Value(datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc))), models.F('id'), condition=models.Q(('redemption', None), ('voided_at', None)), name='code_free'),
-        ),
-        migrations.AddIndex(
-            model_name='code',
-            index=models.Index(condition=models.Q(('redemption__isnull', False)), fields=['member', 'redemption'], name='code_of_redemption'),
-        ),
-        migrations.AddIndex(
-            model_name='code',
-            index=models.Index(condition=models.Q(('redemption', None), ('voided_at', None)), fields=['batch'], name='code_of_import'),
-        ),
-        migrations.AddConstraint(
-            model_name='code',
-            constraint=models.UniqueConstraint(fields=('pool', 'value'), name='code_once_in_a_pool'),
-        ),
-        migrations.AddConstraint(
-            model_name='code',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('handed_at', None), ('member', None), ('redemption', None)), models.Q(('member__isnull', False), ('redemption__isnull', False)), _connector='OR'), name='code_of_a_redemption_is_its_members'),
         ),
     ]

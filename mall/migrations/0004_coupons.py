@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'coupon template',
                 'verbose_name_plural': 'coupon templates',
                 'ordering': ['code'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off', violation_error_message='Say how much it takes off: an amount, or a percentage.'), models.CheckConstraint(condition=models.Q(('valid_days__isnull', False), ('ends_on__isnull', False), _connector='OR'), name='coupon_template_ends', violation_error_message='Every coupon ends: say after how many days, or on which day.'), models.CheckConstraint(condition=models.Q(('starts_on', None), ('ends_on', None), ('starts_on__lte', models.F('ends_on')), _connector='OR'), name='coupon_template_ends_after_it_starts', violation_error_message='The last day comes before the first.'), models.CheckConstraint(condition=models.Q(('claimable', False), ('per_member__isnull', False), _connector='OR'), name='coupon_template_claimed_within_limits', violation_error_message='Say how many a member may have: what may be claimed without a limit would be claimed without end.')],
             },
         ),
         migrations.CreateModel(
@@ -70,6 +71,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'issue of coupons to many',
                 'verbose_name_plural': 'issues of coupons to many',
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('status', 'issuing')), fields=['id'], name='coupon_batch_issuing')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('members__gte', 1)), name='coupon_batch_to_somebody'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='coupon_batch_says_why'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('status', 'issuing')), models.Q(models.Q(('status', 'issuing'), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='coupon_batch_over_or_not')],
             },
         ),
         migrations.CreateModel(
@@ -100,6 +103,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'coupons',
                 'ordering': ['-id'],
                 'permissions': [('issue_coupon', 'Can issue coupons'), ('withdraw_coupon', 'Can withdraw coupons')],
+                'indexes': [models.Index(fields=['member', '-id'], name='coupon_newest'), models.Index(fields=['code'], name='coupon_by_code'), models.Index(fields=['template', '-id'], name='coupon_by_template'), models.Index(condition=models.Q(('status', 'withdrawn'), _negated=True), fields=['member', 'template'], name='coupon_of_template'), models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['member', 'subject'], name='coupon_issued_for'), models.Index(condition=models.Q(('status', 'used')), fields=['member', 'used_by'], name='coupon_used_for')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'key', 'number'), name='coupon_issued_once'), models.UniqueConstraint(fields=('member', 'code'), name='coupon_code_once'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'used'), ('used_at__isnull', False), models.Q(('used_by', ''), _negated=True)), models.Q(models.Q(('status', 'used'), _negated=True), ('discount_cents', None), ('used_at', None), ('used_by', '')), _connector='OR'), name='coupon_used_says_for_what'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'withdrawn'), models.Q(('withdrawn_for', ''), _negated=True)), models.Q(('status', 'available'), ('withdrawn_for', '')), ('status', 'used'), _connector='OR'), name='coupon_withdrawn_says_why'), models.CheckConstraint(condition=models.Q(('starts_at', None), ('starts_at__lt', models.F('expires_at')), _connector='OR'), name='coupon_expires_after_it_starts')],
             },
         ),
         migrations.CreateModel(
@@ -141,81 +146,5 @@ class Migration(migrations.Migration):
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.AddConstraint(
-            model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_cents__gte', 1), ('cap_cents', None), ('kind', 'amount'), ('percent_bps', 0)), models.Q(('amount_cents', 0), ('kind', 'percent'), ('percent_bps__gte', 1), ('percent_bps__lte', 10000)), models.Q(('amount_cents', 0), ('cap_cents', None), ('kind', 'free_shipping'), ('percent_bps', 0)), _connector='OR'), name='coupon_template_takes_something_off', violation_error_message='Say how much it takes off: an amount, or a percentage.'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_days__isnull', False), ('ends_on__isnull', False), _connector='OR'), name='coupon_template_ends', violation_error_message='Every coupon ends: say after how many days, or on which day.'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_on', None), ('ends_on', None), ('starts_on__lte', models.F('ends_on')), _connector='OR'), name='coupon_template_ends_after_it_starts', violation_error_message='The last day comes before the first.'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupontemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('claimable', False), ('per_member__isnull', False), _connector='OR'), name='coupon_template_claimed_within_limits', violation_error_message='Say how many a member may have: what may be claimed without a limit would be claimed without end.'),
-        ),
-        migrations.AddIndex(
-            model_name='couponbatch',
-            index=models.Index(condition=models.Q(('status', 'issuing')), fields=['id'], name='coupon_batch_issuing'),
-        ),
-        migrations.AddConstraint(
-            model_name='couponbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('members__gte', 1)), name='coupon_batch_to_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='couponbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='coupon_batch_says_why'),
-        ),
-        migrations.AddConstraint(
-            model_name='couponbatch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('status', 'issuing')), models.Q(models.Q(('status', 'issuing'), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='coupon_batch_over_or_not'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(fields=['member', '-id'], name='coupon_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(fields=['code'], name='coupon_by_code'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(fields=['template', '-id'], name='coupon_by_template'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(condition=models.Q(('status', 'withdrawn'), _negated=True), fields=['member', 'template'], name='coupon_of_template'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['member', 'subject'], name='coupon_issued_for'),
-        ),
-        migrations.AddIndex(
-            model_name='coupon',
-            index=models.Index(condition=models.Q(('status', 'used')), fields=['member', 'used_by'], name='coupon_used_for'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.UniqueConstraint(fields=('member', 'key', 'number'), name='coupon_issued_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.UniqueConstraint(fields=('member', 'code'), name='coupon_code_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'used'), ('used_at__isnull', False), models.Q(('used_by', ''), _negated=True)), models.Q(models.Q(('status', 'used'), _negated=True), ('discount_cents', None), ('used_at', None), ('used_by', '')), _connector='OR'), name='coupon_used_says_for_what'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'withdrawn'), models.Q(('withdrawn_for', ''), _negated=True)), models.Q(('status', 'available'), ('withdrawn_for', '')), ('status', 'used'), _connector='OR'), name='coupon_withdrawn_says_why'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at', None), ('starts_at__lt', models.F('expires_at')), _connector='OR'), name='coupon_expires_after_it_starts'),
         ),
     ]

@@ -122,6 +122,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'orders of vouchers',
                 'ordering': ['-id'],
                 'permissions': [('decide_voucherorder', 'Can decide on orders of vouchers, and take vouchers back')],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['provider', 'due_at'], name='voucher_order_due'), models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='voucher_order_lease'), models.Index(condition=models.Q(('state', 'unknown')), fields=['settled_at'], name='voucher_order_to_decide'), models.Index(fields=['redemption'], name='voucher_order_of_redemption'), models.Index(condition=models.Q(('number', ''), _negated=True), fields=['number'], name='voucher_order_by_number')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'redemption'), name='voucher_order_once'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='voucher_order_of_something'), models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'sending')), ('lease_until', None), _connector='OR'), name='voucher_order_asks_under_a_lease')],
             },
         ),
         migrations.CreateModel(
@@ -142,42 +144,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'attempt at a voucher',
                 'verbose_name_plural': 'attempts at vouchers',
                 'ordering': ['number'],
+                'constraints': [models.UniqueConstraint(fields=('member', 'order', 'number'), name='voucher_attempt_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='voucherorder',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['provider', 'due_at'], name='voucher_order_due'),
-        ),
-        migrations.AddIndex(
-            model_name='voucherorder',
-            index=models.Index(condition=models.Q(('state', 'sending')), fields=['lease_until'], name='voucher_order_lease'),
-        ),
-        migrations.AddIndex(
-            model_name='voucherorder',
-            index=models.Index(condition=models.Q(('state', 'unknown')), fields=['settled_at'], name='voucher_order_to_decide'),
-        ),
-        migrations.AddIndex(
-            model_name='voucherorder',
-            index=models.Index(fields=['redemption'], name='voucher_order_of_redemption'),
-        ),
-        migrations.AddIndex(
-            model_name='voucherorder',
-            index=models.Index(condition=models.Q(('number', ''), _negated=True), fields=['number'], name='voucher_order_by_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherorder',
-            constraint=models.UniqueConstraint(fields=('member', 'redemption'), name='voucher_order_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherorder',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='voucher_order_of_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherorder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'sending')), ('lease_until', None), _connector='OR'), name='voucher_order_asks_under_a_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='voucherattempt',
-            constraint=models.UniqueConstraint(fields=('member', 'order', 'number'), name='voucher_attempt_once'),
         ),
     ]

@@ -39,11 +39,14 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(verbose_name='ends')),
                 ('by_hand', models.BooleanField(default=False, editable=False, help_text='Changes of the plan leave it as it is.', verbose_name='changed by hand')),
                 ('called_off_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='called off')),
+                ('reward', models.ForeignKey(help_text='It may be off the shelf.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.reward', verbose_name='reward')),
             ],
             options={
                 'verbose_name': 'flash sale',
                 'verbose_name_plural': 'flash sales',
                 'ordering': ['-starts_at', '-id'],
+                'indexes': [models.Index(fields=['ends_at'], name='flash_sale_ends'), models.Index(fields=['starts_at'], name='flash_sale_starts')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('starts_at__lt', models.F('ends_at'))), name='flash_sale_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('per_member__gte', 1), ('points__gte', 1), ('quantity__gte', 1)), name='flash_sale_costs_points')],
             },
         ),
         migrations.CreateModel(
@@ -56,11 +59,16 @@ class Migration(migrations.Migration):
                 ('matures_at', models.DateTimeField(verbose_name='can be served from')),
                 ('until', models.DateTimeField(null=True, verbose_name='its turn ends')),
                 ('created_at', models.DateTimeField(verbose_name='ticket taken')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('redemption', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.redemption', verbose_name='redemption')),
+                ('sale', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.flashsale', verbose_name='flash sale')),
             ],
             options={
                 'verbose_name': 'ticket of a flash sale',
                 'verbose_name_plural': 'tickets of flash sales',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'sale', '-id'], name='flash_ticket_newest'), models.Index(condition=models.Q(('status', 'waiting')), fields=['sale', 'number'], name='flash_ticket_line'), models.Index(condition=models.Q(('status', 'admitted')), fields=['sale', 'until'], name='flash_ticket_turns')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'admitted'])), fields=('member', 'sale'), name='flash_ticket_one_at_a_time'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'admitted'), _negated=True), ('until__isnull', False), _connector='OR'), name='flash_ticket_turn_ends'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'used'), _negated=True), ('redemption__isnull', False), _connector='OR'), name='flash_ticket_used_names_its_redemption')],
             },
         ),
         migrations.CreateModel(
@@ -90,6 +98,8 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reward', models.ForeignKey(blank=True, db_constraint=False, help_text='It may be off the shelf.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward')),
             ],
             options={
                 'verbose_name': 'historical plan of flash sales',
@@ -123,6 +133,8 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reward', models.ForeignKey(blank=True, db_constraint=False, help_text='It may be off the shelf.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward')),
             ],
             options={
                 'verbose_name': 'historical flash sale',
@@ -145,6 +157,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical points for money',
@@ -167,11 +180,15 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=150, verbose_name='by')),
                 ('created_at', models.DateTimeField(verbose_name='made')),
                 ('changed_at', models.DateTimeField(verbose_name='last change')),
+                ('entry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='booked with')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'top-up',
                 'verbose_name_plural': 'top-ups',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', '-id'], name='top_up_newest'), models.Index(fields=['member', 'counted_on'], name='top_up_by_day')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'payment'), name='top_up_payment_once'), models.CheckConstraint(condition=models.Q(('cents__gte', 1), ('cents_back__gte', 0), ('cents_back__lte', models.F('cents')), ('points__gte', 1), ('points_back__gte', 0), ('points_back__lte', models.F('points'))), name='top_up_gives_back_at_most_all')],
             },
         ),
         migrations.CreateModel(
@@ -187,6 +204,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'points for money',
                 'verbose_name_plural': 'points for money',
+                'constraints': [models.CheckConstraint(condition=models.Q(('least_cents__lte', models.F('most_cents'))), name='top_up_least_below_most')],
             },
         ),
         migrations.AlterField(
@@ -223,6 +241,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'plan of flash sales',
                 'verbose_name_plural': 'plans of flash sales',
                 'ordering': ['-active', 'name_zh', 'id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('last_on', None), ('last_on__gte', models.F('first_on')), _connector='OR'), name='flash_plan_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('per_member__gte', 1), ('points__gte', 1), ('quantity__gte', 1)), name='flash_plan_costs_points')],
             },
         ),
         migrations.CreateModel(
@@ -239,17 +258,13 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'stock of a flash sale',
                 'verbose_name_plural': 'stocks of flash sales',
+                'constraints': [models.CheckConstraint(condition=models.Q(('left__gte', models.F('promised')), ('promised__gte', 0)), name='flash_stock_promises_what_is_left'), models.CheckConstraint(condition=models.Q(('returned__gte', 0), ('set_aside__gte', django.db.models.expressions.CombinedExpression(models.F('left'), '+', models.F('returned')))), name='flash_stock_adds_up'), models.CheckConstraint(condition=models.Q(('closed_at', None), ('left', 0), _connector='OR'), name='flash_stock_closed_is_empty')],
             },
         ),
         migrations.AddField(
             model_name='flashsale',
             name='plan',
             field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.flashplan', verbose_name='plan'),
-        ),
-        migrations.AddField(
-            model_name='flashsale',
-            name='reward',
-            field=models.ForeignKey(help_text='It may be off the shelf.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.reward', verbose_name='reward'),
         ),
         migrations.AddField(
             model_name='redemption',
@@ -261,142 +276,12 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('sale__isnull', False)), fields=['sale', '-id'], name='redemption_in_sale'),
         ),
         migrations.AddField(
-            model_name='flashticket',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='flashticket',
-            name='redemption',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.redemption', verbose_name='redemption'),
-        ),
-        migrations.AddField(
-            model_name='flashticket',
-            name='sale',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.flashsale', verbose_name='flash sale'),
-        ),
-        migrations.AddField(
-            model_name='historicalflashplan',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalflashplan',
-            name='reward',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='It may be off the shelf.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward'),
-        ),
-        migrations.AddField(
-            model_name='historicalflashsale',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
             model_name='historicalflashsale',
             name='plan',
             field=models.ForeignKey(blank=True, db_constraint=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.flashplan', verbose_name='plan'),
         ),
-        migrations.AddField(
-            model_name='historicalflashsale',
-            name='reward',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='It may be off the shelf.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward'),
-        ),
-        migrations.AddField(
-            model_name='historicaltopupterms',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='topup',
-            name='entry',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='booked with'),
-        ),
-        migrations.AddField(
-            model_name='topup',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddConstraint(
-            model_name='topupterms',
-            constraint=models.CheckConstraint(condition=models.Q(('least_cents__lte', models.F('most_cents'))), name='top_up_least_below_most'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashplan',
-            constraint=models.CheckConstraint(condition=models.Q(('last_on', None), ('last_on__gte', models.F('first_on')), _connector='OR'), name='flash_plan_ends_after_it_begins'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashplan',
-            constraint=models.CheckConstraint(condition=models.Q(('per_member__gte', 1), ('points__gte', 1), ('quantity__gte', 1)), name='flash_plan_costs_points'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashstock',
-            constraint=models.CheckConstraint(condition=models.Q(('left__gte', models.F('promised')), ('promised__gte', 0)), name='flash_stock_promises_what_is_left'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashstock',
-            constraint=models.CheckConstraint(condition=models.Q(('returned__gte', 0), ('set_aside__gte', django.db.models.expressions.CombinedExpression(models.F('left'), '+', models.F('returned')))), name='flash_stock_adds_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashstock',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at', None), ('left', 0), _connector='OR'), name='flash_stock_closed_is_empty'),
-        ),
-        migrations.AddIndex(
-            model_name='flashsale',
-            index=models.Index(fields=['ends_at'], name='flash_sale_ends'),
-        ),
-        migrations.AddIndex(
-            model_name='flashsale',
-            index=models.Index(fields=['starts_at'], name='flash_sale_starts'),
-        ),
         migrations.AddConstraint(
             model_name='flashsale',
             constraint=models.UniqueConstraint(fields=('plan', 'starts_at'), name='flash_sale_once_in_a_plan'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashsale',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at__lt', models.F('ends_at'))), name='flash_sale_ends_after_it_begins'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashsale',
-            constraint=models.CheckConstraint(condition=models.Q(('per_member__gte', 1), ('points__gte', 1), ('quantity__gte', 1)), name='flash_sale_costs_points'),
-        ),
-        migrations.AddIndex(
-            model_name='flashticket',
-            index=models.Index(fields=['member', 'sale', '-id'], name='flash_ticket_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='flashticket',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['sale', 'number'], name='flash_ticket_line'),
-        ),
-        migrations.AddIndex(
-            model_name='flashticket',
-            index=models.Index(condition=models.Q(('status', 'admitted')), fields=['sale', 'until'], name='flash_ticket_turns'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashticket',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'admitted'])), fields=('member', 'sale'), name='flash_ticket_one_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'admitted'), _negated=True), ('until__isnull', False), _connector='OR'), name='flash_ticket_turn_ends'),
-        ),
-        migrations.AddConstraint(
-            model_name='flashticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'used'), _negated=True), ('redemption__isnull', False), _connector='OR'), name='flash_ticket_used_names_its_redemption'),
-        ),
-        migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(fields=['member', '-id'], name='top_up_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='topup',
-            index=models.Index(fields=['member', 'counted_on'], name='top_up_by_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.UniqueConstraint(fields=('member', 'payment'), name='top_up_payment_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='topup',
-            constraint=models.CheckConstraint(condition=models.Q(('cents__gte', 1), ('cents_back__gte', 0), ('cents_back__lte', models.F('cents')), ('points__gte', 1), ('points_back__gte', 0), ('points_back__lte', models.F('points'))), name='top_up_gives_back_at_most_all'),
         ),
     ]

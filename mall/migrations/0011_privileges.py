@@ -87,6 +87,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'privileges',
                 'ordering': ['-id'],
                 'permissions': [('grant_privilege', 'Can grant privileges'), ('end_privilege', 'Can end privileges')],
+                'indexes': [models.Index(fields=['member', '-id'], name='privilege_newest'), models.Index(condition=models.Q(('ended_at', None)), fields=['member', 'kind'], name='privilege_standing'), models.Index(condition=models.Q(('redemption__isnull', False)), fields=['member', 'redemption'], name='privilege_of_redemption')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'key', 'number'), name='privilege_granted_once'), models.CheckConstraint(condition=models.Q(models.Q(('uses', None), ('uses_left', None)), models.Q(('uses__isnull', False), ('uses_left__isnull', False), ('uses_left__lte', models.F('uses'))), _connector='OR'), name='privilege_uses_left_of_those_granted'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_for', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_for', ''), _negated=True)), _connector='OR'), name='privilege_ended_says_why')],
             },
         ),
         migrations.CreateModel(
@@ -104,42 +106,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'use of a privilege',
                 'verbose_name_plural': 'uses of privileges',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'privilege', 'id'], name='privilege_uses')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('given_back_at', None)), fields=('member', 'privilege', 'subject'), name='privilege_used_once_for_a_subject'), models.CheckConstraint(condition=models.Q(('subject', ''), _negated=True), name='privilege_use_says_for_what')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='privilege',
-            index=models.Index(fields=['member', '-id'], name='privilege_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='privilege',
-            index=models.Index(condition=models.Q(('ended_at', None)), fields=['member', 'kind'], name='privilege_standing'),
-        ),
-        migrations.AddIndex(
-            model_name='privilege',
-            index=models.Index(condition=models.Q(('redemption__isnull', False)), fields=['member', 'redemption'], name='privilege_of_redemption'),
-        ),
-        migrations.AddConstraint(
-            model_name='privilege',
-            constraint=models.UniqueConstraint(fields=('member', 'key', 'number'), name='privilege_granted_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='privilege',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('uses', None), ('uses_left', None)), models.Q(('uses__isnull', False), ('uses_left__isnull', False), ('uses_left__lte', models.F('uses'))), _connector='OR'), name='privilege_uses_left_of_those_granted'),
-        ),
-        migrations.AddConstraint(
-            model_name='privilege',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_for', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_for', ''), _negated=True)), _connector='OR'), name='privilege_ended_says_why'),
-        ),
-        migrations.AddIndex(
-            model_name='privilegeuse',
-            index=models.Index(fields=['member', 'privilege', 'id'], name='privilege_uses'),
-        ),
-        migrations.AddConstraint(
-            model_name='privilegeuse',
-            constraint=models.UniqueConstraint(condition=models.Q(('given_back_at', None)), fields=('member', 'privilege', 'subject'), name='privilege_used_once_for_a_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='privilegeuse',
-            constraint=models.CheckConstraint(condition=models.Q(('subject', ''), _negated=True), name='privilege_use_says_for_what'),
         ),
     ]

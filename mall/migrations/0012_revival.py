@@ -27,6 +27,8 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reward', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward')),
             ],
             options={
                 'verbose_name': 'historical reward for expired points',
@@ -51,6 +53,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical revival window',
@@ -65,11 +68,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('points', models.PositiveBigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)], verbose_name='expired points')),
+                ('reward', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.reward', verbose_name='reward')),
             ],
             options={
                 'verbose_name': 'reward for expired points',
                 'verbose_name_plural': 'rewards for expired points',
                 'ordering': ['points', 'id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='revival_reward_costs_points')],
             },
         ),
         migrations.CreateModel(
@@ -79,11 +84,16 @@ class Migration(migrations.Migration):
                 ('points', models.BigIntegerField(verbose_name='points')),
                 ('given_back', models.BigIntegerField(default=0, verbose_name='given back')),
                 ('used_at', models.DateTimeField(verbose_name='used')),
+                ('lot', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.lot', verbose_name='lot')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('redemption', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.redemption', verbose_name='redemption')),
             ],
             options={
                 'verbose_name': 'use of expired points',
                 'verbose_name_plural': 'uses of expired points',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'lot'], name='revival_use_of_lot')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'redemption', 'lot'), name='revival_use_once'), models.CheckConstraint(condition=models.Q(('given_back__gte', 0), ('given_back__lte', models.F('points')), ('points__gte', 1)), name='revival_use_gives_back_at_most_all')],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +112,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'revival window',
                 'verbose_name_plural': 'revival windows',
                 'ordering': ['-opens_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('opens_at__lt', models.F('closes_at'))), name='revival_closes_after_it_opens'), models.CheckConstraint(condition=models.Q(('expired_from__lt', models.F('expired_until'))), name='revival_takes_a_span')],
             },
         ),
         migrations.RemoveConstraint(
@@ -118,49 +129,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['held', 'lapsed', 'cancelled']), ('spend__isnull', False), ('revived', True), _connector='OR'), name='redemption_that_goes_on_is_paid'),
         ),
         migrations.AddField(
-            model_name='historicalrevivalreward',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalrevivalreward',
-            name='reward',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.reward', verbose_name='reward'),
-        ),
-        migrations.AddField(
-            model_name='historicalrevivalwindow',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='revivalreward',
-            name='reward',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.reward', verbose_name='reward'),
-        ),
-        migrations.AddField(
-            model_name='revivaluse',
-            name='lot',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.lot', verbose_name='lot'),
-        ),
-        migrations.AddField(
-            model_name='revivaluse',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='revivaluse',
-            name='redemption',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.redemption', verbose_name='redemption'),
-        ),
-        migrations.AddConstraint(
-            model_name='revivalwindow',
-            constraint=models.CheckConstraint(condition=models.Q(('opens_at__lt', models.F('closes_at'))), name='revival_closes_after_it_opens'),
-        ),
-        migrations.AddConstraint(
-            model_name='revivalwindow',
-            constraint=models.CheckConstraint(condition=models.Q(('expired_from__lt', models.F('expired_until'))), name='revival_takes_a_span'),
-        ),
-        migrations.AddField(
             model_name='revivaluse',
             name='window',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='mall.revivalwindow', verbose_name='window'),
@@ -175,24 +143,8 @@ class Migration(migrations.Migration):
             name='window',
             field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='mall.revivalwindow', verbose_name='window'),
         ),
-        migrations.AddIndex(
-            model_name='revivaluse',
-            index=models.Index(fields=['member', 'lot'], name='revival_use_of_lot'),
-        ),
-        migrations.AddConstraint(
-            model_name='revivaluse',
-            constraint=models.UniqueConstraint(fields=('member', 'redemption', 'lot'), name='revival_use_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='revivaluse',
-            constraint=models.CheckConstraint(condition=models.Q(('given_back__gte', 0), ('given_back__lte', models.F('points')), ('points__gte', 1)), name='revival_use_gives_back_at_most_all'),
-        ),
         migrations.AddConstraint(
             model_name='revivalreward',
             constraint=models.UniqueConstraint(fields=('window', 'reward'), name='revival_reward_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='revivalreward',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 1)), name='revival_reward_costs_points'),
         ),
     ]

@@ -42,11 +42,15 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('occurred_at', models.DateTimeField(verbose_name='happened')),
                 ('recorded_at', models.DateTimeField(verbose_name='recorded')),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('refers_to', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='refers to')),
             ],
             options={
                 'verbose_name': 'entry',
                 'verbose_name_plural': 'entries',
                 'ordering': ['-recorded_at', '-id'],
+                'indexes': [models.Index(condition=models.Q(('refers_to__isnull', False)), fields=['member', 'refers_to'], name='entry_refers_to')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'seq'), name='entry_numbered_without_doubles'), models.UniqueConstraint(fields=('member', 'key'), name='entry_one_key_one_effect'), models.CheckConstraint(condition=models.Q(('balance_after__gte', 0), ('points__gte', 0), ('waived__gte', 0)), name='entry_amounts_never_below_zero')],
             },
         ),
         migrations.CreateModel(
@@ -63,6 +67,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical terms of the points',
@@ -83,11 +88,15 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(verbose_name='made')),
                 ('expires_at', models.DateTimeField(verbose_name='deadline')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled')),
+                ('entry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry')),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'hold',
                 'verbose_name_plural': 'holds',
                 'ordering': ['-created_at', '-id'],
+                'indexes': [models.Index(condition=models.Q(('status', 'open')), fields=['member', 'expires_at'], name='hold_open'), models.Index(condition=models.Q(('status', 'open')), fields=['expires_at', 'member'], name='hold_overdue'), models.Index(fields=['member', 'entry'], name='hold_entry')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('captured__gte', 0), ('captured__lte', models.F('points')), ('points__gt', 0)), name='hold_captures_within_its_points'), models.CheckConstraint(condition=models.Q(models.Q(('captured', 0), ('settled_at__isnull', True), ('status', 'open')), models.Q(('captured__gt', 0), ('settled_at__isnull', False), ('status', 'captured')), models.Q(('captured', 0), ('settled_at__isnull', False), ('status__in', ['released', 'lapsed'])), _connector='OR'), name='hold_captured_is_settled')],
             },
         ),
         migrations.CreateModel(
@@ -106,11 +115,15 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, help_text='The first instant at which the points are gone. Empty: never.', null=True, verbose_name='expires')),
                 ('terms', models.CharField(max_length=100, verbose_name='terms')),
                 ('cost_centre', models.CharField(blank=True, max_length=50, verbose_name='cost centre')),
+                ('entry', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry')),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'lot',
                 'verbose_name_plural': 'lots',
                 'ordering': [models.OrderBy(models.F('expires_at'), nulls_last=True), 'earned_at', 'id'],
+                'indexes': [models.Index(condition=models.Q(('is_open', True), ('is_pending', False)), fields=['member', 'expires_at', 'earned_at', 'id'], name='lot_fifo'), models.Index(condition=models.Q(('is_open', True), ('is_pending', False)), fields=['expires_at', 'member'], name='lot_due'), models.Index(condition=models.Q(('is_open', True), ('is_pending', True)), fields=['matures_at', 'member'], name='lot_maturing'), models.Index(fields=['member', 'entry'], name='lot_entry')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('held__gte', 0), ('original__gt', 0), ('original__gte', django.db.models.expressions.CombinedExpression(models.F('remaining'), '+', models.F('held'))), ('remaining__gte', 0)), name='lot_keeps_within_its_original'), models.CheckConstraint(condition=models.Q(models.Q(('is_open', True), ('remaining__gt', 0)), models.Q(('is_open', False), ('remaining', 0)), _connector='OR'), name='lot_open_says_remaining'), models.CheckConstraint(condition=models.Q(models.Q(('available_at__isnull', True), ('expires_at__isnull', True), ('held', 0), ('is_pending', True)), models.Q(('available_at__isnull', False), ('is_pending', False)), _connector='OR'), name='lot_pending_is_neither_dated_nor_held')],
             },
         ),
         migrations.CreateModel(
@@ -170,41 +183,6 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='account_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='955319af52df1b83b739e4e2dd407392e1019c43', operation='DELETE', pgid='pgtrigger_account_stays_2e10b', table='points_account', when='BEFORE')),
         ),
         migrations.AddField(
-            model_name='entry',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='entry',
-            name='refers_to',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='refers to'),
-        ),
-        migrations.AddField(
-            model_name='historicalterms',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='hold',
-            name='entry',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry'),
-        ),
-        migrations.AddField(
-            model_name='hold',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='lot',
-            name='entry',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry'),
-        ),
-        migrations.AddField(
-            model_name='lot',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
             model_name='lot',
             name='rule_version',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.ruleversion', verbose_name='rule version'),
@@ -222,91 +200,24 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'allocation',
                 'verbose_name_plural': 'allocations',
+                'indexes': [models.Index(fields=['member', 'lot'], name='allocation_lot')],
             },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='ruleversion',
             trigger=pgtrigger.compiler.Trigger(name='rule_version_is_published', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='48bee1546448c10cec41a2b8bd384aa45f2cae67', operation='UPDATE OR DELETE', pgid='pgtrigger_rule_version_is_published_7776f', table='points_ruleversion', when='BEFORE')),
         ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('refers_to__isnull', False)), fields=['member', 'refers_to'], name='entry_refers_to'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('member', 'seq'), name='entry_numbered_without_doubles'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('member', 'key'), name='entry_one_key_one_effect'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0), ('points__gte', 0), ('waived__gte', 0)), name='entry_amounts_never_below_zero'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='entry',
             trigger=pgtrigger.compiler.Trigger(name='entry_is_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='c35a9c3b3dec87e56e2ef60ec830ee606b701e1e', operation='UPDATE OR DELETE', pgid='pgtrigger_entry_is_append_only_ef458', table='points_entry', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['member', 'expires_at'], name='hold_open'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['expires_at', 'member'], name='hold_overdue'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(fields=['member', 'entry'], name='hold_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('captured__gte', 0), ('captured__lte', models.F('points')), ('points__gt', 0)), name='hold_captures_within_its_points'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('captured', 0), ('settled_at__isnull', True), ('status', 'open')), models.Q(('captured__gt', 0), ('settled_at__isnull', False), ('status', 'captured')), models.Q(('captured', 0), ('settled_at__isnull', False), ('status__in', ['released', 'lapsed'])), _connector='OR'), name='hold_captured_is_settled'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='hold',
             trigger=pgtrigger.compiler.Trigger(name='hold_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='ffa15a0ca4b5b26a9aa6d85c15c01952b42fcf35', operation='DELETE', pgid='pgtrigger_hold_stays_df403', table='points_hold', when='BEFORE')),
         ),
-        migrations.AddIndex(
-            model_name='allocation',
-            index=models.Index(fields=['member', 'lot'], name='allocation_lot'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='allocation',
             trigger=pgtrigger.compiler.Trigger(name='allocation_is_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='306fccfc0bc27747454c9e7a148278679eeb77a1', operation='UPDATE OR DELETE', pgid='pgtrigger_allocation_is_append_only_d4a66', table='points_allocation', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('is_open', True), ('is_pending', False)), fields=['member', 'expires_at', 'earned_at', 'id'], name='lot_fifo'),
-        ),
-        migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('is_open', True), ('is_pending', False)), fields=['expires_at', 'member'], name='lot_due'),
-        ),
-        migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(condition=models.Q(('is_open', True), ('is_pending', True)), fields=['matures_at', 'member'], name='lot_maturing'),
-        ),
-        migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(fields=['member', 'entry'], name='lot_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0), ('original__gt', 0), ('original__gte', django.db.models.expressions.CombinedExpression(models.F('remaining'), '+', models.F('held'))), ('remaining__gte', 0)), name='lot_keeps_within_its_original'),
-        ),
-        migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_open', True), ('remaining__gt', 0)), models.Q(('is_open', False), ('remaining', 0)), _connector='OR'), name='lot_open_says_remaining'),
-        ),
-        migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('available_at__isnull', True), ('expires_at__isnull', True), ('held', 0), ('is_pending', True)), models.Q(('available_at__isnull', False), ('is_pending', False)), _connector='OR'), name='lot_pending_is_neither_dated_nor_held'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='lot',

@@ -46,12 +46,43 @@ class Migration(migrations.Migration):
                 ("requested_at", models.DateTimeField(verbose_name="requested")),
                 ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
                 ("decision_reason", models.CharField(blank=True, max_length=300, verbose_name="why it was refused")),
+                ('decided_by', models.ForeignKey(
+                blank=True,
+                db_index=False,
+                help_text="The second person; empty where none was needed.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="decided by",
+            )),
+                ('entry', models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="points.entry", verbose_name="entry"
+            )),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member")),
+                ('requested_by', models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL, verbose_name="requested by"
+            )),
             ],
             options={
                 "verbose_name": "adjustment",
                 "verbose_name_plural": "adjustments",
                 "ordering": ["-requested_at", "-id"],
                 "permissions": [("decide_adjustment", "Can approve and refuse adjustments of others")],
+                'indexes': [models.Index(fields=["-requested_at", "-id"], name="adjustment_newest"), models.Index(condition=models.Q(("status", "waiting")), fields=["requested_at"], name="adjustment_waiting"), models.Index(fields=["member", "-requested_at"], name="adjustment_of_member")],
+                'constraints': [models.CheckConstraint(condition=models.Q(("points", 0), _negated=True), name="adjustment_moves_something"), models.CheckConstraint(condition=models.Q(("reason", ""), _negated=True), name="adjustment_has_a_reason"), models.CheckConstraint(
+                condition=models.Q(("decided_by", None), models.Q(("decided_by", models.F("requested_by")), _negated=True), _connector="OR"),
+                name="adjustment_decided_by_another",
+            ), models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("decided_by", None), ("entry", None), ("status", "waiting")),
+                    models.Q(("decided_at__isnull", False), ("entry__isnull", False), ("status", "applied")),
+                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False), ("entry", None), ("status", "refused")),
+                    models.Q(("decided_at__isnull", False), ("decided_by", None), ("entry", None), ("status", "withdrawn")),
+                    _connector="OR",
+                ),
+                name="adjustment_status_says_what_happened",
+            )],
             },
         ),
         migrations.CreateModel(
@@ -60,10 +91,12 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField()),
                 ("used", models.PositiveBigIntegerField(default=0)),
+                ('operator', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 "verbose_name": "adjusted alone in a day",
                 "verbose_name_plural": "adjusted alone by day",
+                'constraints': [models.UniqueConstraint(fields=("operator", "day"), name="adjustment_day_once")],
             },
         ),
         migrations.CreateModel(
@@ -142,6 +175,16 @@ class Migration(migrations.Migration):
                 ("history_date", models.DateTimeField(db_index=True)),
                 ("history_change_reason", models.CharField(max_length=100, null=True)),
                 ("history_type", models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1)),
+                ('group', models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="auth.group",
+                verbose_name="role",
+            )),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 "verbose_name": "historical adjustment limit",
@@ -163,105 +206,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="entry",
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=["recorded_at"], name="entry_recorded"),
-        ),
-        migrations.AddField(
-            model_name="adjustment",
-            name="decided_by",
-            field=models.ForeignKey(
-                blank=True,
-                db_index=False,
-                help_text="The second person; empty where none was needed.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-                verbose_name="decided by",
-            ),
-        ),
-        migrations.AddField(
-            model_name="adjustment",
-            name="entry",
-            field=models.ForeignKey(
-                blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="points.entry", verbose_name="entry"
-            ),
-        ),
-        migrations.AddField(
-            model_name="adjustment",
-            name="member",
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member"),
-        ),
-        migrations.AddField(
-            model_name="adjustment",
-            name="requested_by",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL, verbose_name="requested by"
-            ),
-        ),
-        migrations.AddField(
-            model_name="adjustmentday",
-            name="operator",
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name="historicaladjustmentlimit",
-            name="group",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="auth.group",
-                verbose_name="role",
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicaladjustmentlimit",
-            name="history_user",
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddIndex(
-            model_name="adjustment",
-            index=models.Index(fields=["-requested_at", "-id"], name="adjustment_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="adjustment",
-            index=models.Index(condition=models.Q(("status", "waiting")), fields=["requested_at"], name="adjustment_waiting"),
-        ),
-        migrations.AddIndex(
-            model_name="adjustment",
-            index=models.Index(fields=["member", "-requested_at"], name="adjustment_of_member"),
-        ),
-        migrations.AddConstraint(
-            model_name="adjustment",
-            constraint=models.CheckConstraint(condition=models.Q(("points", 0), _negated=True), name="adjustment_moves_something"),
-        ),
-        migrations.AddConstraint(
-            model_name="adjustment",
-            constraint=models.CheckConstraint(condition=models.Q(("reason", ""), _negated=True), name="adjustment_has_a_reason"),
-        ),
-        migrations.AddConstraint(
-            model_name="adjustment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("decided_by", None), models.Q(("decided_by", models.F("requested_by")), _negated=True), _connector="OR"),
-                name="adjustment_decided_by_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="adjustment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("decided_at", None), ("decided_by", None), ("entry", None), ("status", "waiting")),
-                    models.Q(("decided_at__isnull", False), ("entry__isnull", False), ("status", "applied")),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False), ("entry", None), ("status", "refused")),
-                    models.Q(("decided_at__isnull", False), ("decided_by", None), ("entry", None), ("status", "withdrawn")),
-                    _connector="OR",
-                ),
-                name="adjustment_status_says_what_happened",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="adjustmentday",
-            constraint=models.UniqueConstraint(fields=("operator", "day"), name="adjustment_day_once"),
         ),
     ]

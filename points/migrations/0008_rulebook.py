@@ -75,11 +75,13 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('first', models.DateField(verbose_name='first day')),
                 ('last', models.DateField(verbose_name='last day')),
+                ('festival', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='points.festival', verbose_name='festival')),
             ],
             options={
                 'verbose_name': 'days of a festival',
                 'verbose_name_plural': 'days of a festival',
                 'ordering': ['first'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('first__lte', models.F('last'))), name='festival_has_a_day')],
             },
         ),
         migrations.CreateModel(
@@ -94,6 +96,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical settings of earning',
@@ -114,6 +117,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical festival',
@@ -139,6 +143,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical shared limit',
@@ -288,33 +293,9 @@ class Migration(migrations.Migration):
             name='published_by',
             field=models.CharField(blank=True, max_length=150, verbose_name='published by'),
         ),
-        migrations.AddField(
-            model_name='festivaldays',
-            name='festival',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='points.festival', verbose_name='festival'),
-        ),
-        migrations.AddField(
-            model_name='historicalearningsettings',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalfestival',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalsharedlimit',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
         migrations.AddConstraint(
             model_name='ruleversion',
             constraint=models.CheckConstraint(condition=models.Q(('effective_until__isnull', True), ('effective_from__isnull', True), ('effective_from__lte', models.F('effective_until')), _connector='OR'), name='rule_version_in_force_for_a_while'),
-        ),
-        migrations.AddConstraint(
-            model_name='festivaldays',
-            constraint=models.CheckConstraint(condition=models.Q(('first__lte', models.F('last'))), name='festival_has_a_day'),
         ),
         migrations.AddField(
             model_name='ruleversion',

@@ -27,6 +27,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'decision',
                 'verbose_name_plural': 'decisions',
                 'ordering': ['-decided_at', '-id'],
+                'indexes': [models.Index(fields=['member', '-decided_at', '-id'], name='decision_newest')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'subject'), name='decision_once'), models.CheckConstraint(condition=models.Q(('taken_back__gte', 0), ('taken_back__lte', models.F('points'))), name='decision_takes_back_at_most_what_it_gave')],
             },
         ),
         migrations.CreateModel(
@@ -46,6 +48,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'grant',
                 'verbose_name_plural': 'grants',
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('entry__isnull', False)), fields=['member', 'entry'], name='grant_by_entry'), models.Index(condition=models.Q(('status', 'offered')), fields=['claim_until'], name='grant_offered')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'decision', 'rule_version'), name='grant_once'), models.CheckConstraint(condition=models.Q(('points__gt', 0), ('taken_back__gte', 0), ('taken_back__lte', models.F('points'))), name='grant_takes_back_at_most_what_it_gave')],
             },
         ),
         migrations.CreateModel(
@@ -61,42 +65,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'use of limits',
                 'verbose_name_plural': 'use of limits',
+                'constraints': [models.UniqueConstraint(fields=('member', 'starts', 'counter'), name='member_use_once'), models.CheckConstraint(condition=models.Q(('points__gte', 0), ('times__gte', 0)), name='member_use_not_below_zero')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['member', '-decided_at', '-id'], name='decision_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('member', 'subject'), name='decision_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('taken_back__gte', 0), ('taken_back__lte', models.F('points'))), name='decision_takes_back_at_most_what_it_gave'),
-        ),
-        migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('entry__isnull', False)), fields=['member', 'entry'], name='grant_by_entry'),
-        ),
-        migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('status', 'offered')), fields=['claim_until'], name='grant_offered'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('member', 'decision', 'rule_version'), name='grant_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gt', 0), ('taken_back__gte', 0), ('taken_back__lte', models.F('points'))), name='grant_takes_back_at_most_what_it_gave'),
-        ),
-        migrations.AddConstraint(
-            model_name='memberuse',
-            constraint=models.UniqueConstraint(fields=('member', 'starts', 'counter'), name='member_use_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='memberuse',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 0), ('times__gte', 0)), name='member_use_not_below_zero'),
         ),
     ]

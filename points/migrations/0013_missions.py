@@ -42,11 +42,14 @@ class Migration(migrations.Migration):
                 ('turned_at', models.DateTimeField(verbose_name='in this status since')),
                 ('points', models.PositiveIntegerField(default=0, verbose_name='points granted')),
                 ('attempt', models.PositiveSmallIntegerField(default=1, verbose_name='attempt')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'completed mission',
                 'verbose_name_plural': 'completed missions',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'completed_fact'], name='mission_completed_by'), models.Index(condition=models.Q(('status', 'offered')), fields=['member'], name='mission_offered'), models.Index(condition=models.Q(('status', 'offered')), fields=['claim_until'], name='mission_claim_due')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['offered', 'lapsed']), _negated=True), ('claim_until__isnull', False), _connector='OR'), name='mission_to_be_claimed_has_a_deadline')],
             },
         ),
         migrations.CreateModel(
@@ -61,6 +64,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'further reward',
                 'verbose_name_plural': 'further rewards',
                 'ordering': ['id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('count__gte', 1), models.Q(('item', ''), _negated=True)), name='mission_effect_gives_something')],
             },
         ),
         migrations.CreateModel(
@@ -81,6 +85,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'step',
                 'verbose_name_plural': 'steps',
                 'ordering': ['position', 'id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('needed__gte', 1)), name='mission_step_needs_something')],
             },
         ),
         migrations.CreateModel(
@@ -160,6 +165,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'badge of a member',
                 'verbose_name_plural': 'badges of members',
                 'ordering': ['-won_at', '-id'],
+                'indexes': [models.Index(fields=['member', '-won_at', '-id'], name='member_badge_newest')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'badge'), name='member_badge_once'), models.CheckConstraint(condition=models.Q(('times__gte', 1)), name='member_badge_was_won')],
             },
         ),
         migrations.CreateModel(
@@ -209,11 +216,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='missioncompletion',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='missioncompletion',
             name='mission',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.mission', verbose_name='mission'),
         ),
@@ -227,41 +229,9 @@ class Migration(migrations.Migration):
             name='mission',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='points.mission', verbose_name='mission'),
         ),
-        migrations.AddIndex(
-            model_name='memberbadge',
-            index=models.Index(fields=['member', '-won_at', '-id'], name='member_badge_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='memberbadge',
-            constraint=models.UniqueConstraint(fields=('member', 'badge'), name='member_badge_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='memberbadge',
-            constraint=models.CheckConstraint(condition=models.Q(('times__gte', 1)), name='member_badge_was_won'),
-        ),
-        migrations.AddIndex(
-            model_name='missioncompletion',
-            index=models.Index(fields=['member', 'completed_fact'], name='mission_completed_by'),
-        ),
-        migrations.AddIndex(
-            model_name='missioncompletion',
-            index=models.Index(condition=models.Q(('status', 'offered')), fields=['member'], name='mission_offered'),
-        ),
-        migrations.AddIndex(
-            model_name='missioncompletion',
-            index=models.Index(condition=models.Q(('status', 'offered')), fields=['claim_until'], name='mission_claim_due'),
-        ),
         migrations.AddConstraint(
             model_name='missioncompletion',
             constraint=models.UniqueConstraint(fields=('member', 'mission', 'period'), name='mission_completed_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='missioncompletion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['offered', 'lapsed']), _negated=True), ('claim_until__isnull', False), _connector='OR'), name='mission_to_be_claimed_has_a_deadline'),
-        ),
-        migrations.AddConstraint(
-            model_name='missioneffect',
-            constraint=models.CheckConstraint(condition=models.Q(('count__gte', 1), models.Q(('item', ''), _negated=True)), name='mission_effect_gives_something'),
         ),
         migrations.AddConstraint(
             model_name='missioneffect',
@@ -274,10 +244,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='missioneffect',
             trigger=pgtrigger.compiler.Trigger(name='effect_of_published_mission_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF (SELECT status FROM points_mission WHERE id = OLD.mission_id) IN ('published', 'retired') THEN\n    RAISE EXCEPTION 'a published mission never changes';\nEND IF;\nRETURN COALESCE(NEW, OLD);", hash='789533b30d897483442537d9c6a1a81b7a53f88f', operation='UPDATE OR DELETE', pgid='pgtrigger_effect_of_published_mission_stays_32957', table='points_missioneffect', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='missionstep',
-            constraint=models.CheckConstraint(condition=models.Q(('needed__gte', 1)), name='mission_step_needs_something'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='missionstep',

@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'board period',
                 'verbose_name_plural': 'board periods',
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('board', 'period'), name='board_period_once'), models.CheckConstraint(condition=models.Q(models.Q(('confirmed_at', None), ('status', 'proposed')), models.Q(('confirmed_at__isnull', False), ('status', 'confirmed')), _connector='OR'), name='board_period_confirmed_at_some_time')],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +98,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'board result',
                 'verbose_name_plural': 'board results',
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('status', 'proposed')), fields=['board_period', 'place'], name='board_result_to_grant')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'board_period', 'fact'), name='board_result_once'), models.CheckConstraint(condition=models.Q(('count__gte', 1), ('place__gte', 1)), name='board_result_place_counts_from_one'), models.CheckConstraint(condition=models.Q(models.Q(('granted_at', None), ('points', None), ('status', 'proposed'), ('withdrawn_at', None)), models.Q(('granted_at__isnull', False), ('points__isnull', False), ('status', 'granted'), ('withdrawn_at', None)), models.Q(('status', 'withdrawn'), ('withdrawn_at__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='board_result_status_says_what_happened')],
             },
         ),
         migrations.CreateModel(
@@ -178,46 +181,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'proof',
                 'verbose_name_plural': 'proofs',
                 'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['uploaded_at', 'id'], name='proof_waiting'), models.Index(fields=['member', '-uploaded_at', '-id'], name='proof_of_member')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'behaviour'), name='proof_once'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('grade', None), ('refusal', ''), ('status', 'waiting')), models.Q(('decided_at__isnull', False), ('grade__isnull', False), ('points__isnull', False), ('refusal', ''), ('status', 'approved')), models.Q(('decided_at__isnull', False), ('grade', None), ('status', 'refused'), models.Q(('refusal', ''), _negated=True)), models.Q(('decided_at__isnull', False), ('grade__isnull', False), ('refusal', ''), ('status', 'withdrawn'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='proof_status_says_what_happened')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='boardperiod',
-            constraint=models.UniqueConstraint(fields=('board', 'period'), name='board_period_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='boardperiod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('confirmed_at', None), ('status', 'proposed')), models.Q(('confirmed_at__isnull', False), ('status', 'confirmed')), _connector='OR'), name='board_period_confirmed_at_some_time'),
-        ),
-        migrations.AddIndex(
-            model_name='boardresult',
-            index=models.Index(condition=models.Q(('status', 'proposed')), fields=['board_period', 'place'], name='board_result_to_grant'),
-        ),
-        migrations.AddConstraint(
-            model_name='boardresult',
-            constraint=models.UniqueConstraint(fields=('member', 'board_period', 'fact'), name='board_result_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='boardresult',
-            constraint=models.CheckConstraint(condition=models.Q(('count__gte', 1), ('place__gte', 1)), name='board_result_place_counts_from_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='boardresult',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('granted_at', None), ('points', None), ('status', 'proposed'), ('withdrawn_at', None)), models.Q(('granted_at__isnull', False), ('points__isnull', False), ('status', 'granted'), ('withdrawn_at', None)), models.Q(('status', 'withdrawn'), ('withdrawn_at__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='board_result_status_says_what_happened'),
-        ),
-        migrations.AddIndex(
-            model_name='proof',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['uploaded_at', 'id'], name='proof_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='proof',
-            index=models.Index(fields=['member', '-uploaded_at', '-id'], name='proof_of_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='proof',
-            constraint=models.UniqueConstraint(fields=('member', 'behaviour'), name='proof_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='proof',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('grade', None), ('refusal', ''), ('status', 'waiting')), models.Q(('decided_at__isnull', False), ('grade__isnull', False), ('points__isnull', False), ('refusal', ''), ('status', 'approved')), models.Q(('decided_at__isnull', False), ('grade', None), ('status', 'refused'), models.Q(('refusal', ''), _negated=True)), models.Q(('decided_at__isnull', False), ('grade__isnull', False), ('refusal', ''), ('status', 'withdrawn'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='proof_status_says_what_happened'),
         ),
     ]

@@ -47,12 +47,18 @@ class Migration(migrations.Migration):
                 ('reversal_reason', models.CharField(blank=True, max_length=300, verbose_name='why it is to be reversed')),
                 ('reversal_decided_at', models.DateTimeField(blank=True, null=True, verbose_name='reversal decided')),
                 ('reversed_at', models.DateTimeField(blank=True, null=True, verbose_name='reversed')),
+                ('decided_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
+                ('made_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
+                ('reversal_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='reversal asked for by')),
+                ('reversal_decided_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='reversal decided by')),
             ],
             options={
                 'verbose_name': 'batch of points',
                 'verbose_name_plural': 'batches of points',
                 'ordering': ['-id'],
                 'permissions': [('decide_batch', 'Can approve, refuse and reverse batches of others')],
+                'indexes': [models.Index(condition=models.Q(('status__in', ['uploaded', 'checking', 'applying', 'reversing'])), fields=['made_at'], name='batch_worked_on'), models.Index(condition=models.Q(('status__in', ['submitted', 'reversal_asked'])), fields=['submitted_at'], name='batch_waiting'), models.Index(fields=['digest'], name='batch_by_digest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='batch_has_a_reason'), models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('made_by')), _negated=True), _connector='OR'), name='batch_decided_by_another'), models.CheckConstraint(condition=models.Q(('reversal_decided_by', None), models.Q(('reversal_decided_by', models.F('reversal_by')), _negated=True), _connector='OR'), name='batch_reversal_decided_by_another'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('applying', 'applied', 'stopped', 'reversal_asked', 'reversing', 'reversed')), _negated=True), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False)), _connector='OR'), name='batch_applied_was_decided'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['reversing', 'reversed']), _negated=True), models.Q(('reversal_by__isnull', False), ('reversal_decided_by__isnull', False)), _connector='OR'), name='batch_reversed_was_decided')],
             },
         ),
         migrations.CreateModel(
@@ -69,11 +75,17 @@ class Migration(migrations.Migration):
                 ('before', models.BigIntegerField(help_text='Available when it was checked, earlier lines of the batch counted; below zero: owed.', null=True, verbose_name='before')),
                 ('faults', models.JSONField(default=list, verbose_name='faults')),
                 ('cells', models.JSONField(editable=False, null=True)),
+                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.batch', verbose_name='batch')),
+                ('entry', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry')),
+                ('member', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('undone_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='reversed by')),
             ],
             options={
                 'verbose_name': 'line of a batch',
                 'verbose_name_plural': 'lines of batches',
                 'ordering': ['batch', 'number'],
+                'indexes': [models.Index(fields=['batch', 'status', 'number'], name='batch_line_by_status'), models.Index(condition=models.Q(('member__isnull', False)), fields=['member', 'batch'], name='batch_line_of_member')],
+                'constraints': [models.UniqueConstraint(fields=('batch', 'number'), name='batch_line_once'), models.CheckConstraint(condition=models.Q(models.Q(('entry', None), ('status', 'faulty')), models.Q(('member__isnull', False), ('points__isnull', False), models.Q(models.Q(('entry', None), ('status__in', ['ready', 'refused'])), models.Q(('entry__isnull', False), ('status__in', ['applied', 'kept']), ('undone_by', None)), models.Q(('entry__isnull', False), ('status', 'reversed'), ('undone_by__isnull', False)), _connector='OR')), _connector='OR'), name='batch_line_says_what_happened')],
             },
         ),
         migrations.CreateModel(
@@ -82,111 +94,16 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('content', models.BinaryField()),
+                ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='points.batch')),
             ],
             options={
                 'verbose_name': 'part of a file',
                 'verbose_name_plural': 'parts of files',
+                'constraints': [models.UniqueConstraint(fields=('batch', 'number'), name='batch_part_once')],
             },
         ),
         migrations.AddIndex(
             model_name='decision',
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['decided_at'], name='decision_decided'),
-        ),
-        migrations.AddField(
-            model_name='batch',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by'),
-        ),
-        migrations.AddField(
-            model_name='batch',
-            name='made_by',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by'),
-        ),
-        migrations.AddField(
-            model_name='batch',
-            name='reversal_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='reversal asked for by'),
-        ),
-        migrations.AddField(
-            model_name='batch',
-            name='reversal_decided_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='reversal decided by'),
-        ),
-        migrations.AddField(
-            model_name='batchline',
-            name='batch',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.batch', verbose_name='batch'),
-        ),
-        migrations.AddField(
-            model_name='batchline',
-            name='entry',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='entry'),
-        ),
-        migrations.AddField(
-            model_name='batchline',
-            name='member',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='batchline',
-            name='undone_by',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='points.entry', verbose_name='reversed by'),
-        ),
-        migrations.AddField(
-            model_name='batchpart',
-            name='batch',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='points.batch'),
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('status__in', ['uploaded', 'checking', 'applying', 'reversing'])), fields=['made_at'], name='batch_worked_on'),
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('status__in', ['submitted', 'reversal_asked'])), fields=['submitted_at'], name='batch_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['digest'], name='batch_by_digest'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='batch_has_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('made_by')), _negated=True), _connector='OR'), name='batch_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('reversal_decided_by', None), models.Q(('reversal_decided_by', models.F('reversal_by')), _negated=True), _connector='OR'), name='batch_reversal_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('applying', 'applied', 'stopped', 'reversal_asked', 'reversing', 'reversed')), _negated=True), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False)), _connector='OR'), name='batch_applied_was_decided'),
-        ),
-        migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['reversing', 'reversed']), _negated=True), models.Q(('reversal_by__isnull', False), ('reversal_decided_by__isnull', False)), _connector='OR'), name='batch_reversed_was_decided'),
-        ),
-        migrations.AddIndex(
-            model_name='batchline',
-            index=models.Index(fields=['batch', 'status', 'number'], name='batch_line_by_status'),
-        ),
-        migrations.AddIndex(
-            model_name='batchline',
-            index=models.Index(condition=models.Q(('member__isnull', False)), fields=['member', 'batch'], name='batch_line_of_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchline',
-            constraint=models.UniqueConstraint(fields=('batch', 'number'), name='batch_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entry', None), ('status', 'faulty')), models.Q(('member__isnull', False), ('points__isnull', False), models.Q(models.Q(('entry', None), ('status__in', ['ready', 'refused'])), models.Q(('entry__isnull', False), ('status__in', ['applied', 'kept']), ('undone_by', None)), models.Q(('entry__isnull', False), ('status', 'reversed'), ('undone_by__isnull', False)), _connector='OR')), _connector='OR'), name='batch_line_says_what_happened'),
-        ),
-        migrations.AddConstraint(
-            model_name='batchpart',
-            constraint=models.UniqueConstraint(fields=('batch', 'number'), name='batch_part_once'),
         ),
     ]

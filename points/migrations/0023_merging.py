@@ -24,12 +24,18 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided')),
                 ('decision_reason', models.CharField(blank=True, max_length=300, verbose_name='why it was refused')),
                 ('figures', models.JSONField(blank=True, default=dict, verbose_name='what moved')),
+                ('decided_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
+                ('merged', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='is merged')),
+                ('requested_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
+                ('survivor', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='survives')),
             ],
             options={
                 'verbose_name': 'merge of members',
                 'verbose_name_plural': 'merges of members',
                 'ordering': ['-requested_at', '-id'],
                 'permissions': [('decide_merge', 'Can approve and refuse merges of others')],
+                'indexes': [models.Index(fields=['-requested_at', '-id'], name='merge_newest'), models.Index(condition=models.Q(('status', 'waiting')), fields=['requested_at'], name='merge_waiting'), models.Index(fields=['survivor'], name='merge_survivor')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'applied'])), fields=('merged',), name='merge_once'), models.CheckConstraint(condition=models.Q(('merged', models.F('survivor')), _negated=True), name='merge_of_two'), models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='merge_has_a_reason'), models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='merge_decided_by_another'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', None), ('status', 'waiting')), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('status__in', ['applied', 'refused'])), models.Q(('decided_at__isnull', False), ('decided_by', None), ('status', 'withdrawn')), _connector='OR'), name='merge_status_says_what_happened')],
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
@@ -64,57 +70,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='hold',
             trigger=pgtrigger.compiler.Trigger(name='hold_subject_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."subject" IS DISTINCT FROM (NEW."subject"))', func="IF NOT accounts_erasing() THEN RAISE EXCEPTION 'Texts of % change only while a member is erased', TG_TABLE_NAME; END IF; RETURN NEW;", hash='8ea6445c43230c13d9532095f9546bd7010eb0d0', operation='UPDATE', pgid='pgtrigger_hold_subject_stays_6a60d', table='points_hold', when='BEFORE')),
-        ),
-        migrations.AddField(
-            model_name='merge',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by'),
-        ),
-        migrations.AddField(
-            model_name='merge',
-            name='merged',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='is merged'),
-        ),
-        migrations.AddField(
-            model_name='merge',
-            name='requested_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by'),
-        ),
-        migrations.AddField(
-            model_name='merge',
-            name='survivor',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='survives'),
-        ),
-        migrations.AddIndex(
-            model_name='merge',
-            index=models.Index(fields=['-requested_at', '-id'], name='merge_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='merge',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['requested_at'], name='merge_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='merge',
-            index=models.Index(fields=['survivor'], name='merge_survivor'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'applied'])), fields=('merged',), name='merge_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.CheckConstraint(condition=models.Q(('merged', models.F('survivor')), _negated=True), name='merge_of_two'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='merge_has_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='merge_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='merge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', None), ('status', 'waiting')), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), ('status__in', ['applied', 'refused'])), models.Q(('decided_at__isnull', False), ('decided_by', None), ('status', 'withdrawn')), _connector='OR'), name='merge_status_says_what_happened'),
         ),
     ]

@@ -74,6 +74,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': "member's tier",
                 'verbose_name_plural': "members' tiers",
+                'indexes': [models.Index(condition=models.Q(('until__isnull', False)), fields=['until'], name='standing_lapsing')],
+                'constraints': [models.UniqueConstraint(fields=('member',), name='standing_one_per_member'), models.CheckConstraint(condition=models.Q(('until', None), ('until__gt', models.F('since')), _connector='OR'), name='standing_ends_after_it_begins')],
             },
         ),
         migrations.CreateModel(
@@ -98,17 +100,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='standingchange',
             trigger=pgtrigger.compiler.Trigger(name='standing_change_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='f500220d034ea133451ee75f539ba3903880adb0', operation='UPDATE OR DELETE', pgid='pgtrigger_standing_change_stays_204d1', table='tiers_standingchange', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='standing',
-            index=models.Index(condition=models.Q(('until__isnull', False)), fields=['until'], name='standing_lapsing'),
-        ),
-        migrations.AddConstraint(
-            model_name='standing',
-            constraint=models.UniqueConstraint(fields=('member',), name='standing_one_per_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='standing',
-            constraint=models.CheckConstraint(condition=models.Q(('until', None), ('until__gt', models.F('since')), _connector='OR'), name='standing_ends_after_it_begins'),
         ),
     ]

@@ -47,11 +47,16 @@ class Migration(migrations.Migration):
                 ('figures', models.JSONField(verbose_name='figures')),
                 ('how', models.JSONField(verbose_name='reckoned by')),
                 ('left', models.JSONField(blank=True, editable=False, null=True)),
+                ('before', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.tier', verbose_name='before')),
+                ('change', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.standingchange', verbose_name='change')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
+                ('tier', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.tier', verbose_name='tier')),
             ],
             options={
                 'verbose_name': 'evaluation',
                 'verbose_name_plural': 'evaluations',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', '-id'], name='evaluation_of_member')],
             },
         ),
         migrations.CreateModel(
@@ -96,11 +101,14 @@ class Migration(migrations.Migration):
                 ('recorded_at', models.DateTimeField(verbose_name='recorded')),
                 ('actor', models.CharField(blank=True, max_length=100, verbose_name='by')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member')),
             ],
             options={
                 'verbose_name': 'growth entry',
                 'verbose_name_plural': 'growth entries',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['member', 'occurred_at'], include=('growth', 'amount_cents', 'orders', 'kind'), name='growth_entry_figures'), models.Index(fields=['member', '-id'], name='growth_entry_newest')],
+                'constraints': [models.UniqueConstraint(fields=('member', 'subject', 'number'), name='growth_entry_once'), models.CheckConstraint(condition=models.Q(('orders__in', [-1, 0, 1])), name='growth_entry_counts_an_order_once')],
             },
         ),
         migrations.CreateModel(
@@ -115,6 +123,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'growth of a behaviour',
                 'verbose_name_plural': 'growth of behaviours',
                 'ordering': ['kind_id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('growth__gt', 0)), name='growth_rate_above_zero')],
             },
         ),
         migrations.CreateModel(
@@ -152,6 +161,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical evaluation of members',
@@ -170,6 +180,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical growth of purchases',
@@ -315,65 +326,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='tier',
             constraint=models.CheckConstraint(condition=models.Q(('threshold__gte', 0)), name='tier_threshold_not_below_zero'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='before',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.tier', verbose_name='before'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='change',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.standingchange', verbose_name='change'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='tier',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tiers.tier', verbose_name='tier'),
-        ),
-        migrations.AddField(
-            model_name='growthentry',
-            name='member',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.member', verbose_name='member'),
-        ),
-        migrations.AddConstraint(
-            model_name='growthrate',
-            constraint=models.CheckConstraint(condition=models.Q(('growth__gt', 0)), name='growth_rate_above_zero'),
-        ),
-        migrations.AddField(
-            model_name='historicalevaluationpolicy',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='historicalgrowthterms',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddIndex(
-            model_name='evaluation',
-            index=models.Index(fields=['member', '-id'], name='evaluation_of_member'),
-        ),
-        migrations.AddIndex(
-            model_name='growthentry',
-            index=models.Index(fields=['member', 'occurred_at'], include=('growth', 'amount_cents', 'orders', 'kind'), name='growth_entry_figures'),
-        ),
-        migrations.AddIndex(
-            model_name='growthentry',
-            index=models.Index(fields=['member', '-id'], name='growth_entry_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='growthentry',
-            constraint=models.UniqueConstraint(fields=('member', 'subject', 'number'), name='growth_entry_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='growthentry',
-            constraint=models.CheckConstraint(condition=models.Q(('orders__in', [-1, 0, 1])), name='growth_entry_counts_an_order_once'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='growthentry',
