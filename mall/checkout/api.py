@@ -490,7 +490,6 @@ _PAID = {
     "id": "1001",
     "member": "M-1001",
     "earned": 123,
-    "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
     "spent": 500,
     "entries": [
         {"id": "01980a5c-7f3e-7c1a-9b1e-2f6c7d8e9f03", "kind": "capture", "points": 500},
@@ -506,7 +505,6 @@ def _shown_payment(paid: services.Paid, member_ref: str, language: str) -> dict[
         "id": paid.purchase.external_id,
         "member": member_ref,
         "earned": settled.earned,
-        "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
         "spent": settled.spent,
         "entries": selectors.entries(settled, purchase_ref=paid.purchase.external_id),
         "explanation": sentences(settled.explanation, language),
@@ -557,7 +555,6 @@ class PurchasesView(APIView):
                 "id": purchase.id,
                 "member": None,
                 "earned": 0,
-                "share_of_goods": gettext_lazy("Points may pay at most %(amount)s of these goods."),
                 "spent": 0,
                 "entries": [],
                 "explanation": sentences([{"code": "guest"}], _language(request)),
