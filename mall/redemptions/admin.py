@@ -83,7 +83,7 @@ def _moment(moment: Any) -> str:
 
 def titled(row: Redemption) -> str:
     """What was redeemed, in the reader's language: Mug × 2."""
-    return f"{rewards.catalogue().by_id[row.reward_id].name(get_language() or 'zh')} × {row.quantity}"
+    return f"{rewards.offer_of(row.reward_id).name(get_language() or 'zh')} ×\N{NO-BREAK SPACE}{row.quantity}"
 
 
 def about(subject: str) -> str:
@@ -153,7 +153,7 @@ class ParcelsForm(forms.Form):
 
 def exported(rows: Sequence[Redemption]) -> Iterator[Sequence[Any]]:
     for row in rows:
-        offer = rewards.catalogue().by_id[row.reward_id]
+        offer = rewards.offer_of(row.reward_id)
         made = _moment(row.created_at)
         yield (str(row.id), row.carrier, row.tracking, offer.code, offer.name(get_language() or "zh"), row.quantity, row.name, row.phone, row.address, made)
 
