@@ -122,10 +122,13 @@ def test_points_come_back_only_where_the_provider_has_said_that_nothing_will_be_
     assert rules.following(Answer(said), ask=ask, unanswered=unanswered, attempts=1, until=LATER, now=NOW) == following
 
 
+OPEN = ("issued", "absent", "unknown", "pending", "throttled", "unreachable")
+
+
 @pytest.mark.parametrize(
     ("said", "ask", "following"),
     [
-        *((said, ask, Next("waiting", "DELETE", NOW)) for said in ("issued", "absent", "unknown", "pending", "throttled", "unreachable") for ask in ("POST", "GET")),
+        *((said, ask, Next("waiting", "DELETE", NOW)) for said in OPEN for ask in ("POST", "GET")),
         *(("refused", ask, Next("refused", ask)) for ask in ("POST", "GET")),
         ("cancelled", "GET", Next("refused", "GET")),
         ("cancelled", "DELETE", Next("withdrawn", "DELETE")),
