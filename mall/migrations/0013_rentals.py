@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
                             ("asked", "asked of the partner"),
                             ("lent", "lent"),
                             ("ending", "is to come back"),
-                            ("taken_back", "taken back"),
+                            ("taken_back", "back with the partner"),
                             ("refused", "refused, points back"),
                         ],
                         default="asked",
@@ -267,8 +267,8 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),
                 ("actor", models.CharField(blank=True, max_length=150, verbose_name="ended by")),
-                ("closed_at", models.DateTimeField(null=True, verbose_name="ended")),
-                ("settled_at", models.DateTimeField(null=True, verbose_name="taken back")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="ended on")),
+                ("settled_at", models.DateTimeField(null=True, verbose_name="back, or refused, on")),
             ],
             options={
                 "verbose_name": "rental",
@@ -536,7 +536,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="rental",
             name="terms",
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.rentalterms", verbose_name="terms"),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.rentalterms", verbose_name="terms of a rental"),
         ),
         migrations.AddIndex(
             model_name="renewal",

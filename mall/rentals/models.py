@@ -76,7 +76,7 @@ class Rental(models.Model):
         ASKED = "asked", _("asked of the partner")
         LENT = "lent", _("lent")
         ENDING = "ending", _("is to come back")
-        TAKEN_BACK = "taken_back", _("taken back")
+        TAKEN_BACK = "taken_back", _("back with the partner")
         REFUSED = "refused", _("refused, points back")
 
     ARROWS = {
@@ -97,7 +97,7 @@ class Rental(models.Model):
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), on_delete=models.PROTECT, related_name="+", db_index=False)
     order = models.ForeignKey("mall.VoucherOrder", verbose_name=_("order at the partner"), on_delete=models.PROTECT, related_name="+", db_index=False)
-    terms = models.ForeignKey(RentalTerms, verbose_name=_("terms"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    terms = models.ForeignKey(RentalTerms, verbose_name=_("terms of a rental"), on_delete=models.PROTECT, related_name="+", db_index=False)
     quantity = models.PositiveIntegerField(_("quantity"))
     days = models.PositiveSmallIntegerField(_("days"))
     renewal_points = models.BigIntegerField(_("points for a renewal"), default=0, help_text=_("For all of it."))
@@ -115,8 +115,8 @@ class Rental(models.Model):
     cause = models.CharField(_("ended because"), max_length=8, choices=Cause, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     actor = models.CharField(_("ended by"), max_length=150, blank=True)
-    closed_at = models.DateTimeField(_("ended"), null=True)
-    settled_at = models.DateTimeField(_("taken back"), null=True)
+    closed_at = models.DateTimeField(_("ended on"), null=True)
+    settled_at = models.DateTimeField(_("back, or refused, on"), null=True)
 
     class Meta:
         verbose_name = _("rental")
@@ -141,7 +141,7 @@ class Rental(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return f"{self.terms.name} × {self.quantity}"
 
 
 class Renewal(models.Model):
