@@ -367,7 +367,7 @@ class Migration(migrations.Migration):
             model_name="voucherorder",
             name="purpose",
             field=models.CharField(
-                choices=[("voucher", "vouchers"), ("loan", "lent for a term"), ("renewal", "a longer term")],
+                choices=[("voucher", "vouchers"), ("loan", "rental"), ("renewal", "renewal")],
                 default="voucher",
                 max_length=8,
                 verbose_name="for",

@@ -93,8 +93,8 @@ class VoucherOrder(models.Model):
 
     class Purpose(models.TextChoices):
         VOUCHER = "voucher", _("vouchers")
-        LOAN = "loan", _("lent for a term")
-        RENEWAL = "renewal", _("a longer term")
+        LOAN = "loan", _("rental")
+        RENEWAL = "renewal", _("renewal")
 
     class Ask(models.TextChoices):
         POST = "POST", _("to issue it")
