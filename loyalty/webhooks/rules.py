@@ -45,7 +45,7 @@ def _given_back(told: Mapping[str, Any]) -> bool:
 
 _ENTRY = ("entry", "points", "subject", "occurred_at")
 _FRIEND = ("friend", "completion")
-_REDEMPTION = ("mall.redemption_changed", ("redemption", "reward", "kind", "quantity", "points", "cents", "status", "before"))
+_REDEMPTION = ("mall.redemption_changed", ("redemption", "reward", "kind", "quantity", "points", "cents", "shipping_cents", "status", "before"))
 _RENTAL = ("mall.rental_changed", ("rental", "redemption", "reward", "quantity", "status", "before", "ends_at", "renewals", "cause"))
 _COUPON = ("mall.coupon_changed", ("coupon", "code", "template", "status", "before", "source", "subject", "purchase", "expires_at"))
 
@@ -62,10 +62,10 @@ TOPICS: Mapping[str, Topic] = {
         Topic("points.earned", _("Points were earned, available or pending."), "points.earned", _ENTRY),
         Topic("points.spent", _("Points were spent."), "points.spent", _ENTRY),
         Topic("points.expired", _("Points have expired."), "points.expired", _ENTRY),
-        Topic("referral.completed", _("A friend's first order was paid."), "accounts.referral_completed", (*_FRIEND, "amount_cents", "occurred_at")),
         Topic("points.restored", _("Spent points came back."), "points.restored", _ENTRY),
         Topic("points.clawed_back", _("Earned points were taken back."), "points.clawed_back", (*_ENTRY, "waived")),
         Topic("points.adjusted", _("Points were adjusted: given or taken."), "points.adjusted", _ENTRY),
+        Topic("referral.completed", _("A friend's first order was paid."), "accounts.referral_completed", (*_FRIEND, "amount_cents", "occurred_at")),
         Topic("referral.reduced", _("That order was refunded in part."), "accounts.referral_reduced", (*_FRIEND, "amount_cents")),
         Topic("referral.revoked", _("That order was refunded in full, or the invitation cancelled."), "accounts.referral_revoked", _FRIEND),
         Topic("redemption.held", _("A reward waits for its money to be paid."), *_REDEMPTION, when=_turned("held")),

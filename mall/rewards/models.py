@@ -116,7 +116,9 @@ class Reward(models.Model):
         related_name="+",
         help_text=_("Others do not see the reward at all."),
     )
-    starts_at = models.DateTimeField(_("from"), null=True, blank=True, help_text=_("Shown before, but not redeemed; tiers and members with early access come sooner."))
+    starts_at = models.DateTimeField(
+        _("from"), null=True, blank=True, help_text=_("Shown before, but not redeemed; tiers and members with early access come sooner.")
+    )
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     active = models.BooleanField(_("on the shelf"), default=True)
     history = HistoricalRecords(app="mall")

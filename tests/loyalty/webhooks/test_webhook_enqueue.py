@@ -72,6 +72,14 @@ def test_of_a_redemption_that_endpoint_is_told_which_wants_that_step(make, membe
     }  # fmt: skip
 
 
+def test_of_a_redemption_that_waits_for_its_money_that_for_shipping_is_told_apart(make, member, now):
+    make(URL, "redemption.held")
+    told = {"redemption": "r", "reward": "mug", "kind": "goods", "quantity": 1, "points": 5, "cents": 0, "shipping_cents": 800, "item": ""}
+    services.enqueue(event=Event(topic="mall.redemption_changed", member_id=member.id, payload={**told, "status": "held", "before": ""}, now=now))
+    data = WebhookDelivery.objects.get().payload["data"]
+    assert (data["cents"], data["shipping_cents"]) == (0, 800)
+
+
 def test_a_merged_member_is_told_by_the_id_of_who_answers_for_them(make, member, other_member, now):
     make(URL)
     members.merge(member_id=other_member.id, into_id=member.id, now=now)
