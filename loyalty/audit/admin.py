@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +17,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name, row_of
+from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
 
 from . import selectors, services
 from .models import AuditEntry, JobRun
@@ -245,7 +246,7 @@ class ScheduleAdmin(ModelAdmin):
             services.run_now(job=schedule.task, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The job was sent to the workers. Its run appears among the job runs.")
 
-        schedule = row_of(PeriodicTask, object_id)
+        schedule = get_object_or_404(PeriodicTask, pk=object_id)
         consequence = _("The job is started once, besides its schedule. It is safe to run while another run is still going on.")
         back = reverse("admin:django_celery_beat_periodictask_changelist")
         title = _("Run now: %(job)s") % {"job": _title(schedule.task)}

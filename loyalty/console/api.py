@@ -9,9 +9,12 @@ import qrcode.image.svg
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -38,6 +41,14 @@ from . import selectors, services
 DAYS_DRAWN = 14
 
 
+def _is_id(model: type[Model], text: str | None) -> bool:
+    try:
+        model._meta.pk.to_python(None if text is None else unquote(text))
+    except ValidationError:
+        return False
+    return True
+
+
 class ConsoleSite(UnfoldAdminSite):
     """Django's admin in our clothes. Times are shown in the programme's zone; nobody passes without the second factor they have or need."""
 
@@ -58,9 +69,12 @@ class ConsoleSite(UnfoldAdminSite):
         return not request._has_second_factor
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        inner = super().admin_view(view, cacheable)
+        inner, model = super().admin_view(view, cacheable), getattr(getattr(view, "__self__", None), "model", None)
 
         def in_the_programmes_zone(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            # An address may hold anything; what no row can be called is looked for nowhere.
+            if model is not None and not _is_id(model, kwargs.get("object_id")):
+                raise Http404
             with timezone.override(programme.zone(now=timezone.now())):
                 response = inner(request, *args, **kwargs)
                 if isinstance(response, TemplateResponse) and not response.is_rendered:

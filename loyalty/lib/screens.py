@@ -8,10 +8,10 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,22 +25,6 @@ from .configuration import Configuration
 from .refusals import BusinessError
 
 
-def is_id(model: type[Model], text: str) -> bool:
-    """Whether something of that model could have this id; an address may hold anything."""
-    try:
-        model._meta.pk.to_python(unquote(text))
-    except ValidationError:
-        return False
-    return True
-
-
-def row_of(rows: type[Model] | QuerySet[Any], object_id: str) -> Any:
-    """The row of that id. Raises Http404, also where the address holds what cannot be one."""
-    if not is_id(rows.model if isinstance(rows, QuerySet) else rows, object_id):
-        raise Http404
-    return get_object_or_404(rows, pk=unquote(object_id))
-
-
 class ReadOnlyAdmin(ModelAdmin):
     """Shows and never writes, for superusers as well. The list pages on without counting rows, which may be millions."""
 
@@ -50,8 +34,6 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
-        if object_id and not is_id(self.model, object_id):
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         # Nothing is changed here, so Django's history of changes has nothing to tell.
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "show_history": False})
 
@@ -66,7 +48,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """The row that an address names, as its list shows it. Raises Http404."""
-        return row_of(self.get_queryset(request), object_id)
+        return get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
 
     def ask(self, request: HttpRequest, row: Model, act: Callable[[Mapping[str, Any]], Any], *, with_reason: bool = False, **page: Any) -> HttpResponse:
         """Ask before something is done with one row, for a reason too where that is wanted; all else as `confirm` takes it."""
@@ -81,8 +63,6 @@ class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
-        if object_id and not is_id(self.model, object_id):
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except BusinessError as refusal:

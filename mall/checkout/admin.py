@@ -31,7 +31,7 @@ from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_cents
-from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, confirm, operator_name, row_of
+from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from loyalty.programme import selectors as programme
 from tiers.ladder import selectors as ladder
 
@@ -412,7 +412,7 @@ class BurnPolicyAdmin(PublishedAdmin):
             )
             return _("A batch of grants is being checked. Submit it there; a second person decides.")
 
-        policy = row_of(BurnPolicy, object_id)
+        policy = get_object_or_404(BurnPolicy, pk=object_id)
         found = selectors.make_good(policy, now=timezone.now())
         effect = [
             (_("members"), "0", f"{found.members:,}"),

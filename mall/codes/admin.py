@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +21,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name, row_of
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -127,7 +128,7 @@ class CodePoolAdmin(HistoryAdmin):
     @action(description=_("Take in codes"), url_path="take-in", permissions=["take_in"], icon="upload_file", variant=ActionVariant.PRIMARY)
     def take_in(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The file is checked first. Who sends it to be taken in sends what was checked: it is not kept in between."""
-        pool = row_of(CodePool, object_id)
+        pool = get_object_or_404(CodePool, pk=object_id)
         if not self.has_take_in_permission(request):
             raise PermissionDenied
         form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
@@ -184,7 +185,7 @@ class CodeImportAdmin(ReadOnlyAdmin):
             done = services.withdraw(import_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return ngettext("%(count)s code was voided.", "%(count)s codes were voided.", done.voided) % {"count": f"{done.voided:,}"}
 
-        row = row_of(CodeImport, object_id)
+        row = get_object_or_404(CodeImport, pk=object_id)
         free = selectors.free_of(row).count()
         said = gettext("%(count)s codes of it that nobody has are voided, and cannot be taken in again. What members have stays theirs. This cannot be undone.")
         return confirm(
@@ -281,7 +282,7 @@ class CodeAdmin(ReadOnlyAdmin):
             services.replace(member_id=code.member_id, code_id=code.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The member has another code now.")
 
-        code = row_of(Code.objects.select_related("member"), object_id)
+        code = get_object_or_404(Code.objects.select_related("member"), pk=object_id)
         said = gettext("%(code)s is voided, and %(member)s gets another code of the same pool in its place. This cannot be undone.")
         return confirm(
             request,

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name, row_of
+from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -128,7 +129,7 @@ class ProviderAdmin(HistoryAdmin):
 
     @action(description=_("Try the connection"), url_path="try", permissions=["try"], icon="cable")
     def try_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        provider = row_of(Provider, object_id)
+        provider = get_object_or_404(Provider, pk=object_id)
         back = reverse("admin:mall_provider_change", args=[provider.pk])
         if request.method == "POST":
             # Not in a transaction: the provider is waited for.
@@ -280,7 +281,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             order = verb[asked["decision"]](**self._about(request, object_id, asked), **typed)
             return gettext("It is decided: %(state)s.") % {"state": order.get_state_display()}
 
-        order = row_of(VoucherOrder, object_id)
+        order = get_object_or_404(VoucherOrder, pk=object_id)
         consequence = ngettext(
             "For %(count)s day its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
             "For %(count)s days its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
@@ -298,7 +299,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             services.ask_again(**self._about(request, object_id, asked))
             return _("The provider is asked in a moment.")
 
-        order = row_of(VoucherOrder, object_id)
+        order = get_object_or_404(VoucherOrder, pk=object_id)
         return self._ask(request, order, _("Ask now"), _("The provider is asked at once what became of it."), ReasonForm(request.POST or None), act)
 
     @action(description=_("Take back"), url_path="withdraw", permissions=["decide"], icon="undo")
@@ -307,7 +308,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             services.withdraw(**self._about(request, object_id, asked))
             return _("The provider is asked to cancel it. Once it says so, the points go back.")
 
-        order = row_of(VoucherOrder, object_id)
+        order = get_object_or_404(VoucherOrder, pk=object_id)
         consequence = _("The provider is asked to cancel the voucher. Once it has, the points go back; where it was used already, all stays as it is.")
         return self._ask(request, order, _("Take back"), consequence, ReasonForm(request.POST or None), act, danger=True)
 

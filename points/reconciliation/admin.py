@@ -3,6 +3,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -77,7 +78,7 @@ class FindingAdmin(BooksAdmin):
             services.close(finding_id=finding.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("Closed. If the account is frozen, it stays so until somebody unfreezes it on the member's page.")
 
-        finding = Finding.objects.get(id=object_id)
+        finding = get_object_or_404(Finding, pk=object_id)
         back = reverse("admin:points_finding_change", args=[object_id])
         consequence = _(
             "Say what was the matter and what was done about it. If the books still do not balance tonight, a new finding is opened and freezes again."
