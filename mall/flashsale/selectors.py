@@ -9,12 +9,10 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError
 from mall.redemptions import selectors as redemptions
 from mall.redemptions.models import Redemption
 from mall.rewards import selectors as rewards
-from mall.rewards.models import Reward
 from mall.rewards.rules import Offer, Viewer, visible
 
 from . import rules
@@ -64,10 +62,7 @@ def phase(sale: FlashSale, *, early: timedelta = timedelta(), now: datetime) -> 
 
 def on_the_shelf(sale: FlashSale) -> Offer:
     """The reward as it is outside of the sale."""
-    if sale.reward_id not in rewards.catalogue().by_id:
-        # Made by another process a moment ago.
-        forget(Reward)
-    return rewards.catalogue().by_id[sale.reward_id]
+    return rewards.offer_of(sale.reward_id)
 
 
 def offer_in(sale: FlashSale) -> Offer:

@@ -220,7 +220,7 @@ def shown(redemption_id: UUID, *, member_id: UUID | None = None, language: str, 
     steps = list(selectors.steps(redemption=row))
     give_back = sum(step.cents for step in steps)
     told = {
-        **in_list(row, rewards.catalogue().by_id[row.reward_id], language=language, now=now),
+        **in_list(row, rewards.offer_of(row.reward_id), language=language, now=now),
         "member": row.member.external_id,
         "payment": row.payment,
         "recipient": {"name": row.name, "phone": row.phone, "address": row.address},
@@ -253,7 +253,7 @@ class RedemptionsView(MemberView, GenericAPIView):
         asked = ListAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
         rows = self.paginate_queryset(selectors.redemptions(member_id=self.member.id, **asked.validated_data, now=now))
-        offers = rewards.catalogue().by_id
+        offers = rewards.offers_of([row.reward_id for row in rows])
         told = [in_list(row, offers[row.reward_id], language=_language(request), now=now) for row in rows]
         return self.get_paginated_response(RedemptionInList(told, many=True).data)
 

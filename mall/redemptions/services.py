@@ -393,7 +393,7 @@ def _go(
 
 
 def _event(row: Redemption, *, before: str, now: datetime) -> Event:
-    offer = rewards.catalogue().by_id[row.reward_id]
+    offer = rewards.offer_of(row.reward_id)
     told = {"redemption": str(row.id), "reward": offer.code, "kind": offer.kind, "quantity": row.quantity, "points": row.points, "cents": row.cents}
     payload = {**told, "shipping_cents": row.shipping_cents, "status": str(row.status), "before": str(before), "item": row.item}
     return Event(topic=events.REDEMPTION_CHANGED, member_id=row.member_id, payload=payload, now=now)
@@ -406,7 +406,7 @@ def _tell(row: Redemption, *, before: str, now: datetime) -> None:
 
 
 def _hand_out(row: Redemption, *, actor: str, now: datetime) -> None:
-    how = _hand_outs.get(rewards.catalogue().by_id[row.reward_id].kind)
+    how = _hand_outs.get(rewards.offer_of(row.reward_id).kind)
     if how is not None:
         _go(row, how.give(row, now), actor=actor, now=now)
 

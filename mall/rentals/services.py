@@ -121,7 +121,7 @@ def _give(row: Redemption, now: datetime) -> Redemption.Status:
     until = min(now + timedelta(days=terms.product.provider.days), ends_at)
     order = vouchers.order(product=terms.product, purpose=VoucherOrder.Purpose.LOAN, ends_at=ends_at, until=until, **about, now=now)
     # What a sale had set aside comes back to the shelf, where that is counted.
-    stocked = row.stocked and rewards.catalogue().by_id[row.reward_id].counted
+    stocked = row.stocked and rewards.offer_of(row.reward_id).counted
     rental = Rental.objects.create(
         order=order, terms=terms, days=terms.days, renewal_points=(terms.renewal_points or 0) * row.quantity, most_renewals=terms.renewals,
         remind_days=terms.remind_days, stocked=stocked, asked_at=now, ends_at=ends_at, **about,
@@ -173,7 +173,7 @@ def _go(row: Rental, to: State, *, now: datetime, **changes: Any) -> None:
 
 
 def _tell(row: Rental, *, before: str, now: datetime) -> None:
-    told = {"rental": str(row.id), "redemption": str(row.redemption_id), "reward": rewards.catalogue().by_id[row.redemption.reward_id].code}
+    told = {"rental": str(row.id), "redemption": str(row.redemption_id), "reward": rewards.offer_of(row.redemption.reward_id).code}
     told |= {"status": str(row.state), "before": str(before), "ends_at": row.ends_at.isoformat(), "cause": str(row.cause)}
     outbox.publish(topic=events.RENTAL_CHANGED, member_id=row.member_id, payload={**told, "quantity": row.quantity, "renewals": row.renewals}, now=now)
 
@@ -296,7 +296,7 @@ def renew(*, rental_id: UUID, member_id: UUID | None = None, reason: str = "", a
 
 def _refuse_fallen(row: Rental, payer: UUID, *, now: datetime) -> None:
     """Who would not get it today by their tier does not get it longer. Refuses: TierTooLow, Screened."""
-    offer = rewards.catalogue().by_id[row.redemption.reward_id]
+    offer = rewards.offer_of(row.redemption.reward_id)
     seen = redemptions_seen.known(member_id=payer, reward_ids=[offer.id], now=now)
     if seen.term_over:
         tiers.look_again(member_ids=[payer], now=now)

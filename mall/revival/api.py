@@ -74,8 +74,9 @@ class RevivalView(MemberView):
         now = timezone.now()
         window = selectors.window(now=now)
         points = sum(one.points for one in selectors.revivable(member_id=self.member.id, window=window, now=now)) if window else 0
-        offers, language = rewards.catalogue().by_id, _language(request)
-        listed = [(offers[one.reward_id], one.points) for one in window.rewards.all()] if window else []
+        language, in_window = _language(request), window.rewards.all() if window else []
+        offers = rewards.offers_of([one.reward_id for one in in_window])
+        listed = [(offers[one.reward_id], one.points) for one in in_window]
         told = {
             "open": window is not None,
             "name": (window.name_zh if language.startswith("zh") else window.name_en) if window else "",

@@ -48,7 +48,7 @@ def _pay(row: Redemption, now: datetime, *, window: RevivalWindow | None, listed
     """Asked once it is known that this is no replay."""
     if window is None:
         raise selectors.RevivalClosed
-    if rewards.catalogue().by_id[row.reward_id].code not in listed:
+    if rewards.offer_of(row.reward_id).code not in listed:
         raise NotForExpired
     if books.frozen(member_id=row.member_id):
         raise ledger.AccountFrozen

@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from loyalty.lib.configuration import held
+from loyalty.lib.configuration import forget, held
 from loyalty.lib.refusals import BusinessError
 
 from .models import Category, Reward, StockChange
@@ -64,6 +64,19 @@ def as_offer(row: Reward) -> Offer:
         pictures=tuple(one.picture_id for one in row.pictures.all()),
         prices=tuple(SetPrice(one.kind, one.points, one.cents, one.tier_id or "", one.starts_at, one.ends_at, one.left_at_most) for one in row.prices.all()),
     )
+
+
+def offers_of(reward_ids: Collection[int]) -> Mapping[int, Offer]:
+    """Rewards that sales and redemptions name, by their ids: also those that another process has made a moment ago."""
+    found = catalogue().by_id
+    if not found.keys() >= set(reward_ids):
+        forget(Reward)
+        found = catalogue().by_id
+    return found
+
+
+def offer_of(reward_id: int) -> Offer:
+    return offers_of([reward_id])[reward_id]
 
 
 def offer(code: str) -> Offer:

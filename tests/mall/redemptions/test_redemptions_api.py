@@ -1,10 +1,13 @@
 """Redemptions over HTTP: what a storefront and a member's app send, and what they read."""
 
+import time
 from itertools import count
 
 import pytest
 
+from loyalty.lib.configuration import Configuration
 from mall.redemptions.models import Redemption
+from mall.rewards import selectors as rewards
 from mall.rewards.models import Reward
 
 V1 = "/api/v1/"
@@ -41,6 +44,16 @@ def test_goods_for_points_are_redeemed_with_one_call(shop, storefront):
     assert [made[name] for name in told] == ["mug", "Mug", "goods", "confirmed", 2, 200, 0, None, HOME, [], [], 0]
     assert made["why"] == [{"code": "confirmed", "text": "It is paid and will be made ready."}]
     assert storefront.get(f"{V1}redemptions/{made['id']}").json() == made
+
+
+def test_a_redemption_is_shown_and_cancelled_also_where_its_reward_was_made_by_another_process_a_moment_ago(mall, rich, storefront):
+    as_the_other_process_knows_it = rewards.catalogue()
+    mall.reward("new", points=100, stock=5)
+    row = mall.redeem(rich, "new")
+    Configuration._held[Reward] = (time.monotonic(), as_the_other_process_knows_it)
+    assert storefront.get(f"{V1}members/M-1/redemptions").json()["results"][0]["reward"] == "new"
+    Configuration._held[Reward] = (time.monotonic(), as_the_other_process_knows_it)
+    assert post(storefront, f"redemptions/{row.id}/cancel", {"reason": "tests"}).json()["status"] == "cancelled"
 
 
 def test_a_reward_for_points_and_money_is_paid_and_returned(shop, storefront, assert_mall_adds_up):
