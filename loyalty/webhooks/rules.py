@@ -226,7 +226,7 @@ def is_public(address: str) -> bool:
     """Whether an IP address is one of the whole internet's, and does not lead inside by a detour. ValueError for no IP address."""
     found: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(found, IPv6Address):
-        if found.scope_id:
+        if found.scope_id or found.is_site_local:
             return False
         within = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
         if any(found in network for network in _NAT64):
