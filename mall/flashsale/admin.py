@@ -193,7 +193,13 @@ class FlashSaleAdmin(HistoryAdmin):
         return [
             *seen,
             (None, {"fields": TEXTS}),
-            (_("What, at what price"), {"fields": price, "description": _("Price and limits of the sale hold beside those of the shelf, and count apart.")}),
+            (
+                _("What, at what price"),
+                {
+                    "fields": price,
+                    "description": _("Price and limits of the sale hold beside those of the shelf, and count apart. Shipping costs what it does there."),
+                },
+            ),
             (_("When"), {"fields": ["starts_at", "ends_at"]}),
             (_("Line and stock"), {"fields": PACE}),
         ]
