@@ -28,7 +28,7 @@ def test_every_source_is_a_topic_that_some_feature_publishes():
     published = set()
     for feature in (
         "accounts.members", "accounts.referrals", "riskcontrol.screening", "tiers.standing", "tiers.evaluation", "tiers.dormancy", "points.merging",
-        "points.ledger", "mall.redemptions", "mall.coupons",
+        "points.ledger", "mall.redemptions", "mall.coupons", "mall.rentals",
     ):  # fmt: skip
         published |= {value for value in vars(import_module(f"{feature}.events")).values() if isinstance(value, str)}
     assert set(rules.SOURCES) <= published
