@@ -128,6 +128,8 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         try:
             self.compare()
+            for name in NAMES:
+                self.compare_revivable(name)
             assert [str(one) for one in mall_books.audit(now=self.now).breaches] == []
             assert ledger_books.breaches() == []
         finally:
@@ -168,8 +170,6 @@ class Machine(RuleBasedStateMachine):
         for name, member_id in self.ids.items():
             seen = tuple(books.balance(member_id=member_id, now=self.now))
             assert seen == self.mall.points.books[name].seen(self.now), name
-            window = revival_seen.revivable(member_id=member_id, window=self.window, now=self.now)
-            assert sum(one.points for one in window) == sum(self.mall.revivable(name, self.now).values())
         stock = dict(Stock.objects.values_list("reward__code", "on_hand"))
         assert stock == {code: one.stock for code, one in self.mall.rewards.items() if one.stock is not None}
         stored = list(Redemption.objects.filter(id__in=[row.id for row in self.rows]).order_by("id").values_list("id", "status", "returned", "quantity"))
@@ -185,6 +185,10 @@ class Machine(RuleBasedStateMachine):
         assert units == [(one.units, one.left, one.returned) for one in self.mall.sales]
         # No promise outlives what is there.
         assert not FlashStock.objects.filter(promised__gt=F("left")).exists()
+
+    def compare_revivable(self, name):
+        ours = revival_seen.revivable(member_id=self.ids[name], window=self.window, now=self.now)
+        assert sorted(one.points for one in ours) == sorted(self.mall.revivable(name, self.now).values())
 
     # Choosing
 
@@ -271,6 +275,7 @@ class Machine(RuleBasedStateMachine):
         self.redeemed(drawn, told, redemptions.redeem, member_id=self.ids[drawn.name], reward=code, expected=expected, pay_within=PAY_WITHIN)
 
     def revive(self, drawn):
+        self.compare_revivable(drawn.name)
         code = ("mug", "video")[drawn.number % 2]
         told = lambda: self.mall.redeem(drawn.name, code, drawn.quantity, revive=True, pay_within=PAY_WITHIN, now=self.now)  # noqa: E731
         self.redeemed(drawn, told, revival.redeem, member_id=self.ids[drawn.name], reward=code)
