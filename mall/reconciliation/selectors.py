@@ -195,7 +195,7 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
     (13, "a renewal is paid by an entry of its own, and its points are back where it was refused", """
         SELECT 'renewal ' || w.id, w.points || ' less ' || CASE w.state WHEN 'refused' THEN w.points ELSE 0 END,
                coalesce(e.points, 0) || ' less ' || coalesce(b.points, 0)
-          FROM mall_renewal w LEFT JOIN points_entry e ON e.id = w.spend_id AND e.kind = 'spend' AND e.subject = 'rental/' || w.rental_id
+          FROM mall_renewal w LEFT JOIN points_entry e ON e.id = w.spend_id AND e.kind = 'spend'
           LEFT JOIN (SELECT refers_to_id, sum(points) AS points FROM points_entry WHERE kind = 'restore' GROUP BY refers_to_id) b ON b.refers_to_id = w.spend_id
          WHERE coalesce(e.points, 0) <> w.points OR coalesce(b.points, 0) <> CASE w.state WHEN 'refused' THEN w.points ELSE 0 END
          UNION ALL

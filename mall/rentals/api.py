@@ -158,5 +158,6 @@ class RentalView(_RentalView):
     def put(self, request: Request, rental: UUID) -> Response:
         asked = RenewsItself(data=request.data)
         asked.is_valid(raise_exception=True)
-        services.renew_by_itself(rental_id=rental, member_id=self.member.id, on=asked.validated_data["renews_itself"], now=timezone.now())
+        row = selectors.rental(rental_id=rental, member_id=self.member.id)
+        services.renew_by_itself(rental_id=row.id, member_id=self.member.id, on=asked.validated_data["renews_itself"], now=timezone.now())
         return Response(self.shown(rental))

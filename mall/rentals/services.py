@@ -327,6 +327,8 @@ def _renewed(order: VoucherOrder, *, actor: str, reason: str, now: datetime) -> 
         payer = renewal.spend.member_id
         ledger.restore(member_id=payer, entry_id=renewal.spend_id, **about, key=f"renewal/{renewal.id}/restore", now=now)
         merging.forward(member_id=payer, actor=actor, now=now)
+        if members.is_erased(payer):
+            ledger.void_all(member_id=payer, actor=actor, reason="erased", key="erasure", now=now)
         _not_renewed(row, now=now)
     if row.cause:
         _end(row, now=now)

@@ -43,3 +43,17 @@ def test_what_is_lent_or_asked_for_comes_back_also_where_that_takes_a_while(desk
     assert (desk.state(lent), desk.partner.orders.lent()) == (State.TAKEN_BACK, {})
     assert books.balance(member_id=rich.id, now=mall.now).available == 0
     all_is_well()
+
+
+def test_points_of_a_renewal_that_is_refused_afterwards_are_left_to_nobody(desk, rich, mall, erase, all_is_well):
+    rental = desk.borrow(rich)
+    desk.renew(rental)
+    desk.partner.next.extend(["close"] * 3)
+    desk.send()
+    erase(rich)
+    desk.partner.next.clear()
+    desk.partner.next.extend(["", "refuse"])
+    desk.settle()
+    assert (desk.renewals(), desk.state(rental)) == (["refused"], State.TAKEN_BACK)
+    assert books.balance(member_id=rich.id, now=mall.now).available == 0
+    all_is_well()
