@@ -36,27 +36,25 @@ class Known(NamedTuple):
     earlier: UUID | None
 
 
-# Functions whose plans the server keeps, and one index read for what was redeemed before: one round trip in all.
-_KNOWN = """
-SELECT to_json(tiers_standing_of(%(member)s, %(now)s)), accounts_segments_of(%(member)s), riskcontrol_blocked(%(member)s, %(now)s),
-       mall_early_of(%(member)s, %(now)s),
-       (SELECT r.id FROM mall_redemption r WHERE r.member_id = %(member)s AND r.key = %(key)s),
-       (SELECT json_object_agg(had.reward_id, ARRAY[had.in_all, had.today]) FROM (
-           SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = %(day)s) AS today
-             FROM mall_redemption r
-            WHERE r.member_id = ANY(ARRAY(SELECT m.id FROM accounts_member m WHERE m.merged_into_id = %(member)s) || %(member)s::uuid)
-              AND r.reward_id = ANY(%(rewards)s::bigint[]) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
-              AND (r.status <> 'held' OR r.pay_until > %(now)s)
-              AND r.sale_id IS NOT DISTINCT FROM %(sale)s
-            GROUP BY r.reward_id) had)"""
-
-
 def known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None = None, key: str = "", available: int = 0, now: datetime) -> Known:
     """The member as prices and limits see them: those of the shelf, or those of a sale. What members merged into them had counts. One statement."""
-    values = {"member": member_id, "now": now, "day": day_of(now), "rewards": list(reward_ids), "sale": sale_id, "key": key}
+    found = _known(member_id, reward_ids, sale_id, key, available, now, locking=False)
+    assert found is not None, "there is a row for whoever is asked about"
+    return found
+
+
+def locked_and_known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None = None, key: str = "", now: datetime) -> Known | None:
+    """`known` under the member's lock, taken in the same statement; None where they have no account yet, and nothing is locked."""
+    return _known(member_id, reward_ids, sale_id, key, 0, now, locking=True)
+
+
+def _known(member_id: UUID, reward_ids: Collection[int], sale_id: int | None, key: str, available: int, now: datetime, *, locking: bool) -> Known | None:
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, values)
-        standing, segments, blocked, early, earlier, had = cursor.fetchone()
+        cursor.execute("SELECT * FROM mall_known(%s, %s, %s, %s, %s, %s, %s)", [member_id, now, day_of(now), list(reward_ids), sale_id, key, locking])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    standing, segments, blocked, early, earlier, had = row
     place = standings.place(standing)
     viewer = Viewer(
         place.code,

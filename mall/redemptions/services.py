@@ -219,10 +219,12 @@ def redeem(
         raise QuantityInvalid
     if offer.kind == "goods" and not (recipient.name.strip() and recipient.address.strip()):
         raise AddressMissing
-    ledger.lock(member_id=member_id)
     digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient, sale and sale.id, tender is not None]).encode(), digest_size=16).hexdigest()
     asked: dict[str, Any] = {"member_id": member_id, "reward_ids": [offer.id], "sale_id": sale and sale.id, "key": key, "now": now}
-    seen = selectors.known(**asked)
+    seen = selectors.locked_and_known(**asked)
+    if seen is None:
+        ledger.lock(member_id=member_id)
+        seen = selectors.known(**asked)
     if seen.earlier is not None:
         return _answered(seen.earlier, member_id, digest=digest, key=key)
     if seen.term_over:

@@ -174,7 +174,7 @@ def test_two_at_once_cannot_use_the_same_points(mall, member, season, revive, mo
 
     monkeypatch.setattr(services.rules, "take", meet)
     if not locked:
-        monkeypatch.setattr(redemptions.ledger, "lock", lambda **_: None)
+        monkeypatch.setattr(redemptions.selectors, "locked_and_known", redemptions.selectors.known)
         monkeypatch.setattr(services.ledger, "expire", lambda **_: None)
 
     def go(number):

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from threading import Barrier, Event, local
-from types import SimpleNamespace
 
 import pytest
 from django.db import connection, connections, transaction
@@ -20,7 +19,6 @@ from mall.rewards import selectors as rewards
 from mall.rewards import services as shelf
 from mall.rewards.models import Reward, StockChange
 from points.budgets import services as counters
-from points.ledger import services as ledger
 from tests.mall.conftest import HOME, Mall
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,8 +180,7 @@ def unlocked(monkeypatch, count):
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(services, "ledger", SimpleNamespace(**{name: getattr(ledger, name) for name in dir(ledger) if name != "lock"}, lock=lambda **_: None))
-        patched.setattr(selectors, "known", look)
+        patched.setattr(selectors, "locked_and_known", look)
         yield
 
 
