@@ -271,7 +271,10 @@ def line_up(*, sale_id: int, member_id: UUID, quantity: int = 1, now: datetime) 
     return selectors.turn(sale=sale, ticket=ticket, now=now)
 
 
+@transaction.atomic(savepoint=False)
 def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket | None, now: datetime) -> None:
+    # What they redeem this moment, by the ticket that they had, counts for what they may have.
+    ledger.lock(member_id=member_id)
     offer = selectors.offer_in(sale)
     seen = redemptions_seen.known(member_id=member_id, reward_ids=[offer.id], sale_id=sale.id, now=now)
     opens_at = sale.line_opens_at - seen.viewer.early
@@ -293,9 +296,9 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
         # The job was late.
         set_aside(sale_id=sale.id, actor=TIME, now=now)
     about = {"id": new_id(), "member": member_id, "sale": sale.id, "quantity": quantity, "matures_at": matures_at, "now": now}
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        if late is not None:
-            _end_turn(late, Status.PASSED)
+    if late is not None:
+        _end_turn(late, Status.PASSED)
+    with connection.cursor() as cursor:
         cursor.execute(_DRAW, about)
 
 
