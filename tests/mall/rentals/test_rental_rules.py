@@ -1,9 +1,11 @@
+import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from mall.rentals import rules
+from mall.vouchers import rules as protocol
 
 SHANGHAI, BERLIN, CAIRO = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin"), ZoneInfo("Africa/Cairo")
 
@@ -81,3 +83,38 @@ CAN = {"lent": True, "ended": False, "under_way": False, "renewals": 1, "most": 
 )
 def test_why_it_cannot_be_renewed(said, no):
     assert rules.not_renewed(**{**CAN, **said}) == no
+
+
+# What is asked of the partner
+
+
+def test_a_loan_says_until_when_and_a_renewal_what_it_extends():
+    asked = {"key": "K", "sku": "MILES", "quantity": 1}
+    assert json.loads(protocol.order(**asked)) == asked
+    told = json.loads(protocol.order(**asked, until=datetime(2026, 12, 22, tzinfo=SHANGHAI), extends="L"))
+    assert told == {**asked, "until": "2026-12-21T16:00:00Z", "extends": "L"}
+
+
+@pytest.mark.parametrize(
+    ("said", "ask", "state"),
+    [
+        ("cancelled", "RETURN", "withdrawn"),
+        ("issued", "RETURN", "waiting"),
+        ("pending", "RETURN", "waiting"),
+        ("unknown", "RETURN", "waiting"),
+        ("unreachable", "RETURN", "waiting"),
+        ("issued", "DELETE", "delivered"),
+    ],
+)
+def test_what_was_lent_is_asked_for_until_it_is_back(said, ask, state):
+    about = {"ask": ask, "unanswered": False, "attempts": 2, "until": END + timedelta(days=3)}
+    following = protocol.following(protocol.Answer(said), **about, now=END)
+    assert (following.state, following.ask) == (state, ask)
+    late = protocol.following(protocol.Answer(said), **about, now=END + timedelta(days=3))
+    assert late.state == ("unknown" if state == "waiting" else state)
+
+
+def test_a_longer_term_needs_no_vouchers():
+    answer = {"headers": {}, "text": json.dumps({"key": "K", "status": "issued"}), "key": "K", "ask": "POST", "now": END}
+    assert protocol.meaning(status=200, quantity=0, **answer).said == "issued"
+    assert protocol.meaning(status=200, quantity=1, **answer).said == "unknown"
