@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from tests.points.ledger.model import FREE, GONE, Model, end_of_term
 
 VOID = ("cancelled", "lapsed", "returned")
+# A coupon that was set aside for who did not pay.
+NEVER_WAS = "never was"
 
 
 class Refused(Exception):
@@ -188,7 +190,7 @@ class Mall:
         return sum(one.out for one in mine), Counter({day: sum(one.out for one in mine if one.day == day) for day in {one.day for one in mine}})
 
     def issued(self, member=None):
-        return sum(one.status != "withdrawn" and member in (None, one.member) for one in self.coupons)
+        return sum(one.status not in ("withdrawn", NEVER_WAS) and member in (None, one.member) for one in self.coupons)
 
     def revivable(self, member, now, *, booked=False):
         """What of expired points can be used, by lot. `booked`: what lapsed holds free of expired lots counts too, as every verb books it first."""
@@ -262,6 +264,9 @@ class Mall:
         else:
             row.spend = self.points.spend(member, points * quantity, overdraw=False, now=now)
         self.redemptions.append(row)
+        if reward.kind == "coupon" and row.status == "held":
+            for _one in range(quantity):
+                self.new_coupon(member, now, redemption=row.number, status="reserved")
         if sale:
             sale.left -= quantity
             ticket.status = "used"
@@ -278,8 +283,9 @@ class Mall:
         kind = self.rewards[row.reward].kind
         row.status = "confirmed" if kind == "goods" else "delivered"
         if kind == "coupon":
-            for _one in range(row.quantity):
-                self.new_coupon(row.member, now, redemption=row.number)
+            reserved = [one for one in self.coupons if one.redemption == row.number and one.status == "reserved"]
+            for one in reserved or [self.new_coupon(row.member, now, redemption=row.number) for _one in range(row.quantity)]:
+                one.status, one.expires_at = "available", end_of_term(now, self.coupon_terms["days"], self.offset)
 
     def put_back(self, row, quantity, now, *, unseen):
         """Units that nobody has: to their sale, to the shelf; codes only while nobody saw them."""
@@ -289,6 +295,9 @@ class Mall:
             self.rewards[row.reward].stock += quantity
         if unseen and self.rewards[row.reward].kind == "code":
             self.codes += quantity
+        for one in self.coupons:
+            if one.redemption == row.number and one.status == "reserved":
+                one.status = NEVER_WAS
 
     def give_points(self, row, quantity, now):
         if row.uses is not None:
@@ -384,9 +393,9 @@ class Mall:
             why.add("coupon_member_limit")
         return why
 
-    def new_coupon(self, member, now, redemption=None):
+    def new_coupon(self, member, now, redemption=None, status="available"):
         expires_at = end_of_term(now, self.coupon_terms["days"], self.offset)
-        self.coupons.append(Coupon(len(self.coupons), member, expires_at, redemption=redemption))
+        self.coupons.append(Coupon(len(self.coupons), member, expires_at, status, redemption=redemption))
         return self.coupons[-1]
 
     def claim(self, member, now):
