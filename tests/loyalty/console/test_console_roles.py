@@ -48,6 +48,7 @@ ADDED_BY = {
     "mall.partner": {"marketer", "administrator"},
     "mall.privilegekind": {"marketer", "administrator"},
     "mall.provider": ONLY_ADMINISTRATORS,
+    "mall.rentalterms": {"marketer", "administrator"},
     "mall.revivalwindow": {"marketer", "administrator"},
     "mall.reward": {"marketer", "administrator"},
     "mall.topupterms": {"finance", "administrator"},
