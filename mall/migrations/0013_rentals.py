@@ -178,6 +178,17 @@ class Migration(migrations.Migration):
                 ("history_date", models.DateTimeField(db_index=True)),
                 ("history_change_reason", models.CharField(max_length=100, null=True)),
                 ("history_type", models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ('product', models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                help_text="What the partner lends. It is asked to lend it until the end, to make that later, and to take it back.",
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="mall.providerproduct",
+                verbose_name="product of a provider",
+            )),
             ],
             options={
                 "verbose_name": "historical terms of a rental",
@@ -208,11 +219,19 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),
                 ("asked_at", models.DateTimeField(verbose_name="asked")),
                 ("settled_at", models.DateTimeField(null=True, verbose_name="settled")),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member")),
+                ('order', models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.voucherorder", verbose_name="order at the partner"
+            )),
+                ('spend', models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="points.entry", verbose_name="spent with"
+            )),
             ],
             options={
                 "verbose_name": "renewal of a rental",
                 "verbose_name_plural": "renewals of rentals",
                 "ordering": ["-id"],
+                'constraints': [models.UniqueConstraint(fields=("member", "key"), name="renewal_key_once"), models.UniqueConstraint(fields=("member", "order"), name="renewal_of_order_once"), models.CheckConstraint(condition=models.Q(("points__gte", 1), ("since__lt", models.F("until"))), name="renewal_makes_longer")],
             },
         ),
         migrations.CreateModel(
@@ -269,12 +288,30 @@ class Migration(migrations.Migration):
                 ("actor", models.CharField(blank=True, max_length=150, verbose_name="ended by")),
                 ("closed_at", models.DateTimeField(null=True, verbose_name="ended on")),
                 ("settled_at", models.DateTimeField(null=True, verbose_name="back, or refused, on")),
+                ('member', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member")),
+                ('order', models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.voucherorder", verbose_name="order at the partner"
+            )),
+                ('redemption', models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.redemption", verbose_name="redemption"
+            )),
             ],
             options={
                 "verbose_name": "rental",
                 "verbose_name_plural": "rentals",
                 "ordering": ["-id"],
                 "permissions": [("end_rental", "Can end rentals and renew them")],
+                'indexes': [models.Index(fields=["member", "-id"], name="rental_newest"), models.Index(condition=models.Q(("state", "lent")), fields=["ends_at"], name="rental_to_end"), models.Index(condition=models.Q(("due_at__isnull", False), ("state", "lent")), fields=["due_at"], name="rental_to_remind"), models.Index(condition=models.Q(("renews_itself", True), ("state", "lent")), fields=["ends_at"], name="rental_to_renew")],
+                'constraints': [models.UniqueConstraint(fields=("member", "redemption"), name="rental_of_redemption_once"), models.UniqueConstraint(fields=("member", "order"), name="rental_of_order_once"), models.CheckConstraint(
+                condition=models.Q(("days__gte", 1), ("quantity__gte", 1), ("renewal_points__gte", 0)), name="rental_of_something"
+            ), models.CheckConstraint(condition=models.Q(("renewals__lte", models.F("most_renewals"))), name="rental_renewed_at_most_so_often"), models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["ending", "taken_back"]), _negated=True),
+                    models.Q(models.Q(("cause", ""), _negated=True), ("closed_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="rental_ends_for_a_cause",
+            )],
             },
         ),
         migrations.CreateModel(
@@ -340,11 +377,22 @@ class Migration(migrations.Migration):
                         default=True, help_text="Off: nothing more is lent on these terms. What is out goes on, renewals too.", verbose_name="can be chosen"
                     ),
                 ),
+                ('product', models.ForeignKey(
+                help_text="What the partner lends. It is asked to lend it until the end, to make that later, and to take it back.",
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="mall.providerproduct",
+                verbose_name="product of a provider",
+            )),
             ],
             options={
                 "verbose_name": "terms of a rental",
                 "verbose_name_plural": "terms of rentals",
                 "ordering": ["code"],
+                'constraints': [models.CheckConstraint(condition=models.Q(("days__gte", 1)), name="rental_terms_last"), models.CheckConstraint(
+                condition=models.Q(("renewals", 0), models.Q(("renewal_points__gte", 1), ("renewal_points__isnull", False)), _connector="OR"),
+                name="rental_terms_price_renewals",
+            )],
             },
         ),
         migrations.RemoveConstraint(
@@ -461,77 +509,9 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="historicalrentalterms",
-            name="history_user",
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name="historicalrentalterms",
-            name="product",
-            field=models.ForeignKey(
-                blank=True,
-                db_constraint=False,
-                help_text="What the partner lends. It is asked to lend it until the end, to make that later, and to take it back.",
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="mall.providerproduct",
-                verbose_name="product of a provider",
-            ),
-        ),
-        migrations.AddField(
-            model_name="renewal",
-            name="member",
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member"),
-        ),
-        migrations.AddField(
-            model_name="renewal",
-            name="order",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.voucherorder", verbose_name="order at the partner"
-            ),
-        ),
-        migrations.AddField(
-            model_name="renewal",
-            name="spend",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="points.entry", verbose_name="spent with"
-            ),
-        ),
-        migrations.AddField(
-            model_name="rental",
-            name="member",
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.member", verbose_name="member"),
-        ),
-        migrations.AddField(
-            model_name="rental",
-            name="order",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.voucherorder", verbose_name="order at the partner"
-            ),
-        ),
-        migrations.AddField(
-            model_name="rental",
-            name="redemption",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.redemption", verbose_name="redemption"
-            ),
-        ),
-        migrations.AddField(
             model_name="renewal",
             name="rental",
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="mall.rental", verbose_name="rental"),
-        ),
-        migrations.AddField(
-            model_name="rentalterms",
-            name="product",
-            field=models.ForeignKey(
-                help_text="What the partner lends. It is asked to lend it until the end, to make that later, and to take it back.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="mall.providerproduct",
-                verbose_name="product of a provider",
-            ),
         ),
         migrations.AddField(
             model_name="rental",
@@ -544,79 +524,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="renewal",
-            constraint=models.UniqueConstraint(fields=("member", "key"), name="renewal_key_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="renewal",
-            constraint=models.UniqueConstraint(fields=("member", "order"), name="renewal_of_order_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="renewal",
             constraint=models.UniqueConstraint(condition=models.Q(("state", "asked")), fields=("member", "rental"), name="renewal_one_at_a_time"),
-        ),
-        migrations.AddConstraint(
-            model_name="renewal",
-            constraint=models.CheckConstraint(condition=models.Q(("points__gte", 1), ("since__lt", models.F("until"))), name="renewal_makes_longer"),
-        ),
-        migrations.AddConstraint(
-            model_name="rentalterms",
-            constraint=models.CheckConstraint(condition=models.Q(("days__gte", 1)), name="rental_terms_last"),
-        ),
-        migrations.AddConstraint(
-            model_name="rentalterms",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("renewals", 0), models.Q(("renewal_points__gte", 1), ("renewal_points__isnull", False)), _connector="OR"),
-                name="rental_terms_price_renewals",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(fields=["member", "-id"], name="rental_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(condition=models.Q(("state", "lent")), fields=["ends_at"], name="rental_to_end"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(condition=models.Q(("due_at__isnull", False), ("state", "lent")), fields=["due_at"], name="rental_to_remind"),
-        ),
-        migrations.AddIndex(
-            model_name="rental",
-            index=models.Index(condition=models.Q(("renews_itself", True), ("state", "lent")), fields=["ends_at"], name="rental_to_renew"),
         ),
         migrations.AddIndex(
             model_name="rental",
             index=models.Index(condition=models.Q(("state__in", ["asked", "lent", "ending"])), fields=["member", "terms"], name="rental_out"),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.UniqueConstraint(fields=("member", "redemption"), name="rental_of_redemption_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.UniqueConstraint(fields=("member", "order"), name="rental_of_order_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("days__gte", 1), ("quantity__gte", 1), ("renewal_points__gte", 0)), name="rental_of_something"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(condition=models.Q(("renewals__lte", models.F("most_renewals"))), name="rental_renewed_at_most_so_often"),
-        ),
-        migrations.AddConstraint(
-            model_name="rental",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state__in", ["ending", "taken_back"]), _negated=True),
-                    models.Q(models.Q(("cause", ""), _negated=True), ("closed_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="rental_ends_for_a_cause",
-            ),
         ),
         migrations.AlterField(
             model_name="voucherattempt",

@@ -9,6 +9,6 @@ UPDATE accounts_purchaseline l SET paid_cents = (part->>'due_cents')::bigint - (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mall", "0015_house"), ("accounts", "0019_paid_by_line")]
+    dependencies = [("mall", "0015_coupons_reserved"), ("accounts", "0019_paid_by_line")]
 
     operations = [migrations.RunSQL(TELL_LINES, migrations.RunSQL.noop)]

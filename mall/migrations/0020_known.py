@@ -33,7 +33,7 @@ END $$"""
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("mall", "0019_house"),
+        ("mall", "0019_pictures_unused"),
         ("points", "0026_who_asked"),
         ("tiers", "0009_standing_due"),
         ("riskcontrol", "0003_leaving"),
