@@ -189,7 +189,7 @@ class CouponAdmin(BooksAdmin):
     fieldsets = [
         (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
         (_("Where it comes from"), {"fields": ["source", "about", "who", "key", "number"]}),
-        (_("What became of it"), {"fields": ["used_by", "used_at", "took_off", "withdrawn_for"]}),
+        (_("What became of it"), {"fields": ["used_by", "used_at", "with_order", "took_off", "withdrawn_for"]}),
     ]
     readonly_fields = ["whose", "stands", "does", "about", "who", "took_off"]
     actions_list = ["issue_coupons"]

@@ -333,7 +333,8 @@ class GiveBackView(APIView):
 
     @extend_schema(
         summary="Give back a coupon whose purchase came to nothing",
-        description="It can be used again until it expires. One that has expired meanwhile stays used.",
+        description="Of your own till: it can be used again until it expires. One that has expired meanwhile stays used. One of an order that was "
+        "recorded here comes back by itself once that is refunded in full.",
         request=CouponGiveBackAsked,
         responses=GivenBackShown,
         examples=[

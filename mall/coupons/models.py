@@ -251,6 +251,7 @@ class Coupon(models.Model):
     used_by = models.CharField(_("used for the purchase"), max_length=64, blank=True)
     used_at = models.DateTimeField(_("used at"), null=True)
     discount_cents = models.BigIntegerField(_("took off"), null=True, help_text=_("In cents; empty where it was not said."))
+    with_order = models.BooleanField(_("comes back with its order only"), default=False, help_text=_("It was used in an order that is recorded here."))
     withdrawn_for = models.CharField(_("withdrawn because"), max_length=300, blank=True)
 
     class Meta:

@@ -82,6 +82,10 @@ class NotUsedFor(BusinessError):
     code, status, title = "coupon_not_used_for", 409, _("This coupon was not used for that purchase.")
 
 
+class UsedWithOrder(BusinessError):
+    code, status, title = "coupon_used_with_order", 409, _("This coupon was used in an order recorded here. It comes back when that is refunded in full.")
+
+
 class NotAvailable(BusinessError):
     code, status, title = "coupon_not_available", 409, _("Only a coupon that can still be used can be withdrawn.")
 
@@ -252,9 +256,9 @@ def _tell(row: Coupon, *, before: str, purchase: str = "", now: datetime) -> Non
 
 
 def use_all(*, member_id: UUID, codes: Sequence[str], purchase_ref: str, discounts: Mapping[str, int] | None = None, now: datetime) -> list[Coupon]:
-    """Use these coupons of the member's for a purchase, all or none; `discounts`: what each took off, where it is known.
+    """Use these coupons of the member's in an order that is being recorded, all or none; `discounts`: what each took off, where it is known.
 
-    Those used for this very purchase already stay so. Part of the caller's transaction, which holds the member's account.
+    They come back with the order only. Those used for this very purchase already stay so. Part of the caller's transaction, which holds the member's account.
     Refuses: CouponUnknown, NotUsable.
     """
     theirs = members.with_merged(members.survivor_id(member_id))
@@ -263,7 +267,7 @@ def use_all(*, member_id: UUID, codes: Sequence[str], purchase_ref: str, discoun
     found = {row.code: row for row in Coupon.objects.filter(code__in=wanted, member_id__in=theirs).select_related("template").order_by("id")}
     if missing := [code for code in wanted if code not in found]:
         raise selectors.CouponUnknown(coupon=missing[0])
-    return [_use(found[code], purchase_ref, discount_cents=told.get(code), now=now) for code in sorted(wanted)]
+    return [_use(found[code], purchase_ref, discount_cents=told.get(code), with_order=True, now=now) for code in sorted(wanted)]
 
 
 @transaction.atomic(savepoint=False)
@@ -284,13 +288,16 @@ def _again(row: Coupon) -> Coupon:
     return Coupon.objects.select_related("template", "member").get(id=row.id)
 
 
-def _use(row: Coupon, purchase_ref: str, *, discount_cents: int | None, now: datetime) -> Coupon:
+def _use(row: Coupon, purchase_ref: str, *, discount_cents: int | None, with_order: bool = False, now: datetime) -> Coupon:
     assert purchase_ref, "a used coupon says for what"
     if why := selectors.why_not(row, purchase_ref=purchase_ref, now=now):
         raise NotUsable(why, coupon=row.code)
     if row.status == Status.USED:
+        if with_order and not row.with_order:
+            row.with_order = True
+            row.save(update_fields=["with_order"])
         return row
-    return _move(row, Status.USED, used_by=purchase_ref, used_at=now, discount_cents=discount_cents, now=now)
+    return _move(row, Status.USED, used_by=purchase_ref, used_at=now, discount_cents=discount_cents, with_order=with_order, now=now)
 
 
 class GivenBack(NamedTuple):
@@ -314,7 +321,7 @@ def give_back_of(*, member_id: UUID, purchase_ref: str, now: datetime) -> list[G
 def give_back(*, code: str, purchase_ref: str, now: datetime) -> GivenBack:
     """The purchase of a storefront's own till came to nothing: the coupon is good again, if it still is. Good again already: nothing happens.
 
-    Refuses: CouponUnknown, NotUsedFor.
+    Refuses: CouponUnknown, NotUsedFor, UsedWithOrder.
     """
     found = selectors.coupon(code=code)
     ledger.lock(member_id=found.member_id)
@@ -323,11 +330,13 @@ def give_back(*, code: str, purchase_ref: str, now: datetime) -> GivenBack:
         return GivenBack(row, selectors.why_not(row, now=now))
     if row.used_by != purchase_ref:
         raise NotUsedFor(coupon=row.code)
+    if row.with_order:
+        raise UsedWithOrder(coupon=row.code)
     return _give_back(row, now=now)
 
 
 def _give_back(row: Coupon, *, now: datetime) -> GivenBack:
-    unused = {"used_by": "", "used_at": None, "discount_cents": None}
+    unused = {"used_by": "", "used_at": None, "discount_cents": None, "with_order": False}
     purchase = row.used_by
     if row.withdrawn_for:
         _move(row, Status.WITHDRAWN, **unused, purchase=purchase, now=now)

@@ -174,6 +174,21 @@ def test_the_refund_that_undoes_the_order_gives_its_coupon_back_and_no_other(sho
     assert_books_balance()
 
 
+@pytest.mark.parametrize("used_before", [False, True])
+def test_a_coupon_of_an_order_comes_back_with_it_and_not_by_itself(shop, member, coupon, refuses, used_before):
+    ten = coupon(member)
+    if used_before:
+        coupon_verbs.use(code=ten.code, purchase_ref="1001", now=shop.now)
+    shop.pay(member, with_coupons(shop.order(10_000), ten, off=1_000))
+    with refuses(coupon_verbs.UsedWithOrder):
+        coupon_verbs.give_back(code=ten.code, purchase_ref="1001", now=shop.now)
+    shop.refund(lines=[("1",)])
+    assert status(ten) == "available"
+    coupon_verbs.use(code=ten.code, purchase_ref="1002", now=shop.now)
+    coupon_verbs.give_back(code=ten.code, purchase_ref="1002", now=shop.now)
+    assert status(ten) == "available"
+
+
 def test_a_coupon_that_has_expired_meanwhile_stays_used_and_the_refund_says_so(shop, member, coupon):
     ten = coupon(member, valid_days=1)
     shop.pay(member, with_coupons(shop.order(10_000), ten, off=1_000))
