@@ -81,7 +81,7 @@ def coming(*, now: datetime) -> QuerySet[FlashSale]:
 
 def coming_for(*, member_id: UUID, now: datetime) -> tuple[list[FlashSale], Viewer]:
     """The same for a member: what they may see, and as whom. Two statements."""
-    viewer = redemptions.known(member_id=member_id, reward_ids=[], now=now).viewer
+    viewer = redemptions.known(member_id=member_id, offers=[], now=now).viewer
     return [row for row in coming(now=now) if visible(offer_in(row), viewer, now=now)], viewer
 
 

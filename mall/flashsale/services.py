@@ -276,7 +276,7 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
     # What they redeem this moment, by the ticket that they had, counts for what they may have.
     ledger.lock(member_id=member_id)
     offer = selectors.offer_in(sale)
-    seen = redemptions_seen.known(member_id=member_id, reward_ids=[offer.id], sale_id=sale.id, now=now)
+    seen = redemptions_seen.known(member_id=member_id, offers=[offer], sale_id=sale.id, now=now)
     opens_at = sale.line_opens_at - seen.viewer.early
     if now < opens_at:
         raise LineNotOpen(opens_at=opens_at.isoformat())

@@ -19,14 +19,16 @@ BEGIN
     blocked := riskcontrol_blocked(of_member, moment);
     early := mall_early_of(of_member, moment);
     SELECT r.id INTO earlier FROM mall_redemption r WHERE r.member_id = of_member AND r.key = act_key;
-    SELECT json_object_agg(b.reward_id, ARRAY[b.in_all, b.in_day]) INTO had FROM (
-        SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = today) AS in_day
-          FROM mall_redemption r
-         WHERE r.member_id = ANY(ARRAY(SELECT m.id FROM accounts_member m WHERE m.merged_into_id = of_member) || of_member)
-           AND r.reward_id = ANY(of_rewards) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
-           AND (r.status <> 'held' OR r.pay_until > moment)
-           AND r.sale_id IS NOT DISTINCT FROM of_sale
-         GROUP BY r.reward_id) b;
+    IF cardinality(of_rewards) > 0 THEN
+        SELECT json_object_agg(b.reward_id, ARRAY[b.in_all, b.in_day]) INTO had FROM (
+            SELECT r.reward_id, sum(r.quantity - r.returned) AS in_all, sum(r.quantity - r.returned) FILTER (WHERE r.counted_on = today) AS in_day
+              FROM mall_redemption r
+             WHERE r.member_id = ANY(ARRAY(SELECT m.id FROM accounts_member m WHERE m.merged_into_id = of_member) || of_member)
+               AND r.reward_id = ANY(of_rewards) AND r.status NOT IN ('cancelled', 'lapsed', 'returned')
+               AND (r.status <> 'held' OR r.pay_until > moment)
+               AND r.sale_id IS NOT DISTINCT FROM of_sale
+             GROUP BY r.reward_id) b;
+    END IF;
     RETURN NEXT;
 END $$"""
 

@@ -1,4 +1,4 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -36,21 +36,22 @@ class Known(NamedTuple):
     earlier: UUID | None
 
 
-def known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None = None, key: str = "", available: int = 0, now: datetime) -> Known:
-    """The member as prices and limits see them: those of the shelf, or those of a sale. What members merged into them had counts. One statement."""
-    found = _known(member_id, reward_ids, sale_id, key, available, now, locking=False)
+def known(*, member_id: UUID, offers: Iterable[pricing.Offer], sale_id: int | None = None, key: str = "", available: int = 0, now: datetime) -> Known:
+    """The member as prices and limits of these rewards see them: those of the shelf, or of a sale. What members merged into them had counts. One statement."""
+    found = _known(member_id, offers, sale_id, key, available, now, locking=False)
     assert found is not None, "there is a row for whoever is asked about"
     return found
 
 
-def locked_and_known(*, member_id: UUID, reward_ids: Collection[int], sale_id: int | None = None, key: str = "", now: datetime) -> Known | None:
+def locked_and_known(*, member_id: UUID, offers: Iterable[pricing.Offer], sale_id: int | None = None, key: str = "", now: datetime) -> Known | None:
     """`known` under the member's lock, taken in the same statement; None where they have no account yet, and nothing is locked."""
-    return _known(member_id, reward_ids, sale_id, key, 0, now, locking=True)
+    return _known(member_id, offers, sale_id, key, 0, now, locking=True)
 
 
-def _known(member_id: UUID, reward_ids: Collection[int], sale_id: int | None, key: str, available: int, now: datetime, *, locking: bool) -> Known | None:
+def _known(member_id: UUID, offers: Iterable[pricing.Offer], sale_id: int | None, key: str, available: int, now: datetime, *, locking: bool) -> Known | None:
+    counted = [offer.id for offer in offers if offer.counts_before]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM mall_known(%s, %s, %s, %s, %s, %s, %s)", [member_id, now, day_of(now), list(reward_ids), sale_id, key, locking])
+        cursor.execute("SELECT * FROM mall_known(%s, %s, %s, %s, %s, %s, %s)", [member_id, now, day_of(now), counted, sale_id, key, locking])
         row = cursor.fetchone()
     if row is None:
         return None

@@ -220,7 +220,7 @@ def redeem(
     if offer.kind == "goods" and not (recipient.name.strip() and recipient.address.strip()):
         raise AddressMissing
     digest = hashlib.blake2b(json.dumps([offer.id, quantity, recipient, sale and sale.id, tender is not None]).encode(), digest_size=16).hexdigest()
-    asked: dict[str, Any] = {"member_id": member_id, "reward_ids": [offer.id], "sale_id": sale and sale.id, "key": key, "now": now}
+    asked: dict[str, Any] = {"member_id": member_id, "offers": [offer], "sale_id": sale and sale.id, "key": key, "now": now}
     seen = selectors.locked_and_known(**asked)
     if seen is None:
         ledger.lock(member_id=member_id)

@@ -297,10 +297,10 @@ def renew(*, rental_id: UUID, member_id: UUID | None = None, reason: str = "", a
 def _refuse_fallen(row: Rental, payer: UUID, *, now: datetime) -> None:
     """Who would not get it today by their tier does not get it longer. Refuses: TierTooLow, Screened."""
     offer = rewards.offer_of(row.redemption.reward_id)
-    seen = redemptions_seen.known(member_id=payer, reward_ids=[offer.id], now=now)
+    seen = redemptions_seen.known(member_id=payer, offers=[offer], now=now)
     if seen.term_over:
         tiers.look_again(member_ids=[payer], now=now)
-        seen = redemptions_seen.known(member_id=payer, reward_ids=[offer.id], now=now)
+        seen = redemptions_seen.known(member_id=payer, offers=[offer], now=now)
     if offer.least_rank is not None and seen.viewer.rank < offer.least_rank:
         raise TierTooLow(tier=offer.least_tier)
     verdict = screening.assess(member_id=payer, action="redeem", points=row.renewal_points, blocked=seen.blocked, now=now)

@@ -54,6 +54,11 @@ class Offer:
     sponsor_bps: int = 0
     prices: tuple[SetPrice, ...] = ()
 
+    @property
+    def counts_before(self) -> bool:
+        """Whether it matters what a member has had of it before."""
+        return self.per_member is not None or self.per_member_day is not None
+
     def name(self, language: str) -> str:
         return self.name_zh if language.startswith("zh") else self.name_en
 

@@ -80,9 +80,8 @@ NOBODY = Who(Viewer())
 
 def as_member(*, member_id: UUID, now: datetime) -> Who:
     """Three statements, however many rewards there are."""
-    limited = [offer.id for offer in rewards.catalogue().by_id.values() if offer.per_member is not None or offer.per_member_day is not None]
     balance = ledger.balance(member_id=member_id, now=now).available
-    known = redemptions.known(member_id=member_id, reward_ids=limited, available=balance, now=now)
+    known = redemptions.known(member_id=member_id, offers=rewards.catalogue().by_id.values(), available=balance, now=now)
     stopped: BusinessError | None = None
     if known.blocked:
         stopped = Screened(Verdict(allowed=False, code="blocked"))
