@@ -41,9 +41,10 @@ from . import selectors, services
 DAYS_DRAWN = 14
 
 
-def _is_id(model: type[Model], text: str | None) -> bool:
+def _is_id(model: type[Model], part: Any) -> bool:
+    """Whether that part of an address can name a row: none is there, or the address's own pattern has read it already, or its text is such an id."""
     try:
-        model._meta.pk.to_python(None if text is None else unquote(text))
+        model._meta.pk.to_python(unquote(part) if isinstance(part, str) else part)
     except ValidationError:
         return False
     return True
