@@ -366,7 +366,7 @@ def next_members(row: CouponBatch, *, limit: int) -> tuple[UUID | None, list[UUI
 
 def as_shown(row: Coupon) -> dict[str, Any]:
     """What a member reads of one that a redemption handed out."""
-    return {"coupon": row.code, "name": row.template.name, "text": what_it_does(rules.Terms.from_json(row.terms)), "expires_at": row.expires_at.isoformat()}
+    return {"coupon": row.code, "name": row.template.name, "text": what_it_does(rules.Terms.from_json(row.terms)), "expires_at": row.expires_at}
 
 
 rulebook.keep("coupon", lambda: {one.code: one.name for one in active_templates()})
