@@ -38,6 +38,12 @@ def with_merged(member_id: UUID) -> list[UUID]:
     return [member_id, *Member.objects.filter(merged_into_id=member_id).order_by("id").values_list("id", flat=True)]
 
 
+def with_all_merged(member_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Each of the members, and of those who were merged into one of them, with whose they are now."""
+    merged = Member.objects.filter(merged_into_id__in=member_ids).values_list("id", "merged_into_id")
+    return {one: one for one in member_ids} | dict(merged)
+
+
 def ids_of(external_ids: Collection[str]) -> dict[str, UUID]:
     """Our ids of those of them who are known, or of who answers for them."""
     return dict(Member.objects.filter(external_id__in=external_ids).values_list("external_id", Coalesce("merged_into_id", "id")))

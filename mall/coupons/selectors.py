@@ -1,5 +1,6 @@
 """Questions about coupons. What is past its expiry is gone, though no row says so."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -181,9 +182,13 @@ def of_subject(*, member_ids: Collection[UUID], subject: str) -> QuerySet[Coupon
 
 
 def had(*, member_ids: Collection[UUID], template: str) -> dict[UUID, int]:
-    """How many of a template each of these members has had, those withdrawn apart."""
-    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id__in=member_ids, template_id=template)
-    return dict(rows.values_list("member_id").annotate(count=Count("id")))
+    """How many of a template each of these members has had, those withdrawn apart. What members merged into them had counts."""
+    survivors = members.with_all_merged(member_ids)
+    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id__in=survivors, template_id=template)
+    counts: Counter[UUID] = Counter()
+    for member_id, count in rows.values_list("member_id").annotate(count=Count("id")):
+        counts[survivors[member_id]] += count
+    return counts
 
 
 def charge(template: str, times: int, *, limit: int | None = None) -> budget_rules.Charge:
@@ -206,7 +211,8 @@ def claimable(*, member_id: UUID, now: datetime) -> list[Claimable]:
     if not open_ones:
         return []
     rank = standings.standing(member_id=member_id, now=now).rank
-    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id=member_id, template_id__in=[one.code for one in open_ones])
+    had_by = members.with_merged(member_id)
+    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id__in=had_by, template_id__in=[one.code for one in open_ones])
     counts = dict(rows.values_list("template_id").annotate(count=Count("id")))
     lefts = left(open_ones)
     return [

@@ -7,7 +7,7 @@ import pytest
 from accounts.members import services as members
 from loyalty.outbox.rules import Event
 from mall import subscribers
-from mall.coupons import services
+from mall.coupons import selectors, services
 from mall.coupons.models import Coupon
 
 
@@ -60,6 +60,18 @@ def test_a_coupon_of_a_merged_member_counts_for_the_survivor_before_it_has_moved
     assert coupons.applied(other_member, coupon.code).discount_cents == 1000
     services.use_all(member_id=other_member.id, codes=[coupon.code], purchase_ref="A-1", now=coupons.now)
     assert coupons.again(coupon).used_by == "A-1"
+
+
+def test_what_a_merged_member_had_counts_for_what_the_survivor_may_have(coupons, member, other_member, tell, refuses):
+    template = coupons.template(claimable=True, per_member=2)
+    coupons.use(coupons.issue(member))
+    members.merge(member_id=member.id, into_id=other_member.id, now=coupons.now)
+    tell(subscribers.move_coupons, "points.members_merged", other_member, merged=str(member.id), merge=str(uuid4()))
+    coupons.issue(other_member)
+    with refuses(services.MemberLimit):
+        coupons.issue(other_member)
+    [claimable] = selectors.claimable(member_id=other_member.id, now=coupons.now)
+    assert (claimable.template.code, claimable.had, claimable.why_not) == (template.code, 2, "coupon_member_limit")
 
 
 def test_what_was_used_comes_back_also_where_the_survivor_has_one_of_the_same_issue(coupons, member, other_member, tell):
