@@ -76,8 +76,12 @@ def day_of(now: datetime) -> date:
 
 def price_of(offer: pricing.Offer, viewer: Viewer, *, left: int | None, now: datetime) -> pricing.Price:
     """What one of it costs the viewer now."""
-    worth = {"points_per_unit": checkout.points_per_unit(now=now), "minor_digits": digits()}
-    return pricing.price(offer, viewer, left=left, markdown_bps=markdowns.off_bps(now=now), **worth, now=now)
+    return pricing.price(offer, viewer, left=left, **price_terms(now=now), now=now)
+
+
+def price_terms(*, now: datetime) -> dict[str, int]:
+    """What all prices rest on besides reward and viewer, as `rewards.rules.price` takes it: the worth of points, and the markdown that runs."""
+    return {"points_per_unit": checkout.points_per_unit(now=now), "minor_digits": digits(), "markdown_bps": markdowns.off_bps(now=now)}
 
 
 def digits() -> int:

@@ -121,7 +121,8 @@ def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
     stock = {offer.id: on_hand.get(offer.id, 0) if offer.counted else None for offer in offers}
     shared = _shared(offers, day=redemptions.day_of(now))
     behind = {which: left for which, left in _behind(offers, now=now).items() if which[0] != "code" or left <= codes.COUNTED}
-    priced = pricing.cheapest_first([(offer, redemptions.price_of(offer, who.viewer, left=stock[offer.id], now=now)) for offer in offers])
+    terms = redemptions.price_terms(now=now)
+    priced = pricing.cheapest_first([(offer, pricing.price(offer, who.viewer, left=stock[offer.id], **terms, now=now)) for offer in offers])
     found = []
     for offer, price in priced:
         today, in_all = shared.get((offer.id, "day")), shared.get((offer.id, "all"))
