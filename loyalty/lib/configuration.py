@@ -43,10 +43,14 @@ def held(model: type[Row], read: Callable[[], Row | None], *, still_good: Callab
     """
     read_at, row = Configuration._held.get(model, (0.0, None))
     if row is None or not (still_good(row) if still_good else time.monotonic() - read_at < settings.CONFIGURATION_SECONDS):
-        row = read()
         if not connection.in_atomic_block:
             _changing.models = set()
-        if model not in getattr(_changing, "models", ()):
+        holds = model not in getattr(_changing, "models", ())
+        if holds and row is not None and not still_good:
+            # One thread asks; the others go on with what there is, rather than ask the same all at once.
+            Configuration._held[model] = (time.monotonic(), row)
+        row = read()
+        if holds:
             Configuration._held[model] = (time.monotonic(), row)
     return row
 
