@@ -219,12 +219,13 @@ class Bench:
             self._script("spend_one_member", clients=64),
         )
         http = Case("HTTP spend, requests", self._spends(port, key), self._noops(port), 0.20, "a no-op view")
+        shelf = Case("the shelf over HTTP", self._shelves(port, key), self._noops(port), 5.0, "a no-op view, p99", at_most=True, of="p99")
         sweep = Case("sweep, lots", self._sweep, self._raw_sweep, 0.60)
         reads = [
             Case(f"read at {members * (2 * history + READ_LOTS):,} entries", self._read(name), self._raw_read(name), None, "one raw statement")
             for name, (members, history) in ((YOUNG, self.size.young), (OLD, self.size.old))
         ]
-        return [earn, *spends, redeem, hold, hot, award, decision, simulation, http, sweep, replay, *reads]
+        return [earn, *spends, redeem, hold, hot, award, decision, simulation, http, shelf, sweep, replay, *reads]
 
     def _verb(self, act: Callable[[UUID, str], Any], *, clients: int = 8, entries: int = 1, share: float = 1.0, of: Callable[[], int] | None = None) -> Side:
         """`of` counts what an act writes, where it is not so many entries."""
@@ -327,6 +328,16 @@ class Bench:
             done = load.http(requests, port=port, connections=8, seconds=self.size.seconds * 1.5, status=201)
             self.walked[OURS] += done.calls
             return _measured(done, written=self._entries() - before)
+
+        return measure
+
+    def _shelves(self, port: int, key: str) -> Side:
+        """What a member's phone asks for: the first page of the shelf, 100 rewards with the prices that they have for this member."""
+
+        def measure(round_: int) -> Measured:
+            first = self.walked[OURS]
+            requests = (_get(f"/api/v1/rewards?member=bench-{(first + n) * STRIDE % self.size.members}&limit=100", key) for n in count())
+            return _measured(load.http(requests, port=port, connections=8, seconds=self.size.seconds * 1.5, status=200))
 
         return measure
 
@@ -473,6 +484,10 @@ def _hold_and_capture(member_id: UUID, key: str) -> None:
     services.capture(hold_id=held.id, key=f"{key}/capture", **common)
 
 
+def _get(path: str, key: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Api-Key {key}\r\n\r\n".encode()
+
+
 def _post(path: str, key: str, body: dict[str, Any]) -> bytes:
     content = json.dumps(body).encode()
     headers = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": len(content), "Idempotency-Key": uuid4()}
@@ -484,7 +499,7 @@ def _post(path: str, key: str, body: dict[str, Any]) -> bytes:
 
 def storefront_key() -> str:
     """A key for the web server, in our books."""
-    return keys.issue(name="bench", scopes=["points:spend"], actor="bench", now=_now())[1]
+    return keys.issue(name="bench", scopes=["points:spend", "points:read"], actor="bench", now=_now())[1]
 
 
 @contextmanager
