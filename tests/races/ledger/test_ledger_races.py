@@ -206,11 +206,19 @@ def test_holds_share_what_is_there(one):
     assert reconciliation.breaches() == []
 
 
-def test_control_without_the_lock_a_hold_is_captured_and_released(one, without_lock):
+def test_control_without_the_lock_a_hold_is_captured_and_released(one, without_lock, monkeypatch):
     earn(one, 100)
     held = hold(one, 60)
     settle = {"member_id": one, "hold_id": held.id, "actor": "tests", "now": NOW}
     without_lock(2)
+    found, open_hold = Barrier(2), ledger._open_hold
+
+    def open_for_both(*asked):
+        row = open_hold(*asked)
+        found.wait(30)
+        return row
+
+    monkeypatch.setattr(ledger, "_open_hold", open_for_both)
 
     outcomes = at_once(partial(ledger.capture, **settle, key="capture"), partial(ledger.release, **settle, key="release"))
 
