@@ -37,7 +37,7 @@ class Configuration(models.Model):
 
 
 def held(model: type[Row], read: Callable[[], Row | None], *, still_good: Callable[[Row], bool] | None = None) -> Row | None:
-    """What `read` gave at most `CONFIGURATION_SECONDS` ago; asked again each time as long as there is nothing.
+    """What `read` gave at most `CONFIGURATION_SECONDS` ago, and while one thread asks again; asked each time as long as there is nothing.
 
     Whoever can tell whether what is held is `still_good` has it read anew when it is not, and only then.
     """

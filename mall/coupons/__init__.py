@@ -7,7 +7,8 @@ keeps the template's **terms** of the day on which it was issued: a change holds
 Coupons are issued by a rule, a check-in or a tier (`points.effect_won`), redeemed for points (reward kind `coupon`), claimed by the member, or
 issued by an operator, to many at once as a **batch**. Where money is due for it, it is `reserved` until that is paid: unseen by its member,
 counted for every limit, and gone again where it is not. A code is `available` until it is `used` for a purchase or `withdrawn`; what is past
-its expiry is expired, by time, without a job. When the purchase is undone as a whole the coupon is given back, if it is still good.
+its expiry is expired, by time, without a job. When the purchase is undone as a whole the coupon is given back, if it is still good:
+by the refund of an order that is recorded here, and by nothing else; by the storefront for a purchase of its own till.
 
 What a cart gets is decided by `rules`, purely, for the quote and for the payment alike: the combination that takes off most. Percentages go
 first, then amounts, then shipping; thresholds look at what the lines cost before any coupon; the shares of the lines add up to the discount.

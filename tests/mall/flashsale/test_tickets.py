@@ -58,8 +58,11 @@ def test_it_counts_on_the_shelf_as_well(mall, rich, rich_other, sales, merge, re
 def test_what_was_cancelled_before_or_returned_after_counts_for_nobody(sales, mall, rich, rich_other, merge):
     sale = sales.on(units=5, per_member=1)
     mall.step("cancel", sales.buy(sale, rich))
+    row = sales.buy(sale, rich)
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
     merge(rich, rich_other)
-    sales.buy(sale, rich_other)
+    mall.step("return_", row, restock=True, reason="tests", key="R-1")
+    assert sales.buy(sale, rich_other).member_id == rich_other.id
 
 
 def test_the_survivor_takes_over_the_place_in_line_and_redeems_by_it(sales, rich, rich_other, merge):
