@@ -259,8 +259,9 @@ def _most(
     """The most points that the cart may use, and why no more."""
     if member_id is None:
         return 0, []
-    available = ledger.balance(member_id=member_id, now=now).available
-    if ledger.frozen(member_id=member_id):
+    account = ledger.state(member_id=member_id, now=now)
+    available = account.balance.available
+    if account.frozen:
         return 0, [{"code": "account_frozen"}]
     if available and not screening.assess(member_id=member_id, action="hold", points=available, now=now).allowed:
         return 0, [{"code": "screened"}]

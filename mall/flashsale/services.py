@@ -288,9 +288,10 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
     verdict = screening.assess(member_id=member_id, action="redeem", points=sale.points * quantity, blocked=seen.blocked, now=now)
     if not verdict.allowed:
         raise screening.Screened(verdict)
-    if books.frozen(member_id=member_id):
+    account = books.state(member_id=member_id, now=now)
+    if account.frozen:
         raise ledger.AccountFrozen
-    if (available := books.balance(member_id=member_id, now=now).available) < sale.points * quantity:
+    if (available := account.balance.available) < sale.points * quantity:
         raise ledger.InsufficientPoints(available=available)
     if selectors.stock_of(sale) is None:
         # The job was late.

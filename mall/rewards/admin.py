@@ -525,7 +525,8 @@ class RewardAdmin(HistoryAdmin):
         page = self._page(request, reward, title=_("As a member sees it"), form=form)
         if form.is_valid():
             now = timezone.now()
-            [item] = shelf.items([selectors.as_offer(reward)], who=form.cleaned_data["who"], now=now)
+            who = form.cleaned_data["who"]
+            [item] = shelf.items(shelf.at_price([selectors.as_offer(reward)], who=who, now=now), who=who, now=now)
             page["cards"] = [card(item, language, now=now) for language in ("zh-hans", "en")]
         return TemplateResponse(request, "admin/mall/reward/preview.html", page)
 

@@ -1,6 +1,6 @@
 """What a reward costs whom, and who may have it. Pure; points whole, money in minor units, percents in basis points."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -109,6 +109,9 @@ def price(offer: Offer, viewer: Viewer, *, left: int | None, markdown_bps: int =
         return points * int(10**minor_digits) + cents * points_per_unit
 
     standard = (offer.points, offer.cents)
+    off = max(viewer.discount_bps, markdown_bps)
+    if not offer.prices and not off:
+        return Price(*standard, "list", *standard)
     base, why = standard, "list"
     set_now = [one for one in offer.prices if _in_force(one, left=left, now=now)]
     for kind in ("clearance", "scarcity"):
@@ -117,7 +120,6 @@ def price(offer: Offer, viewer: Viewer, *, left: int | None, markdown_bps: int =
             base, why = (cheapest.points, cheapest.cents), kind
             break
     candidates = [(*base, why)]
-    off = max(viewer.discount_bps, markdown_bps)
     if off:
         candidates.append((less(base[0], off), base[1], "markdown" if markdown_bps > viewer.discount_bps else "tier_discount"))
     candidates += [(one.points, one.cents, "tier") for one in set_now if one.kind == "tier" and one.tier == viewer.tier]
@@ -193,6 +195,6 @@ def margin(*, points: int, cents: int, cost_cents: int, sponsor_bps: int, points
     return Margin(points * 10**minor_digits // points_per_unit, cents, cost_cents * sponsor_bps // ONE, cost_cents)
 
 
-def cheapest_first(offers: Sequence[tuple[Offer, Price]]) -> list[tuple[Offer, Price]]:
-    """By points, then money, then code: an order that pages can go by."""
-    return sorted(offers, key=lambda one: (one[1].points, one[1].cents, one[0].code))
+def place(offer: Offer, price: Price) -> tuple[int, int, str]:
+    """Where it hangs: by points, then money, then code; the least first. No two have the same, so pages can go by it."""
+    return (price.points, price.cents, offer.code)

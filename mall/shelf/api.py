@@ -21,6 +21,7 @@ from mall.pictures import selectors as pictures
 from mall.pictures.api import PictureShown, root_of
 from mall.rewards import selectors as rewards
 from mall.rewards.models import Reward
+from mall.rewards.rules import place
 
 from . import selectors, services
 from .selectors import Item
@@ -126,10 +127,12 @@ _LATER = {
 }
 
 
-def shown(one: Item, *, root: str, now: datetime) -> dict[str, Any]:
+_moment = MomentField().to_representation
+
+
+def shown(one: Item, *, language: str, root: str, now: datetime) -> dict[str, Any]:
     """As `RewardOnShelf` says; by hand, because a shelf is long and a serializer takes longer over it than all the rest. `root`: our address."""
-    offer, language = one.offer, get_language() or "zh"
-    moment = MomentField().to_representation
+    offer = one.offer
     return {
         "id": offer.code,
         "code": offer.code,
@@ -148,9 +151,9 @@ def shown(one: Item, *, root: str, now: datetime) -> dict[str, Any]:
         "price": one.price.why,
         "left": one.left,
         "least_tier": offer.least_tier,
-        "starts_at": offer.starts_at and moment(offer.starts_at),
-        "opens_at": one.opens_at and moment(one.opens_at),
-        "ends_at": offer.ends_at and moment(offer.ends_at),
+        "starts_at": offer.starts_at and _moment(offer.starts_at),
+        "opens_at": one.opens_at and _moment(one.opens_at),
+        "ends_at": offer.ends_at and _moment(offer.ends_at),
         "per_member": offer.per_member,
         "per_member_day": offer.per_member_day,
         "redeemable": one.why_not is None,
@@ -159,10 +162,6 @@ def shown(one: Item, *, root: str, now: datetime) -> dict[str, Any]:
         "points_missing": one.missing,
         "why": [{"code": code, "text": text} for code, text in selectors.in_words(one, now=now)],
     }
-
-
-def _place(one: Item) -> tuple[int, int, str]:
-    return one.price.points, one.price.cents, one.offer.code
 
 
 _WHOSE = OpenApiParameter("member", str, description="The storefront's id of the member whose shelf it is; left out: nobody's.")
@@ -190,22 +189,28 @@ def _asked(given: Mapping[str, str]) -> dict[str, Any]:
 
 def _page(request: Request, member_id: UUID | None) -> Response:
     now = timezone.now()
-    found = selectors.shelf(who=services.who_looks(member_id=member_id, now=now), **_asked(request.query_params), now=now)
-    answer = AtHand().page(found, place=_place, request=request)
-    root = root_of(request)
-    answer.data["results"] = [shown(one, root=root, now=now) for one in answer.data["results"]]
+    who = services.who_looks(member_id=member_id, now=now)
+    found = selectors.shelf(who=who, **_asked(request.query_params), now=now)
+    answer = AtHand().page(found, place=lambda one: place(one.offer, one.price), request=request)
+    about = {"language": get_language() or "zh", "root": root_of(request), "now": now}
+    answer.data["results"] = [shown(one, **about) for one in selectors.items(answer.data["results"], who=who, now=now)]
     return answer
 
 
 def _one(request: Request, member_id: UUID | None, code: str) -> Response:
     now = timezone.now()
     found = selectors.item(code=code, who=services.who_looks(member_id=member_id, now=now), now=now)
-    return Response(shown(found, root=root_of(request), now=now))
+    return Response(shown(found, language=get_language() or "zh", root=root_of(request), now=now))
 
 
 def _named(request: Request) -> UUID | None:
     given = request.query_params.get("member")
-    return members.get(id_in_address("member", given)).id if given is not None else None
+    if given is None:
+        return None
+    member_id = members.id_of(external_id=id_in_address("member", given))
+    if member_id is None:
+        raise members.MemberUnknown
+    return member_id
 
 
 class RewardsView(APIView):

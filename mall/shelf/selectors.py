@@ -49,6 +49,14 @@ class Who:
     term_over: bool = False
 
 
+class Found(NamedTuple):
+    """A reward at the price that it has for who looks. `stock` None: not counted."""
+
+    offer: Offer
+    price: Price
+    stock: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A reward as one who looks finds it. `left` None: not counted. `why_not`: what a click would be refused with now, points apart.
@@ -79,13 +87,13 @@ NOBODY = Who(Viewer())
 
 
 def as_member(*, member_id: UUID, now: datetime) -> Who:
-    """Three statements, however many rewards there are."""
-    balance = ledger.balance(member_id=member_id, now=now).available
-    known = redemptions.known(member_id=member_id, offers=rewards.catalogue().by_id.values(), available=balance, now=now)
+    """Two statements, however many rewards there are."""
+    account = ledger.state(member_id=member_id, now=now)
+    known = redemptions.known(member_id=member_id, offers=rewards.catalogue().by_id.values(), available=account.balance.available, now=now)
     stopped: BusinessError | None = None
     if known.blocked:
         stopped = Screened(Verdict(allowed=False, code="blocked"))
-    elif ledger.frozen(member_id=member_id):
+    elif account.frozen:
         stopped = AccountFrozen()
     return Who(known.viewer, member_id, stopped, known.term_over)
 
@@ -97,14 +105,17 @@ def as_tier(code: str) -> Who:
     return Who(Viewer(code, rank, ladder.benefit_value(code, "redemption_discount"), early, ladder.benefit(code, "free_shipping") is not None))
 
 
-def shelf(*, who: Who, category: str = "", kind: str = "", affordable: bool | None = None, now: datetime) -> list[Item]:
-    """What they find, cheapest first. `affordable`: only what their points pay for, or only what they do not."""
+def shelf(*, who: Who, category: str = "", kind: str = "", affordable: bool | None = None, now: datetime) -> list[Found]:
+    """What hangs there for them, cheapest first. `affordable`: only what their points pay for, or only what they do not. One statement."""
     offers = [
         offer
         for offer in rewards.catalogue().by_id.values()
         if pricing.visible(offer, who.viewer, now=now) and category in ("", offer.category) and kind in ("", offer.kind)
     ]
-    return [one for one in items(offers, who=who, now=now) if affordable is None or one.affordable is affordable]
+    found = at_price(offers, who=who, now=now)
+    if affordable is None:
+        return found
+    return [one for one in found if who.member_id and (one.price.points <= who.viewer.available) is affordable]
 
 
 def item(*, code: str, who: Who, now: datetime) -> Item:
@@ -112,26 +123,34 @@ def item(*, code: str, who: Who, now: datetime) -> Item:
     offer = rewards.offer(code)
     if not pricing.visible(offer, who.viewer, now=now):
         raise rewards.RewardUnknown(reward=code)
-    return items([offer], who=who, now=now)[0]
+    return items(at_price([offer], who=who, now=now), who=who, now=now)[0]
 
 
-def items(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Item]:
-    """These as they find them, cheapest first, whether they are to see them or not. Four statements at most."""
+def at_price(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Found]:
+    """These at the prices that they have for who looks, cheapest first, whether they are to see them or not. One statement."""
     on_hand = rewards.stocks(reward_ids=[offer.id for offer in offers if offer.counted])
-    stock = {offer.id: on_hand.get(offer.id, 0) if offer.counted else None for offer in offers}
+    terms = redemptions.price_terms(now=now)
+    found = []
+    for offer in offers:
+        stock = on_hand.get(offer.id, 0) if offer.counted else None
+        found.append(Found(offer, pricing.price(offer, who.viewer, left=stock, **terms, now=now), stock))
+    return sorted(found, key=lambda one: pricing.place(one.offer, one.price))
+
+
+def items(found: Sequence[Found], *, who: Who, now: datetime) -> list[Item]:
+    """All about these, in their order. Three statements at most."""
+    offers = [one.offer for one in found]
     shared = _shared(offers, day=redemptions.day_of(now))
     behind = {which: left for which, left in _behind(offers, now=now).items() if which[0] != "code" or left <= codes.COUNTED}
-    terms = redemptions.price_terms(now=now)
-    priced = pricing.cheapest_first([(offer, pricing.price(offer, who.viewer, left=stock[offer.id], **terms, now=now)) for offer in offers])
-    found = []
-    for offer, price in priced:
+    made = []
+    for offer, price, stock in found:
         today, in_all = shared.get((offer.id, "day")), shared.get((offer.id, "all"))
-        limits = ((stock[offer.id], redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
+        limits = ((stock, redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
         left = min((one for one, _refusal in limits if one is not None), default=None)
         why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), now=now)
         missing = max(0, price.points - who.viewer.available) if who.member_id else None
-        found.append(Item(offer, price, pricing.shipping(offer, who.viewer), pricing.opens_at(offer, who.viewer), left, why_not, missing))
-    return found
+        made.append(Item(offer, price, pricing.shipping(offer, who.viewer), pricing.opens_at(offer, who.viewer), left, why_not, missing))
+    return made
 
 
 def left(offers: Sequence[Offer | Reward], *, now: datetime) -> dict[int, int]:

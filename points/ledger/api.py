@@ -58,11 +58,12 @@ class AccountView(MemberView):
     def get(self, request: Request) -> Response:
         now, settings = timezone.now(), programme.programme()
         about = {"member_id": self.member.id, "now": now}
+        state = selectors.state(**about)
         shown = {
-            **selectors.balance(**about)._asdict(),
+            **state.balance._asdict(),
             "expiring": selectors.expiring(**about),
             "sources": selectors.by_source(**about),
-            "frozen": selectors.frozen(member_id=self.member.id),
+            "frozen": state.frozen,
             "name": settings.points_name,
             "unit": settings.points_unit,
         }

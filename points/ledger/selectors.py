@@ -35,6 +35,11 @@ class Balance(NamedTuple):
     debt: int
 
 
+class State(NamedTuple):
+    balance: Balance
+    frozen: bool
+
+
 class Seen(NamedTuple):
     """What `look` saw: the books, whether a hold is past its deadline, and the entry that answered the key before, if any."""
 
@@ -253,7 +258,7 @@ def frozen(*, member_id: UUID) -> bool:
 
 # One statement, one snapshot: read apart, a sweep in between would show what is due twice or not at all.
 _BALANCE = """
-SELECT a.member_id, a.available, a.held, a.pending + coming.points, a.debt, due.points, lapsed.held, lapsed.good
+SELECT a.member_id, a.frozen, a.available, a.held, a.pending + coming.points, a.debt, due.points, lapsed.held, lapsed.good
   FROM points_account a,
        LATERAL (SELECT coalesce(sum(o.pending), 0)::bigint AS points
                   FROM accounts_member m JOIN points_account o ON o.member_id = m.id WHERE m.merged_into_id = a.member_id) coming,
@@ -270,18 +275,27 @@ SELECT a.member_id, a.available, a.held, a.pending + coming.points, a.debt, due.
 
 def balance(*, member_id: UUID, now: datetime) -> Balance:
     """The four buckets as they are at `now`: what is due is gone, what a lapsed hold held is available again, unless it owes."""
-    return balances(member_ids=[member_id], now=now).get(member_id, Balance(0, 0, 0, 0))
+    return state(member_id=member_id, now=now).balance
 
 
 def balances(*, member_ids: Collection[UUID], now: datetime) -> dict[UUID, Balance]:
     """The same for many members at once; whoever has no account is left out. One statement."""
+    return {member: found.balance for member, found in _states(member_ids, now).items()}
+
+
+def state(*, member_id: UUID, now: datetime) -> State:
+    """The balance, and whether the account is frozen, in one statement."""
+    return _states([member_id], now).get(member_id, State(Balance(0, 0, 0, 0), frozen=False))
+
+
+def _states(member_ids: Collection[UUID], now: datetime) -> dict[UUID, State]:
     with connection.cursor() as cursor:
         cursor.execute(_BALANCE, {"members": list(member_ids), "now": now})
         rows = cursor.fetchall()
     found = {}
-    for member, available, held, pending, debt, due, lapsed, back in rows:
+    for member, frozen, available, held, pending, debt, due, lapsed, back in rows:
         settles = min(back, debt)
-        found[member] = Balance(available - due + back - settles, held - lapsed, pending, debt - settles)
+        found[member] = State(Balance(available - due + back - settles, held - lapsed, pending, debt - settles), frozen)
     return found
 
 

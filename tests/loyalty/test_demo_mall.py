@@ -37,7 +37,7 @@ def test_each_reward_has_a_picture_of_its_own_and_no_picture_is_left_over():
 
 
 def test_there_is_a_reward_of_every_kind_and_one_for_points_and_money(stocked, now):
-    items = shelf.shelf(who=shelf.NOBODY, now=now)
+    items = shelf.items(shelf.shelf(who=shelf.NOBODY, now=now), who=shelf.NOBODY, now=now)
     assert {one.offer.kind for one in items} == {"goods", "coupon", "code", "voucher", "privilege"}
     assert any(one.price.cents for one in items)
     assert all(one.offer.pictures and one.why_not is None for one in items)

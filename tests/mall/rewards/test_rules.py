@@ -225,4 +225,4 @@ def test_a_margin_is_what_points_money_and_sponsor_bring_less_the_cost(asked, pa
 def test_the_cheapest_stands_first_by_points_then_money_then_code():
     prices = {"d": (200, 0), "b": (100, 50), "a": (100, 50), "c": (100, 0)}
     offers = [(Offer(n, code, "goods", *price), Price(*price, "list", *price)) for n, (code, price) in enumerate(prices.items())]
-    assert [offer.code for offer, _price in rules.cheapest_first(offers)] == ["c", "a", "b", "d"]
+    assert [offer.code for offer, _price in sorted(offers, key=lambda one: rules.place(*one))] == ["c", "a", "b", "d"]

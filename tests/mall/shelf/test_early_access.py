@@ -55,7 +55,8 @@ def privilege(mall, rich):
 
 
 def look(mall, member):
-    [item] = selectors.shelf(who=selectors.as_member(member_id=member.id, now=mall.now), now=mall.now)
+    who = selectors.as_member(member_id=member.id, now=mall.now)
+    [item] = selectors.items(selectors.shelf(who=who, now=mall.now), who=who, now=mall.now)
     return item
 
 
