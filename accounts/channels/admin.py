@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
 
 from . import rules, selectors, services
 from .models import ChannelSettings, ProviderTemplate, Receipt
@@ -195,8 +194,7 @@ class ChannelSettingsAdmin(HistoryAdmin):
 
     @action(description=_("Send a test"), url_path="test", permissions=["test"], icon="send")
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = get_object_or_404(ChannelSettings, pk=object_id)
-        back = reverse("admin:accounts_channelsettings_change", args=[row.pk])
+        row = self.found(request, object_id)
         form = TestForm(row, request.POST if request.method == "POST" else None, initial={"key": new_id()})
         if request.method == "POST" and form.is_valid():
             actor, asked = operator_name(request), form.cleaned_data
@@ -210,17 +208,9 @@ class ChannelSettingsAdmin(HistoryAdmin):
             else:
                 said = gettext(rules.TESTED[outcome.state]) % {"number": outcome.provider_id, "detail": outcome.detail}
                 messages.add_message(request, messages.SUCCESS if outcome.state == "accepted" else messages.WARNING, said)
-                return HttpResponseRedirect(back)
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Send a test"),
-            consequence=_("A real message goes out at once, in use or not. It may cost what a message costs."),
-            form=form,
-            act=lambda _asked: "",
-            back=back,
-            context={"opts": self.opts, "object": row, "original": row},
-        )
+                return HttpResponseRedirect(reverse("admin:accounts_channelsettings_change", args=[row.pk]))
+        consequence = _("A real message goes out at once, in use or not. It may cost what a message costs.")
+        return self.ask(request, row, lambda _asked: "", form, title=_("Send a test"), consequence=consequence)
 
 
 def _field(one: rules.Parameter) -> forms.CharField:

@@ -7,15 +7,13 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from loyalty.lib.screens import ReasonForm, confirm, operator_name
+from loyalty.lib.screens import AskingAdmin, ReasonForm, operator_name
 
 from . import services
 from .models import Scope, StorefrontKey
@@ -40,7 +38,7 @@ class RotateForm(ReasonForm):
 
 
 @admin.register(StorefrontKey)
-class StorefrontKeyAdmin(ModelAdmin):
+class StorefrontKeyAdmin(AskingAdmin):
     form = KeyForm
     list_display = ["name", "shown_prefix", "state", "scope_list", "expires_at", "last_used_at"]
     search_fields = ["name", "prefix"]
@@ -101,7 +99,7 @@ class StorefrontKeyAdmin(ModelAdmin):
             return _("The secret was changed.")
 
         consequence = _("The key gets a new secret, which works at once and is shown on the next page.")
-        answer = self._ask(request, object_id, title=_("Rotate secret"), consequence=consequence, form=RotateForm(request.POST or None), act=act)
+        answer = self.ask(request, self.found(request, object_id), act, RotateForm(request.POST or None), title=_("Rotate secret"), consequence=consequence)
         return shown[0] if shown else answer
 
     @action(description=_("Revoke"), url_path="revoke", permissions=["change"], icon="block")
@@ -111,10 +109,7 @@ class StorefrontKeyAdmin(ModelAdmin):
             return _("%(key)s is revoked.") % {"key": key}
 
         consequence = _("The storefront can call no more with this key. This cannot be undone.")
-        return self._ask(request, object_id, title=_("Revoke"), consequence=consequence, form=ReasonForm(request.POST or None), act=act, danger=True)
-
-    def _ask(self, request: HttpRequest, object_id: str, **question: Any) -> HttpResponse:
-        return confirm(request, site=self.admin_site, back=reverse("admin:accounts_storefrontkey_change", args=[object_id]), **question)
+        return self.ask(request, self.found(request, object_id), act, with_reason=True, title=_("Revoke"), consequence=consequence, danger=True)
 
     def _show_once(self, request: HttpRequest, key: StorefrontKey, secret: str) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("The storefront's key"), "key": key, "secret": secret}

@@ -3,7 +3,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,7 +13,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 
 from . import selectors
 
@@ -47,15 +46,14 @@ class GrantForm(ReasonForm):
         super().__init__(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
 
 
-def grant_by_hand(request: HttpRequest, on: ModelAdmin, form: GrantForm, *, grant: Callable[..., str], title: Any, consequence: Any) -> HttpResponse:
+def grant_by_hand(request: HttpRequest, on: AskingAdmin, form: GrantForm, *, grant: Callable[..., str], title: Any, consequence: Any) -> HttpResponse:
     """Ask whom to give what, how many and why; then `grant` it with what a verb takes, and report it with the sentence it gives."""
 
     def act(asked: Mapping[str, Any]) -> str:
         said = {name: value for name, value in asked.items() if name not in ("key", "member")}
         return grant(**said, member_id=asked["member"], actor=operator_name(request), key=f"by-hand/{asked['key']}", now=timezone.now())
 
-    back = reverse(f"admin:{on.opts.app_label}_{on.opts.model_name}_changelist")
-    return confirm(request, site=on.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, context={"opts": on.opts})
+    return on.ask(request, None, act, form, title=title, consequence=consequence)
 
 
 class OfMembersAdmin(ReadOnlyAdmin):

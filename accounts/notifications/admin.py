@@ -1,6 +1,5 @@
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -24,7 +23,7 @@ from accounts.channels.rules import WHY_NOT as CHANNELS_WHY_NOT
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, operator_name
 
 from . import rules, selectors, services
 from .models import Attempt, Channel, Delivery, Language, NotificationKind, NotificationSettings, Template
@@ -369,16 +368,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @action(description=_("Send again"), permissions=["resend"], icon="send")
     def send_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            services.send_again(delivery_id=UUID(object_id), actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            services.send_again(delivery_id=delivery.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("It will be sent again in a moment.")
 
-        delivery = get_object_or_404(Delivery.objects.select_related("member", "message__kind"), pk=object_id)
+        delivery = self.found(request, object_id)
         consequence = (
             _("The provider did not answer: the member may have it already, and would then get it twice.")
             if delivery.state == State.UNKNOWN
             else _("It was surely not handed over. It is tried again, with the text as it is now.")
         )
-        back = reverse("admin:accounts_delivery_change", args=[delivery.id])
-        context = {"opts": self.opts, "object": delivery, "original": delivery}
-        form = ReasonForm(request.POST or None)
-        return confirm(request, site=self.admin_site, title=_("Send again"), consequence=consequence, form=form, act=act, back=back, context=context)
+        return self.ask(request, delivery, act, with_reason=True, title=_("Send again"), consequence=consequence)

@@ -1,11 +1,9 @@
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,7 +16,7 @@ from accounts.activity import selectors as activity
 from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.money import show
-from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, operator_name
 from loyalty.programme import selectors as programme
 
 from . import services
@@ -104,15 +102,11 @@ class ReferralAdmin(ReadOnlyAdmin):
     @action(description=_("Cancel referral"), permissions=["cancel"], icon="block", variant=ActionVariant.DANGER)
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            services.cancel(referral_id=UUID(object_id), actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            services.cancel(referral_id=referral.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The referral is cancelled.")
 
-        referral = get_object_or_404(Referral.objects.select_related("member", "inviter"), pk=object_id)
+        referral = self.found(request, object_id)
         consequence = _(
             "For abuse: no order of the friend's completes it any more, and points that it brought to either of the two are taken back. This cannot be undone."
         )
-        back = reverse("admin:accounts_referral_change", args=[referral.id])
-        context = {"opts": self.opts, "object": referral, "original": referral}
-        form = ReasonForm(request.POST or None)
-        title = _("Cancel referral")
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, danger=True, context=context)
+        return self.ask(request, referral, act, with_reason=True, title=_("Cancel referral"), consequence=consequence, danger=True)

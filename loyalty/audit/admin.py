@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +16,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, operator_name
 
 from . import selectors, services
 from .models import AuditEntry, JobRun
@@ -195,7 +194,7 @@ for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, C
 
 
 @admin.register(PeriodicTask)
-class ScheduleAdmin(ModelAdmin):
+class ScheduleAdmin(AskingAdmin):
     """When each job runs. Jobs themselves are declared in code: a schedule may be changed or switched off, not invented."""
 
     list_display = ["title", "enabled", "schedule_shown", "last_ran"]
@@ -246,13 +245,11 @@ class ScheduleAdmin(ModelAdmin):
             services.run_now(job=schedule.task, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The job was sent to the workers. Its run appears among the job runs.")
 
-        schedule = get_object_or_404(PeriodicTask, pk=object_id)
+        schedule = self.found(request, object_id)
         consequence = _("The job is started once, besides its schedule. It is safe to run while another run is still going on.")
-        back = reverse("admin:django_celery_beat_periodictask_changelist")
-        title = _("Run now: %(job)s") % {"job": _title(schedule.task)}
-        return confirm(
-            request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back,
-            context=self._previewed(schedule.task), template="loyalty/audit/run_now.html",
+        return self.ask(
+            request, schedule, act, with_reason=True, title=_("Run now: %(job)s") % {"job": _title(schedule.task)}, consequence=consequence,
+            back=reverse("admin:django_celery_beat_periodictask_changelist"), context=self._previewed(schedule.task), template="loyalty/audit/run_now.html",
         )  # fmt: skip
 
     def _previewed(self, job: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -33,7 +32,7 @@ from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 
@@ -154,8 +153,7 @@ class MemberAdmin(ReadOnlyAdmin):
             return _("The copy of %(member)s is being written. It is listed under copies of members' data.") % {"member": member}
 
         consequence = _("Everything that is kept of the member, as a zip of JSON files. That you asked for it, and each download, is kept in the audit trail.")
-        page = {"title": _("Copy of the data"), "consequence": consequence, "form": NoQuestion(request.POST if request.method == "POST" else None)}
-        return self._ask(request, member_id, "accounts.export_member", act, **page)
+        return self._ask(request, member_id, "accounts.export_member", act, with_reason=False, title=_("Copy of the data"), consequence=consequence)
 
     def erase(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
         def act(member: Member, asked: Mapping[str, Any]) -> Any:
@@ -172,26 +170,24 @@ class MemberAdmin(ReadOnlyAdmin):
         ) % {"days": leaving_seen.terms().erasure_days, "points": f"{lost:,}"}
         effect = [(_("available"), f"{has.available:,}", "0"), (_("held"), f"{has.held:,}", "0"), (_("pending"), f"{has.pending:,}", "0")]
         page = {"title": _("Erase member"), "consequence": consequence, "effect": effect, "danger": True}
-        form = EraseForm(request.POST or None, initial={"key": new_id()})
-        return self._ask(request, member_id, "accounts.erase_member", act, form=form, **page)
+        return self._ask(request, member_id, "accounts.erase_member", act, EraseForm(request.POST or None, initial={"key": new_id()}), **page)
 
-    def _ask(self, request: HttpRequest, member_id: UUID, permission: str, act: Callable[[Member, Mapping[str, Any]], Any], **page: Any) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, member_id: UUID, permission: str, act: Callable[[Member, Mapping[str, Any]], Any], form: Any = None, **page: Any
+    ) -> HttpResponse:
         member = self.get_object(request, str(member_id))
         if member is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(member_id))
         if not (self.has_view_permission(request, member) and request.user.has_perm(permission)):
             raise PermissionDenied
-        back = reverse("admin:accounts_member_change", args=[member.id])
-        context = {"opts": self.opts, "object": member, "original": member}
-        page.setdefault("form", ReasonForm(request.POST or None))
-        return confirm(request, site=self.admin_site, act=lambda asked: act(member, asked), back=back, context=context, **page)
+        return self.ask(request, member, lambda asked: act(member, asked), form, **{"with_reason": True, **page})
 
 
 admin.site.unregister([User, Group, TOTPDevice, StaticDevice])
 
 
 @admin.register(User)
-class OperatorAdmin(StockUserAdmin, ModelAdmin):
+class OperatorAdmin(StockUserAdmin, AskingAdmin):
     """Operators and their roles. Only a superuser touches superusers or grants single permissions."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
@@ -229,13 +225,11 @@ class OperatorAdmin(StockUserAdmin, ModelAdmin):
             )
             return _("%(name)s logs in with the password and sets up a new device.") % {"name": user.username}
 
-        user = get_object_or_404(User, pk=object_id)
+        user = self.found(request, object_id)
         if not self.has_change_permission(request, user):
             raise PermissionDenied
-        back = reverse("admin:auth_user_change", args=[user.pk])
         consequence = _("For a lost phone: the device and the backup codes of this operator stop working. Make sure that it is really they who ask.")
-        form = ReasonForm(request.POST or None)
-        return confirm(request, site=self.admin_site, title=_("Reset second factor"), consequence=consequence, form=form, act=act, back=back, danger=True)
+        return self.ask(request, user, act, with_reason=True, title=_("Reset second factor"), consequence=consequence, danger=True)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = obj.is_staff or not change  # Else somebody new could not log in here at all.
@@ -296,7 +290,7 @@ class LockedLoginAdmin(ReadOnlyAdmin):
             )
             return _("%(name)s can try again.") % {"name": attempt.username}
 
-        attempt = get_object_or_404(AccessAttempt, pk=object_id)
+        attempt = self.found(request, object_id)
         back = reverse("admin:axes_accessattempt_changelist")
         consequence = _("The failed attempts of this name at this address are forgotten.")
-        return confirm(request, site=self.admin_site, title=_("Unlock"), consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
+        return self.ask(request, attempt, act, with_reason=True, title=_("Unlock"), consequence=consequence, back=back)

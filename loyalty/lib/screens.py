@@ -11,8 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +24,60 @@ from .configuration import Configuration
 from .refusals import BusinessError
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class AskingAdmin(ModelAdmin):
+    """Asks before something is done with one of its rows, or with all of them."""
+
+    def found(self, request: HttpRequest, object_id: str) -> Any:
+        """The row that an address names, as its list shows it. Raises Http404."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        return row
+
+    def ask(
+        self,
+        request: HttpRequest,
+        row: Model | None,
+        act: Callable[[Mapping[str, Any]], Any],
+        form: forms.Form | None = None,
+        *,
+        title: Any,
+        consequence: Any,
+        with_reason: bool = False,
+        back: str = "",
+        done: str = "",
+        effect: Sequence[tuple[Any, Any, Any]] = (),
+        danger: bool = False,
+        context: Mapping[str, Any] | None = None,
+        template: str = "admin/confirm.html",
+    ) -> HttpResponse:
+        """Ask before something is done with that row, None being the list; then do it. GET never acts.
+
+        `act` gets what the form asked for and gives the sentence that reports what it did. It happens in one transaction; a refusal is shown
+        on the page and nothing happened. Without a `form` there is nothing to fill in but, `with_reason`, the reason. `effect` are rows of
+        (what, before, after). The page leads `back` to that of the row, and once it is `done` there too.
+        """
+        if form is None:
+            form = (ReasonForm if with_reason else forms.Form)(request.POST if request.method == "POST" else None)
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        back = back or (reverse(f"{name}_change", args=[row.pk]) if row else reverse(f"{name}_changelist"))
+        if request.method == "POST" and form.is_valid():
+            try:
+                with transaction.atomic():
+                    said = act(form.cleaned_data)
+            except BusinessError as refusal:
+                form.add_error(None, refusal.message)
+            else:
+                messages.success(request, said)
+                return HttpResponseRedirect(done or back)
+        page = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": title, "consequence": consequence, "form": form, "back": back,
+            "effect": effect, "danger": danger, **({"object": row, "original": row} if row else {}), **(context or {}),
+        }  # fmt: skip
+        return TemplateResponse(request, template, page)
+
+
+class ReadOnlyAdmin(AskingAdmin):
     """Shows and never writes, for superusers as well. The list pages on without counting rows, which may be millions."""
 
     actions = None
@@ -46,20 +98,8 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def found(self, request: HttpRequest, object_id: str) -> Any:
-        """The row that an address names, as its list shows it. Raises Http404."""
-        return get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
 
-    def ask(self, request: HttpRequest, row: Model, act: Callable[[Mapping[str, Any]], Any], *, with_reason: bool = False, **page: Any) -> HttpResponse:
-        """Ask before something is done with one row, for a reason too where that is wanted; all else as `confirm` takes it."""
-        given = request.POST if request.method == "POST" else None
-        back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
-        context = {"opts": self.opts, "object": row, "original": row, **page.pop("context", {})}
-        form = ReasonForm(given) if with_reason else NoQuestion(given)
-        return confirm(request, site=self.admin_site, form=form, act=act, back=back, context=context, **page)
-
-
-class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):
+class HistoryAdmin(SimpleHistoryAdmin, AskingAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
@@ -181,52 +221,6 @@ class PublishedAdmin(ReadOnlyAdmin):
                 page["headings"], page["rows"] = self.preview(form)
                 page["mark"] = form.mark()
         return TemplateResponse(request, self.publish_template, page)
-
-
-class NoQuestion(forms.Form):
-    """Nothing to fill in: the page only asks whether to go on."""
-
-
-def confirm(
-    request: HttpRequest,
-    *,
-    site: AdminSite,
-    title: Any,
-    consequence: Any,
-    form: forms.Form,
-    act: Callable[[Mapping[str, Any]], Any],
-    back: str,
-    done: str = "",
-    effect: Sequence[tuple[Any, Any, Any]] = (),
-    danger: bool = False,
-    context: Mapping[str, Any] | None = None,
-    template: str = "admin/confirm.html",
-) -> HttpResponse:
-    """Ask before something is done, then do it. `act` gets what the form asked for and gives the sentence that reports what it did.
-
-    `effect` are rows of (what, before, after). `act` happens in one transaction; a refusal is shown on the page and nothing happened.
-    GET never acts.
-    """
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                said = act(form.cleaned_data)
-        except BusinessError as refusal:
-            form.add_error(None, refusal.message)
-        else:
-            messages.success(request, said)
-            return HttpResponseRedirect(done or back)
-    page = {
-        **site.each_context(request),
-        "title": title,
-        "consequence": consequence,
-        "form": form,
-        "back": back,
-        "effect": effect,
-        "danger": danger,
-        **(context or {}),
-    }
-    return TemplateResponse(request, template, page)
 
 
 def in_two_steps(

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -15,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 
 from . import services
 from .models import OutboxRow
@@ -63,20 +62,20 @@ class OutboxRowAdmin(ReadOnlyAdmin):
     @action(description=_("Retry"), permissions=["decide"], icon="replay")
     def retry(self, request: HttpRequest, object_id: str) -> HttpResponse:
         consequence = _("The event is delivered again at once, and with it what waits behind it.")
-        return self._ask(request, services.retry, object_id, title=_("Retry this event"), consequence=consequence, said=_("The event is on its way again."))
+        return self._act(request, object_id, services.retry, _("The event is on its way again."), title=_("Retry this event"), consequence=consequence)
 
     @action(description=_("Drop"), permissions=["decide"], icon="delete", variant=ActionVariant.DANGER)
     def drop(self, request: HttpRequest, object_id: str) -> HttpResponse:
         consequence = _("The subscriber never hears of this event, and what waits behind it goes on. This cannot be undone.")
-        return self._ask(request, services.drop, object_id, title=_("Drop this event"), consequence=consequence, said=_("The event was dropped."), danger=True)
+        return self._act(request, object_id, services.drop, _("The event was dropped."), title=_("Drop this event"), consequence=consequence, danger=True)
 
-    def _ask(self, request: HttpRequest, verb: Callable[..., OutboxRow], object_id: str, *, said: Any, **page: Any) -> HttpResponse:
+    def _act(self, request: HttpRequest, object_id: str, verb: Callable[..., OutboxRow], said: Any, **page: Any) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            verb(row_id=int(object_id), actor=operator_name(request), reason=asked["reason"], now=timezone.now())
+            verb(row_id=row.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return said
 
-        back = reverse("admin:loyalty_outboxrow_change", args=[object_id])
-        return confirm(request, site=self.admin_site, form=ReasonForm(request.POST or None), act=act, back=back, **page)
+        row = self.found(request, object_id)
+        return self.ask(request, row, act, with_reason=True, **page)
 
     @action(description=_("Retry all that failed"), permissions=["decide"], icon="replay")
     def retry_all(self, request: HttpRequest) -> HttpResponse:
@@ -85,9 +84,7 @@ class OutboxRowAdmin(ReadOnlyAdmin):
             return gettext("Events on their way again: %(count)s.") % {"count": count}
 
         consequence = _("Every event that has failed for good is tried again by the job within a minute, 1,000 at a time.")
-        back = reverse("admin:loyalty_outboxrow_changelist")
-        title = _("Retry all that failed")
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
+        return self.ask(request, None, act, with_reason=True, title=_("Retry all that failed"), consequence=consequence)
 
     @display(description=_("status"), label=STATUS_COLOURS, ordering="status")
     def state(self, row: OutboxRow) -> tuple[str, str]:

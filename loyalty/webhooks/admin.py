@@ -7,8 +7,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,7 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 
 from . import rules, selectors, services
 from .models import TYPES, WebhookDelivery, WebhookEndpoint
@@ -187,7 +186,7 @@ class WebhookEndpointAdmin(HistoryAdmin):
 
     @action(description=_("Send a test"), url_path="test", permissions=["replay"], icon="send")
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint, back = self._found(object_id)
+        endpoint = self.found(request, object_id)
         if request.method == "POST":
             try:
                 # Not in a transaction: the receiver is waited for.
@@ -198,9 +197,9 @@ class WebhookEndpointAdmin(HistoryAdmin):
                 about = {"answer": in_words(str(answer)), "milliseconds": f"{answer.milliseconds:,}"}
                 good, bad = _("It was taken within %(milliseconds)s ms: %(answer)s"), _("It was not taken (%(milliseconds)s ms): %(answer)s")
                 messages.add_message(request, messages.SUCCESS if answer.accepted else messages.WARNING, (good if answer.accepted else bad) % about)
-            return HttpResponseRedirect(back)
+            return HttpResponseRedirect(reverse("admin:loyalty_webhookendpoint_change", args=[endpoint.id]))
         consequence = _("An event of the type webhook.test is sent to the address at once, signed like any other, whether or not the endpoint is switched on.")
-        return self._ask(request, endpoint, lambda _asked: "", NoQuestion(None), title=_("Send a test"), consequence=consequence)
+        return self.ask(request, endpoint, lambda _asked: "", title=_("Send a test"), consequence=consequence)
 
     @action(description=_("Replay"), url_path="replay", permissions=["replay"], icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -210,13 +209,13 @@ class WebhookEndpointAdmin(HistoryAdmin):
             count = services.replay_since(endpoint_id=endpoint.id, **about, now=timezone.now())
             return gettext("Deliveries on their way again: %(count)s.") % {"count": f"{count:,}"}
 
-        endpoint, _back = self._found(object_id)
+        endpoint = self.found(request, object_id)
         form = ReplayForm(request.POST or None, initial={"since": timezone.localtime(timezone.now() - timedelta(days=1))})
         consequence = _(
             "It is sent again, the oldest first, at most 10,000 at a time. Each keeps its webhook-id, so that a receiver can tell what it has had before. "
             "Where later things were delivered meanwhile, it comes out of order."
         )
-        return self._ask(request, endpoint, act, form, title=_("Replay"), consequence=consequence)
+        return self.ask(request, endpoint, act, form, title=_("Replay"), consequence=consequence)
 
     @action(description=_("Drop what waits"), url_path="drop", permissions=["replay"], icon="delete", variant=ActionVariant.DANGER)
     def drop_all(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -224,9 +223,9 @@ class WebhookEndpointAdmin(HistoryAdmin):
             count = services.drop_all(endpoint_id=endpoint.id, limit=AT_ONCE, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return gettext("Deliveries dropped: %(count)s.") % {"count": f"{count:,}"}
 
-        endpoint, _back = self._found(object_id)
+        endpoint = self.found(request, object_id)
         consequence = _("What waits and what has failed is not sent, at most 10,000 at a time. As long as it is kept it can be replayed.")
-        return self._ask(request, endpoint, act, ReasonForm(request.POST or None), title=_("Drop what waits"), consequence=consequence, danger=True)
+        return self.ask(request, endpoint, act, with_reason=True, title=_("Drop what waits"), consequence=consequence, danger=True)
 
     @action(description=_("Rotate secret"), url_path="rotate", permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -240,9 +239,9 @@ class WebhookEndpointAdmin(HistoryAdmin):
             shown.append(self._show_once(request, made, secret))
             return _("The secret was changed.")
 
-        endpoint, _back = self._found(object_id)
+        endpoint = self.found(request, object_id)
         consequence = _("The endpoint gets a new secret, which signs at once and is shown on the next page. A receiver takes either signature.")
-        answer = self._ask(request, endpoint, act, RotateForm(request.POST or None), title=_("Rotate secret"), consequence=consequence)
+        answer = self.ask(request, endpoint, act, RotateForm(request.POST or None), title=_("Rotate secret"), consequence=consequence)
         return shown[0] if shown else answer
 
     @action(description=_("Switch on"), url_path="switch-on", permissions=["change"], icon="play_arrow")
@@ -264,21 +263,8 @@ class WebhookEndpointAdmin(HistoryAdmin):
                 else gettext("“%(endpoint)s” is switched on.") % {"endpoint": done}
             )
 
-        endpoint, _back = self._found(object_id)
-        return self._ask(request, endpoint, act, ReasonForm(request.POST or None), **page)
-
-    def _found(self, object_id: str) -> tuple[WebhookEndpoint, str]:
-        try:
-            endpoint = get_object_or_404(WebhookEndpoint, pk=UUID(object_id))
-        except ValueError as error:
-            raise Http404 from error
-        return endpoint, reverse("admin:loyalty_webhookendpoint_change", args=[endpoint.id])
-
-    def _ask(self, request: HttpRequest, endpoint: WebhookEndpoint, act: Callable[[Mapping[str, Any]], Any], form: forms.Form, **page: Any) -> HttpResponse:
-        back = reverse("admin:loyalty_webhookendpoint_change", args=[endpoint.id])
-        return confirm(
-            request, site=self.admin_site, form=form, act=act, back=back, context={"opts": self.opts, "object": endpoint, "original": endpoint}, **page
-        )
+        endpoint = self.found(request, object_id)
+        return self.ask(request, endpoint, act, with_reason=True, **page)
 
 
 class TypeFilter(admin.SimpleListFilter):
@@ -360,19 +346,17 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     @action(description=_("Replay"), url_path="replay", permissions=["replay"], icon="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
         consequence = _("It is sent again with the same webhook-id, and what waits behind it for this member goes on after it.")
-        return self._ask(request, object_id, services.replay, _("It is on its way again."), title=_("Replay"), consequence=consequence)
+        return self._act(request, object_id, services.replay, _("It is on its way again."), title=_("Replay"), consequence=consequence)
 
     @action(description=_("Drop"), url_path="drop", permissions=["replay"], icon="delete", variant=ActionVariant.DANGER)
     def drop(self, request: HttpRequest, object_id: str) -> HttpResponse:
         consequence = _("The endpoint is not told of this, and what waits behind it goes on.")
-        return self._ask(request, object_id, services.drop, _("It was dropped."), title=_("Drop"), consequence=consequence, danger=True)
+        return self._act(request, object_id, services.drop, _("It was dropped."), title=_("Drop"), consequence=consequence, danger=True)
 
-    def _ask(self, request: HttpRequest, object_id: str, verb: Callable[..., WebhookDelivery], said: Any, **page: Any) -> HttpResponse:
+    def _act(self, request: HttpRequest, object_id: str, verb: Callable[..., WebhookDelivery], said: Any, **page: Any) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             verb(delivery_id=row.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return said
 
-        row = get_object_or_404(WebhookDelivery, pk=int(object_id) if object_id.isdecimal() else 0)
-        back = reverse("admin:loyalty_webhookdelivery_change", args=[row.id])
-        context = {"opts": self.opts, "object": row, "original": row}
-        return confirm(request, site=self.admin_site, form=ReasonForm(request.POST or None), act=act, back=back, context=context, **page)
+        row = self.found(request, object_id)
+        return self.ask(request, row, act, with_reason=True, **page)

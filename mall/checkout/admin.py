@@ -1,13 +1,11 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Case, QuerySet, When
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -31,7 +29,7 @@ from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_cents
-from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, operator_name
 from loyalty.programme import selectors as programme
 from tiers.ladder import selectors as ladder
 
@@ -412,7 +410,7 @@ class BurnPolicyAdmin(PublishedAdmin):
             )
             return _("A batch of grants is being checked. Submit it there; a second person decides.")
 
-        policy = get_object_or_404(BurnPolicy, pk=object_id)
+        policy = self.found(request, object_id)
         found = selectors.make_good(policy, now=timezone.now())
         effect = [
             (_("members"), "0", f"{found.members:,}"),
@@ -423,11 +421,9 @@ class BurnPolicyAdmin(PublishedAdmin):
             "Members who hold points now get as many more as keep them worth what they were, rounded up. This makes a batch of grants that a second "
             "person decides on; nothing is booked before."
         )
-        back = reverse("admin:mall_burnpolicy_change", args=[policy.pk])
-        context = {"opts": self.opts, "object": policy, "original": policy}
-        return confirm(
-            request, site=self.admin_site, title=_("Make good to members"), consequence=consequence, form=MakeGoodForm(request.POST or None), act=act,
-            back=back, done=reverse("admin:points_batch_changelist"), effect=effect, context=context,
+        return self.ask(
+            request, policy, act, MakeGoodForm(request.POST or None), title=_("Make good to members"), consequence=consequence, effect=effect,
+            done=reverse("admin:points_batch_changelist"),
         )  # fmt: skip
 
 
@@ -439,13 +435,6 @@ class LinkForm(ReasonForm):
         label=_("Purchase"), max_length=64, widget=UnfoldAdminTextInputWidget, help_text=_("The storefront's id of the purchase that this refund belongs to.")
     )
     field_order = ["purchase", "reason"]
-
-
-def _refund_of(object_id: str) -> UnmatchedRefund:
-    try:
-        return UnmatchedRefund.objects.get(pk=UUID(object_id))
-    except (ValueError, UnmatchedRefund.DoesNotExist) as error:
-        raise Http404 from error
 
 
 @admin.register(UnmatchedRefund)
@@ -493,9 +482,9 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             services.retry_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The refund is applied: points were given back and taken back as it says.")
 
-        refund = _refund_of(object_id)
+        refund = self.found(request, object_id)
         consequence = _("The refund is applied to the purchase it names, if that has come and allows it. This cannot be undone.")
-        return self._ask(request, refund, ReasonForm(request.POST or None), act, title=_("Try refund again"), consequence=consequence)
+        return self.ask(request, refund, act, with_reason=True, title=_("Try refund again"), consequence=consequence)
 
     @action(description=_("Apply to a purchase"), permissions=["decide"], icon="link", variant=ActionVariant.PRIMARY)
     def link(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -505,10 +494,10 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             )
             return _("The refund is applied: points were given back and taken back as it says.")
 
-        refund = _refund_of(object_id)
+        refund = self.found(request, object_id)
         form = LinkForm(request.POST or None, initial={"purchase": refund.purchase_ref})
         consequence = _("The refund is applied to that purchase: spent points are given back, earned points are taken back. This cannot be undone.")
-        return self._ask(request, refund, form, act, title=_("Apply refund to a purchase"), consequence=consequence)
+        return self.ask(request, refund, act, form, title=_("Apply refund to a purchase"), consequence=consequence)
 
     @action(description=_("Close"), permissions=["decide"], icon="block")
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -516,13 +505,9 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
             services.close_refund(unmatched_id=refund.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("The refund is closed. No points were moved.")
 
-        refund = _refund_of(object_id)
+        refund = self.found(request, object_id)
         consequence = _("Nothing is given back or taken back for this refund, also when its purchase comes later.")
-        return self._ask(request, refund, ReasonForm(request.POST or None), act, title=_("Close refund"), consequence=consequence, danger=True)
-
-    def _ask(self, request: HttpRequest, refund: UnmatchedRefund, form: forms.Form, act: Any, **page: Any) -> HttpResponse:
-        back = reverse("admin:accounts_unmatchedrefund_change", args=[refund.id])
-        return confirm(request, site=self.admin_site, form=form, act=act, back=back, context={"opts": self.opts, "object": refund, "original": refund}, **page)
+        return self.ask(request, refund, act, with_reason=True, title=_("Close refund"), consequence=consequence, danger=True)
 
 
 class ClaimForm(ReasonForm):
@@ -561,16 +546,11 @@ class GuestPurchaseAdmin(ReadOnlyAdmin):
             audit.record(actor=actor, verb="purchase.claimed", subject=f"purchase/{bought.external_id}", reason=asked["reason"], figures=figures, now=now)
             return _("The purchase is the member's now, with the points it earns.")
 
-        bought = get_object_or_404(GuestPurchase, pk=object_id)
+        bought = self.found(request, object_id)
         consequence = _(
             "The purchase becomes the member's as if it had been theirs from the start, and earns what it earns. This can be done once and not undone."
         )
-        back = reverse("admin:accounts_guestpurchase_change", args=[bought.pk])
-        context = {"opts": self.opts, "object": bought, "original": bought}
-        form = ClaimForm(request.POST or None)
-        return confirm(
-            request, site=self.admin_site, title=_("Give purchase to a member"), consequence=consequence, form=form, act=act, back=back, context=context
-        )
+        return self.ask(request, bought, act, ClaimForm(request.POST or None), title=_("Give purchase to a member"), consequence=consequence)
 
 
 class OfPurchase(ReadOnlyAdmin):

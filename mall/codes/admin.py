@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -185,20 +185,10 @@ class CodeImportAdmin(ReadOnlyAdmin):
             done = services.withdraw(import_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return ngettext("%(count)s code was voided.", "%(count)s codes were voided.", done.voided) % {"count": f"{done.voided:,}"}
 
-        row = get_object_or_404(CodeImport, pk=object_id)
+        row = self.found(request, object_id)
         free = selectors.free_of(row).count()
         said = gettext("%(count)s codes of it that nobody has are voided, and cannot be taken in again. What members have stays theirs. This cannot be undone.")
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Withdraw import"),
-            consequence=said % {"count": f"{free:,}"},
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_codeimport_change", args=[row.id]),
-            danger=True,
-            context={"opts": self.opts, "object": row, "original": row},
-        )
+        return self.ask(request, row, act, with_reason=True, title=_("Withdraw import"), consequence=said % {"count": f"{free:,}"}, danger=True)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -282,16 +272,7 @@ class CodeAdmin(ReadOnlyAdmin):
             services.replace(member_id=code.member_id, code_id=code.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The member has another code now.")
 
-        code = get_object_or_404(Code.objects.select_related("member"), pk=object_id)
+        code = self.found(request, object_id)
         said = gettext("%(code)s is voided, and %(member)s gets another code of the same pool in its place. This cannot be undone.")
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Replace code"),
-            consequence=said % {"code": rules.masked(code.value), "member": code.member or "–"},
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_code_change", args=[code.id]),
-            danger=True,
-            context={"opts": self.opts, "object": code, "original": code},
-        )
+        figures = {"code": rules.masked(code.value), "member": code.member or "–"}
+        return self.ask(request, code, act, with_reason=True, title=_("Replace code"), consequence=said % figures, danger=True)

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminI
 
 from loyalty.lib.localtime import add_months, end_of_day, local_date, start_of_day
 from loyalty.lib.money import show
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
 from loyalty.programme import selectors as programme
 from mall.rewards.admin import AmountField
 
@@ -292,12 +292,6 @@ class FlashSaleAdmin(HistoryAdmin):
 
     # What is done to one
 
-    def _sale(self, request: HttpRequest, object_id: str) -> FlashSale:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return row
-
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
         """The buttons that can do something now; who finds another way to one is told by the verb."""
         row = self.get_object(request, object_id)
@@ -306,23 +300,15 @@ class FlashSaleAdmin(HistoryAdmin):
         shown = {"units", "call-off"} if selectors.stock_of(row) else {"set-aside", "call-off"}
         return [one for one in super().get_actions_detail(request, object_id) if one.path in shown]
 
-    def _ask(self, request: HttpRequest, row: FlashSale, *, title: Any, consequence: Any, form: forms.Form, act: Any, danger: bool = False) -> HttpResponse:
-        back = reverse("admin:mall_flashsale_change", args=[row.pk])
-        context = {"opts": self.opts, "object": row, "original": row}
-        return confirm(
-            request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, danger=danger, context=context
-        )  # fmt: skip
-
     @action(description=_("Set aside now"), url_path="set-aside", permissions=["steer"], icon="inventory")
     def set_aside(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(_asked: Mapping[str, Any]) -> Any:
             stock = services.set_aside(sale_id=row.pk, actor=operator_name(request), now=timezone.now())
             return ngettext("%(n)s unit is set aside.", "%(n)s units are set aside.", stock.set_aside) % {"n": f"{stock.set_aside:,}"}
 
-        row = self._sale(request, object_id)
+        row = self.found(request, object_id)
         consequence = _("So many units leave the shelf and wait for the sale. What is left returns when it ends.")
-        form = forms.Form(request.POST if request.method == "POST" else None)
-        return self._ask(request, row, title=_("Set units aside"), consequence=consequence, form=form, act=act)
+        return self.ask(request, row, act, title=_("Set units aside"), consequence=consequence)
 
     @action(description=_("Add or give back units"), url_path="units", permissions=["steer"], icon="exposure")
     def units(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -330,9 +316,9 @@ class FlashSaleAdmin(HistoryAdmin):
             left = services.add_units(sale_id=row.pk, **asked, actor=operator_name(request), now=timezone.now())
             return ngettext("%(n)s unit is left in the sale.", "%(n)s units are left in the sale.", left) % {"n": f"{left:,}"}
 
-        row = self._sale(request, object_id)
+        row = self.found(request, object_id)
         consequence = gettext("At once, and kept with the stock of the reward. Now: %(figures)s") % {"figures": self._in_words(row)}
-        return self._ask(request, row, title=_("Add or give back units"), consequence=consequence, form=UnitsForm(request.POST or None), act=act)
+        return self.ask(request, row, act, UnitsForm(request.POST or None), title=_("Add or give back units"), consequence=consequence)
 
     @action(description=_("Call off"), url_path="call-off", permissions=["steer"], icon="event_busy", variant=ActionVariant.DANGER)
     def call_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -340,10 +326,9 @@ class FlashSaleAdmin(HistoryAdmin):
             services.call_off(sale_id=row.pk, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The flash sale is called off.")
 
-        row = self._sale(request, object_id)
+        row = self.found(request, object_id)
         consequence = _("Nobody redeems in it any more, and who waits in line is told so. Units left return to the shelf. What was redeemed stays.")
-        form = ReasonForm(request.POST or None)
-        return self._ask(request, row, title=_("Call off the flash sale"), consequence=consequence, form=form, act=act, danger=True)
+        return self.ask(request, row, act, with_reason=True, title=_("Call off the flash sale"), consequence=consequence, danger=True)
 
     # The calendar
 

@@ -3,9 +3,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +11,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget
 
-from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 from mall.rewards import selectors as rewards
 from mall.rewards.rules import less
 
@@ -123,30 +121,21 @@ class MarkdownAdmin(ReadOnlyAdmin):
         said = MarkdownTerms.current()
         form = StartForm(request.POST or None, initial={"off_percent": said.off_percent, "days": said.days})
         off = form.cleaned_data["off_percent"] if form.is_bound and form.is_valid() else said.off_percent
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Start a markdown"),
-            consequence=gettext("It is for everybody, at once or from a time on. Redemptions made meanwhile keep their price. %(stands)s")
-            % {"stands": _stands(timezone.now())},
-            form=form,
-            act=act,
-            back=reverse("admin:mall_markdown_changelist"),
-            effect=_examples(off),
-            context={"opts": self.opts},
-        )
+        consequence = gettext("It is for everybody, at once or from a time on. Redemptions made meanwhile keep their price. %(stands)s")
+        stands = {"stands": _stands(timezone.now())}
+        return self.ask(request, None, act, form, title=_("Start a markdown"), consequence=consequence % stands, effect=_examples(off))
 
     @action(description=_("Start"), url_path="start", permissions=["decide"], icon="sell", variant=ActionVariant.PRIMARY)
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
             return _runs(services.start(markdown_id=row.id, **asked, actor=operator_name(request), now=timezone.now()))
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         days = ngettext("for %(n)s day", "for %(n)s days", row.days) % {"n": row.days}
         figures = {"percent": row.off_percent, "days": days}
         consequence = gettext("Every reward costs %(percent)s %% fewer points %(days)s, that on which it begins the first of them.") % figures
         form = LaterForm(request.POST if request.method == "POST" else None)
-        return self._ask(request, row, act, title=_("Start the markdown"), consequence=consequence, form=form, effect=_examples(row.off_percent))
+        return self.ask(request, row, act, form, title=_("Start the markdown"), consequence=consequence, effect=_examples(row.off_percent))
 
     @action(description=_("Decline"), url_path="decline", permissions=["decide"], icon="close")
     def decline(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -154,9 +143,9 @@ class MarkdownAdmin(ReadOnlyAdmin):
             services.decline(markdown_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The proposal is declined.")
 
-        row, rest = self._row(request, object_id), MarkdownTerms.current().rest_days
+        row, rest = self.found(request, object_id), MarkdownTerms.current().rest_days
         consequence = ngettext("None is proposed again for %(n)s day.", "None is proposed again for %(n)s days.", rest) % {"n": rest}
-        return self._ask(request, row, act, title=_("Decline the proposal"), consequence=consequence, form=ReasonForm(request.POST or None))
+        return self.ask(request, row, act, with_reason=True, title=_("Decline the proposal"), consequence=consequence)
 
     @action(description=_("End now"), url_path="end", permissions=["decide"], icon="stop_circle")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -164,21 +153,9 @@ class MarkdownAdmin(ReadOnlyAdmin):
             services.end(markdown_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The markdown is over.")
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         consequence = _("Members pay the usual prices from now on, though a later end was told. Redemptions made meanwhile keep their price.")
-        return self._ask(request, row, act, title=_("End the markdown"), consequence=consequence, form=ReasonForm(request.POST or None), danger=True)
-
-    def _ask(self, request: HttpRequest, row: Markdown, act: Any, **page: Any) -> HttpResponse:
-        if not self.has_decide_permission(request):
-            raise PermissionDenied
-        back = reverse("admin:mall_markdown_change", args=[row.id])
-        return confirm(request, site=self.admin_site, act=act, back=back, context={"opts": self.opts, "object": row, "original": row}, **page)
-
-    def _row(self, request: HttpRequest, object_id: str) -> Markdown:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return row
+        return self.ask(request, row, act, with_reason=True, title=_("End the markdown"), consequence=consequence, danger=True)
 
 
 def _runs(row: Markdown) -> str:

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,7 +22,7 @@ from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import show
-from loyalty.lib.screens import NoQuestion, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReasonForm, operator_name
 from loyalty.lib.spreadsheets import lines
 from loyalty.programme import selectors as programme
 from mall.rewards import selectors as rewards
@@ -306,9 +306,8 @@ class RedemptionAdmin(BooksAdmin):
             services.begin(redemption_id=row.id, actor=operator_name(request), now=timezone.now())
             return _("It is being made ready.")
 
-        row = self._row(request, object_id)
-        return self._ask(request, row, NoQuestion(request.POST if request.method == "POST" else None), act, title=_("Begin to make ready"),
-                         consequence=_("From now on the member cannot cancel it."))  # fmt: skip
+        row = self.found(request, object_id)
+        return self.ask(request, row, act, title=_("Begin to make ready"), consequence=_("From now on the member cannot cancel it."))
 
     @action(description=_("Ship"), url_path="ship", permissions=["fulfil"], icon="local_shipping", variant=ActionVariant.PRIMARY)
     def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -316,12 +315,12 @@ class RedemptionAdmin(BooksAdmin):
             services.ship(redemption_id=row.id, carrier=asked["carrier"], tracking=asked["tracking"], actor=operator_name(request), now=timezone.now())
             return _("It is on its way, under that number.")
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         form = ShipForm(request.POST or None, initial={"carrier": row.carrier, "tracking": row.tracking})
         title, told = _("Ship"), _("The member is told that it is on its way, and can no longer cancel it.")
         if row.status == Status.SHIPPED:
             title, told = _("Correct the tracking number"), _("Only the number is corrected; what it was before is kept.")
-        return self._ask(request, row, form, act, title=title, consequence=told)
+        return self.ask(request, row, act, form, title=title, consequence=told)
 
     @action(description=_("It has arrived"), url_path="deliver", permissions=["fulfil"], icon="task_alt")
     def deliver(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -329,9 +328,9 @@ class RedemptionAdmin(BooksAdmin):
             services.deliver(redemption_id=row.id, actor=operator_name(request), now=timezone.now())
             return _("It is delivered.")
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         told = _("It stands as delivered from now on, also where it was handed over in a shop without being shipped.")
-        return self._ask(request, row, NoQuestion(request.POST if request.method == "POST" else None), act, title=_("It has arrived"), consequence=told)
+        return self.ask(request, row, act, title=_("It has arrived"), consequence=told)
 
     @action(description=_("Take back"), url_path="take-back", permissions=["undo"], icon="assignment_return")
     def take_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -346,11 +345,11 @@ class RedemptionAdmin(BooksAdmin):
                 return gettext("%(points)s points are restored. Give back %(amount)s in the storefront.") % back
             return gettext("%(points)s points are restored.") % back
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         left = row.quantity - row.returned
         form = ReturnForm(request.POST or None, left=left, shipping_cents=row.shipping_cents, initial={"key": new_id(), "quantity": left})
         told = gettext("For each, %(cost)s goes back: points to the lots that they came from, money by the storefront. This cannot be undone.")
-        return self._ask(request, row, form, act, title=_("Take back"), consequence=told % {"cost": _cost(row.unit_points, row.unit_cents)}, danger=True)
+        return self.ask(request, row, act, form, title=_("Take back"), consequence=told % {"cost": _cost(row.unit_points, row.unit_cents)}, danger=True)
 
     @action(description=_("Cancel it"), url_path="cancel", permissions=["undo"], icon="block")
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -361,21 +360,11 @@ class RedemptionAdmin(BooksAdmin):
                 return gettext("It is cancelled. Give back %(amount)s in the storefront.") % {"amount": _money(cents)}
             return _("It is cancelled, and its points are free again.")
 
-        row = self._row(request, object_id)
+        row = self.found(request, object_id)
         told = gettext("%(cost)s goes back to the member, and the stock to the shelf. This cannot be undone.") % {
             "cost": _cost(row.points, row.cents, row.shipping_cents)
         }
-        return self._ask(request, row, ReasonForm(request.POST or None), act, title=_("Cancel redemption"), consequence=told, danger=True)
-
-    def _row(self, request: HttpRequest, object_id: str) -> Redemption:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return row
-
-    def _ask(self, request: HttpRequest, row: Redemption, form: forms.Form, act: Any, **page: Any) -> HttpResponse:
-        back = reverse("admin:mall_redemption_change", args=[row.id])
-        return confirm(request, site=self.admin_site, form=form, act=act, back=back, context={"opts": self.opts, "object": row, "original": row}, **page)
+        return self.ask(request, row, act, with_reason=True, title=_("Cancel redemption"), consequence=told, danger=True)
 
     # The queue as a file
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
 from mall.redemptions.admin import titled
 from points.ledger.admin import BooksAdmin
 
@@ -145,8 +145,7 @@ class RentalAdmin(BooksAdmin):
             row.renewal_points,
         ) % {"member": row.member, "points": f"{row.renewal_points:,}", "days": row.days}
         form = RenewForm(request.POST or None, initial={"key": new_id()})
-        back, page = reverse("admin:mall_rental_change", args=[row.pk]), {"opts": self.opts, "object": row, "original": row}
-        return confirm(request, site=self.admin_site, title=_("Renew"), consequence=said, form=form, act=act, back=back, context=page)
+        return self.ask(request, row, act, form, title=_("Renew"), consequence=said)
 
     @action(description=_("End now"), url_path="end", permissions=["end"], icon="assignment_return")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -35,7 +35,7 @@ from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import minor_digits, show, to_amount, to_cents
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 from loyalty.programme import selectors as programme
 from mall.codes import selectors as codes
 from mall.pictures import rules as picture_rules
@@ -540,7 +540,7 @@ class RewardAdmin(HistoryAdmin):
         reward = self._named(object_id)
         consequence = gettext("On hand now: %(count)s. What you write is added to it, whatever is redeemed meanwhile.") % {"count": self._on_hand(reward)}
         form = RestockForm(request.POST or None, initial={"key": new_id()})
-        return self._ask(request, reward, act, form, title=_("Restock"), consequence=consequence)
+        return self.ask(request, reward, act, form, title=_("Restock"), consequence=consequence)
 
     @action(description=_("Stock-take"), url_path="stock-take", permissions=["stock"], icon="fact_check")
     def take_stock(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -556,7 +556,7 @@ class RewardAdmin(HistoryAdmin):
         consequence = gettext(
             "The books said %(count)s when you opened this page. What is missing or too many is booked as a change; what is redeemed meanwhile stays redeemed."
         ) % {"count": seen}
-        return self._ask(request, reward, act, form, title=_("Stock-take"), consequence=consequence)
+        return self.ask(request, reward, act, form, title=_("Stock-take"), consequence=consequence)
 
     @action(description=_("Changes of stock"), url_path="changes", permissions=["ledger"], icon="inventory")
     def changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -596,7 +596,7 @@ class RewardAdmin(HistoryAdmin):
         reward = self._named(object_id)
         consequence = _("You get a reward of its own with the same texts, pictures, prices and limits. It is off the shelf, and nothing of it is in stock.")
         form = NewCodeForm(request.POST or None, initial={"code": f"{reward.code[:38]}-2"})
-        answer = self._ask(request, reward, act, form, title=_("Duplicate reward"), consequence=consequence)
+        answer = self.ask(request, reward, act, form, title=_("Duplicate reward"), consequence=consequence)
         if made:
             answer["Location"] = _page(made[0].id)
         return answer
@@ -610,10 +610,6 @@ class RewardAdmin(HistoryAdmin):
 
     def _page(self, request: HttpRequest, reward: Reward, **page: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "object": reward, "original": reward, "back": _page(reward.id), **page}
-
-    def _ask(self, request: HttpRequest, reward: Reward, act: Any, form: forms.Form, **page: Any) -> HttpResponse:
-        context = {"opts": self.opts, "object": reward, "original": reward}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=_page(reward.id), context=context, **page)
 
 
 def _nothing() -> Any:

@@ -3,8 +3,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import get_language
@@ -13,7 +12,7 @@ from unfold.decorators import action, display
 
 from loyalty.audit import services as audit
 from loyalty.lib.money import show
-from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, operator_name
 from loyalty.programme import selectors as programme
 from mall.rewards.admin import AmountField
 from points.ledger.admin import BooksAdmin
@@ -85,19 +84,8 @@ class TopUpAdmin(BooksAdmin):
             done = services.give_back(top_up_id=row.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The points are taken back. Give the member %(money)s.") % {"money": _money(done.cents_back - before)}
 
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
+        row = self.found(request, object_id)
         left = selectors.unspent(row)
         consequence = _("%(points)s of the %(bought)s points bought were not spent: they are taken back. The money is given back by the storefront.")
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Give bought points back"),
-            consequence=consequence % {"points": f"{left:,}", "bought": f"{row.points:,}"},
-            form=ReasonForm(request.POST or None),
-            act=act,
-            back=reverse("admin:mall_topup_change", args=[row.id]),
-            danger=True,
-            context={"opts": self.opts, "object": row, "original": row},
-        )
+        figures = {"points": f"{left:,}", "bought": f"{row.points:,}"}
+        return self.ask(request, row, act, with_reason=True, title=_("Give bought points back"), consequence=consequence % figures, danger=True)

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +18,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -129,24 +128,15 @@ class ProviderAdmin(HistoryAdmin):
 
     @action(description=_("Try the connection"), url_path="try", permissions=["try"], icon="cable")
     def try_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        provider = get_object_or_404(Provider, pk=object_id)
-        back = reverse("admin:mall_provider_change", args=[provider.pk])
+        provider = self.found(request, object_id)
         if request.method == "POST":
             # Not in a transaction: the provider is waited for.
             answer = services.try_out(provider=provider, actor=operator_name(request), now=timezone.now())
             said = gettext(rules.TRIED.get(answer.said, rules.UNEXPECTED)) % {"detail": _why(answer.detail)}
             messages.add_message(request, messages.SUCCESS if answer.said == "absent" else messages.WARNING, said)
-            return HttpResponseRedirect(back)
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Try the connection"),
-            consequence=_("The provider is asked for an order that does not exist. That shows whether address, key and secret are right; nothing is ordered."),
-            form=NoQuestion(),
-            act=lambda _asked: "",
-            back=back,
-            context={"opts": self.opts, "object": provider, "original": provider},
-        )
+            return HttpResponseRedirect(reverse("admin:mall_provider_change", args=[provider.pk]))
+        consequence = _("The provider is asked for an order that does not exist. That shows whether address, key and secret are right; nothing is ordered.")
+        return self.ask(request, provider, lambda _asked: "", title=_("Try the connection"), consequence=consequence)
 
 
 class ProviderFilter(admin.SimpleListFilter):
@@ -281,7 +271,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             order = verb[asked["decision"]](**self._about(request, object_id, asked), **typed)
             return gettext("It is decided: %(state)s.") % {"state": order.get_state_display()}
 
-        order = get_object_or_404(VoucherOrder, pk=object_id)
+        order = self.found(request, object_id)
         consequence = ngettext(
             "For %(count)s day its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
             "For %(count)s days its provider gave no answer that says what became of it. The points are spent, and there is no voucher.",
@@ -291,7 +281,7 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             consequence = gettext("Its term is over, and for days its provider gave no answer that says that it has it back. Nobody else can borrow it.")
         elif order.extends_id:
             consequence = gettext("The points for a longer term are spent, and for days its provider gave no answer that says what became of it.")
-        return self._ask(request, order, _("Decide"), consequence, DecisionForm(request.POST or None, order=order), act)
+        return self.ask(request, order, act, DecisionForm(request.POST or None, order=order), title=_("Decide"), consequence=consequence)
 
     @action(description=_("Ask now"), url_path="ask-again", permissions=["decide"], icon="sync")
     def ask_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -299,8 +289,8 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             services.ask_again(**self._about(request, object_id, asked))
             return _("The provider is asked in a moment.")
 
-        order = get_object_or_404(VoucherOrder, pk=object_id)
-        return self._ask(request, order, _("Ask now"), _("The provider is asked at once what became of it."), ReasonForm(request.POST or None), act)
+        order = self.found(request, object_id)
+        return self.ask(request, order, act, with_reason=True, title=_("Ask now"), consequence=_("The provider is asked at once what became of it."))
 
     @action(description=_("Take back"), url_path="withdraw", permissions=["decide"], icon="undo")
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -308,20 +298,13 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
             services.withdraw(**self._about(request, object_id, asked))
             return _("The provider is asked to cancel it. Once it says so, the points go back.")
 
-        order = get_object_or_404(VoucherOrder, pk=object_id)
+        order = self.found(request, object_id)
         consequence = _("The provider is asked to cancel the voucher. Once it has, the points go back; where it was used already, all stays as it is.")
-        return self._ask(request, order, _("Take back"), consequence, ReasonForm(request.POST or None), act, danger=True)
+        return self.ask(request, order, act, with_reason=True, title=_("Take back"), consequence=consequence, danger=True)
 
     @staticmethod
     def _about(request: HttpRequest, object_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"order_id": UUID(object_id), "reason": asked["reason"], "actor": operator_name(request), "now": timezone.now()}
-
-    def _ask(
-        self, request: HttpRequest, order: VoucherOrder, title: Any, consequence: Any, form: forms.Form, act: Callable[[Mapping[str, Any]], Any], **how: Any
-    ) -> HttpResponse:
-        back = reverse("admin:mall_voucherorder_change", args=[order.pk])
-        context = {"opts": self.opts, "object": order, "original": order}
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, context=context, **how)
 
 
 def _link(page: str, pk: Any, text: Any) -> str:

@@ -23,7 +23,7 @@ from accounts.activity import selectors as activity
 from accounts.members.admin import OfMembersAdmin
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
-from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
 from loyalty.programme import selectors as programme
 
 from . import rules, selectors, services
@@ -219,7 +219,7 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
             "%(places)s places are granted, and what the rules give for them. Each can be withdrawn, and its points are taken back.",
             places,
         ) % {"places": places}
-        return self._ask(request, period, act, ReasonForm(request.POST or None), title=_("Confirm the places"), consequence=consequence)
+        return self.ask(request, period, act, with_reason=True, title=_("Confirm the places"), consequence=consequence)
 
     def count_again(self, request: HttpRequest, period_id: UUID) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
@@ -230,17 +230,12 @@ class BoardPeriodAdmin(ReadOnlyAdmin):
         consequence = _(
             "The places are proposed anew, as the facts and the board stand now. Members whose place was withdrawn are left out, the others move up."
         )
-        form = NoQuestion(request.POST if request.method == "POST" else None)
-        return self._ask(request, period, act, form, title=_("Count again"), consequence=consequence)
+        return self.ask(request, period, act, title=_("Count again"), consequence=consequence)
 
     def _period(self, request: HttpRequest, period_id: UUID) -> BoardPeriod:
         if not self.has_confirm_permission(request):
             raise PermissionDenied
         return get_object_or_404(self.get_queryset(request).select_related("board"), pk=period_id)
-
-    def _ask(self, request: HttpRequest, period: BoardPeriod, act: Any, form: forms.Form, **page: Any) -> HttpResponse:
-        context = {"opts": self.opts, "object": period, "original": period}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=_address("points_boardperiod_change", period.id), context=context, **page)
 
 
 @admin.register(BoardResult)
@@ -284,7 +279,4 @@ class BoardResultAdmin(OfMembersAdmin):
             "%(member)s loses place %(place)s; what it gave is taken back, also where it is spent already. The place stays empty unless the period is "
             "counted again before it is confirmed. This is final."
         ) % {"member": result.member, "place": result.place}
-        context = {"opts": self.opts, "object": result, "original": result}
-        form = ReasonForm(request.POST or None)
-        title = _("Withdraw place")
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=back, danger=True, context=context)
+        return self.ask(request, result, act, with_reason=True, title=_("Withdraw place"), consequence=consequence, back=back, danger=True)

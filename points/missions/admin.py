@@ -25,7 +25,7 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from accounts.segments import selectors as segments
 from loyalty.lib.localtime import local_date
-from loyalty.lib.screens import HistoryAdmin, NoQuestion, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, operator_name
 from loyalty.programme import selectors as programme
 from points.cards import selectors as cards
 from points.ledger.admin import BooksAdmin
@@ -307,8 +307,7 @@ class MissionAdmin(HistoryAdmin):
         said = [selectors.in_words(mission), gettext("Once published, its steps and reward stay as they are. It can be retired, and copied.")]
         if mission.points and not selectors.points_are_given(now=timezone.now()):
             said.append(gettext("Mind: no earning rule about completed missions is in force, so its points would not be given. Publish such a rule first."))
-        form = NoQuestion(request.POST if request.method == "POST" else None)
-        return self._ask(request, mission, act, form, title=_("Publish mission"), consequence=selectors.sentences(said))
+        return self.ask(request, mission, act, title=_("Publish mission"), consequence=selectors.sentences(said))
 
     @action(description=_("Retire"), permissions=["publish"], icon="archive")
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -318,8 +317,7 @@ class MissionAdmin(HistoryAdmin):
 
         mission = self._named(object_id)
         consequence = _("Nobody is offered it any more, and progress towards it is lost. What is completed already can still be claimed. This is final.")
-        form = ReasonForm(request.POST or None)
-        return self._ask(request, mission, act, form, title=_("Retire mission"), consequence=consequence, danger=True)
+        return self.ask(request, mission, act, with_reason=True, title=_("Retire mission"), consequence=consequence, danger=True)
 
     @action(description=_("Duplicate"), permissions=["duplicate"], icon="content_copy")
     def duplicate(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -333,8 +331,7 @@ class MissionAdmin(HistoryAdmin):
         consequence = _(
             "You get a draft with the same steps and rewards under a new code. It is a mission of its own: who has completed this one can complete it too."
         )
-        form = NoQuestion(request.POST if request.method == "POST" else None)
-        answer = self._ask(request, mission, act, form, title=_("Duplicate mission"), consequence=consequence)
+        answer = self.ask(request, mission, act, title=_("Duplicate mission"), consequence=consequence)
         if made:
             answer["Location"] = _page(made[0])
         return answer
@@ -355,10 +352,6 @@ class MissionAdmin(HistoryAdmin):
 
     def _named(self, object_id: str) -> Mission:
         return get_object_or_404(Mission.objects.prefetch_related("steps", "effects"), pk=object_id)
-
-    def _ask(self, request: HttpRequest, mission: Mission, act: Any, form: forms.Form, **page: Any) -> HttpResponse:
-        context = {"opts": self.opts, "object": mission, "original": mission}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=_page(mission), context=context, **page)
 
 
 def _page(mission: Mission) -> str:

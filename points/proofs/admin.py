@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from accounts.members.admin import OfMembersAdmin
 from loyalty.audit import services as audit
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
 
 from . import rules, selectors, services
 from .models import Proof, ProofTask
@@ -189,13 +189,9 @@ class ProofAdmin(OfMembersAdmin):
         if not self.has_decide_permission(request):
             raise PermissionDenied
         consequence = _("The points that the approval gave are taken back, also where they are spent already. This is final: the member would upload again.")
-        context = {"opts": self.opts, "object": proof, "original": proof}
         form = ReasonForm(request.POST or None)
         form.fields["reason"].help_text = _("The member reads it.")
-        title = _("Withdraw approval")
-        return confirm(
-            request, site=self.admin_site, title=title, consequence=consequence, form=form, act=act, back=_address(proof.id), danger=True, context=context
-        )
+        return self.ask(request, proof, act, form, title=_("Withdraw approval"), consequence=consequence, danger=True)
 
 
 def _number(text: str) -> int:

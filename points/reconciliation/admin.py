@@ -3,7 +3,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -12,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.members import selectors as members
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 from points.ledger.admin import BooksAdmin
 
 from . import services
@@ -78,13 +77,11 @@ class FindingAdmin(BooksAdmin):
             services.close(finding_id=finding.id, actor=operator_name(request), reason=asked["reason"], now=timezone.now())
             return _("Closed. If the account is frozen, it stays so until somebody unfreezes it on the member's page.")
 
-        finding = get_object_or_404(Finding, pk=object_id)
-        back = reverse("admin:points_finding_change", args=[object_id])
+        finding = self.found(request, object_id)
         consequence = _(
             "Say what was the matter and what was done about it. If the books still do not balance tonight, a new finding is opened and freezes again."
         )
-        title = _("Close the finding")
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
+        return self.ask(request, finding, act, with_reason=True, title=_("Close the finding"), consequence=consequence)
 
 
 @admin.register(ReconciliationRound)

@@ -40,7 +40,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.localtime import add_months, local_date
 from loyalty.lib.money import minor_digits
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
 from loyalty.programme import selectors as programme
 from points.terms.rules import ExpiryPolicy
 
@@ -868,13 +868,10 @@ class RuleAdmin(RulebookAdmin):
             services.rename(code=rule.code, **asked, actor=operator_name(request), now=timezone.now())
             return _("The rule is renamed.")
 
-        rule = get_object_or_404(Rule, pk=object_id)
+        rule = self.found(request, object_id)
         form = NameForm(_sent(request), initial={"name_zh": rule.name_zh, "name_en": rule.name_en})
         consequence = _("What people call it, also in what they are told of the past. Its code stays.")
-        context = {"opts": self.opts, "object": rule, "original": rule}
-        return confirm(
-            request, site=self.admin_site, title=_("Rename"), consequence=consequence, form=form, act=act, back=rule_page(rule), context=context
-        )  # fmt: skip
+        return self.ask(request, rule, act, form, title=_("Rename"), consequence=consequence)
 
     @action(description=_("Try it"), url_path="try-it", permissions=["read"], icon="science")
     def try_rules(self, request: HttpRequest) -> HttpResponse:
@@ -1028,7 +1025,7 @@ class RuleVersionAdmin(RulebookAdmin):
 
         version = self._named(object_id)
         consequence = _("It is handed to whoever publishes rules. Until it is published or sent back, nobody edits it.")
-        return self._ask(request, version, act, NoQuestion(_sent(request)), title=_("Submit"), consequence=consequence)
+        return self._ask(request, version, act, title=_("Submit"), consequence=consequence)
 
     @action(description=_("Send back"), url_path="send-back", permissions=["publish"], icon="undo")
     def send_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1038,7 +1035,7 @@ class RuleVersionAdmin(RulebookAdmin):
 
         version = self._named(object_id)
         consequence = _("It becomes a draft again, for its maker to change. The reason is kept in the audit trail.")
-        return self._ask(request, version, act, ReasonForm(_sent(request)), title=_("Send back"), consequence=consequence)
+        return self._ask(request, version, act, with_reason=True, title=_("Send back"), consequence=consequence)
 
     @action(description=_("Publish"), url_path="publish", permissions=["publish"], icon="publish", variant=ActionVariant.PRIMARY)
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1088,7 +1085,7 @@ class RuleVersionAdmin(RulebookAdmin):
         alone = not version.rule.versions.exclude(id=version.id).exists()
         consequence = _("The draft is lost, and with it the rule, which has no other version.") if alone else _("The draft is lost. Other versions stay.")
         done = reverse("admin:points_rule_changelist") if alone else rule_page(version.rule)
-        return self._ask(request, version, act, NoQuestion(_sent(request)), title=_("Throw away"), consequence=consequence, danger=True, done=done)
+        return self._ask(request, version, act, title=_("Throw away"), consequence=consequence, danger=True, done=done)
 
     @action(description=_("Compare"), url_path="compare", permissions=["read"], icon="compare")
     def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -1112,13 +1109,10 @@ class RuleVersionAdmin(RulebookAdmin):
         return HttpResponseRedirect(f"{reverse('admin:points_simulation_add')}?version={self._named(object_id).id}")
 
     def _ask(
-        self, request: HttpRequest, version: RuleVersion, act: Any, form: forms.Form, *, context: Mapping[str, Any] | None = None, **page: Any
+        self, request: HttpRequest, version: RuleVersion, act: Any, form: forms.Form | None = None, *, title: Any, context: Any = None, **page: Any
     ) -> HttpResponse:  # fmt: skip
-        told = {"opts": self.opts, "object": version, "original": version, "about": version, "words": in_words(version), **(context or {})}
-        page["title"] = f"{page['title']}: {version}"
-        return confirm(
-            request, site=self.admin_site, form=form, act=act, back=version_page(version), template="admin/points/ruleversion/ask.html", context=told, **page
-        )  # fmt: skip
+        told = {"about": version, "words": in_words(version), **(context or {})}
+        return self.ask(request, version, act, form, title=f"{title}: {version}", template="admin/points/ruleversion/ask.html", context=told, **page)
 
 
 def _moment(moment: datetime | None) -> str:

@@ -26,7 +26,7 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import NoQuestion, ReadOnlyAdmin, confirm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 from loyalty.programme import selectors as programme
 from points.budgets.models import Budget
 from points.rulebook import rules as book_rules
@@ -342,10 +342,8 @@ class SimulationAdmin(ReadOnlyAdmin):
         if row.status not in Simulation.OPEN:
             messages.warning(request, services.SimulationOver.title)
             return HttpResponseRedirect(page)
-        form = NoQuestion(request.POST if request.method == "POST" else None)
         consequence = _("It stops within a few seconds, and what it has found so far is dropped.")
-        context = {"opts": self.opts, "original": row}
-        return confirm(request, site=self.admin_site, form=form, act=act, back=page, title=_("Stop the simulation"), consequence=consequence, context=context)
+        return self.ask(request, row, act, title=_("Stop the simulation"), consequence=consequence)
 
     def _page(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "has_view_permission": True, **more}

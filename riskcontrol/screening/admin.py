@@ -1,13 +1,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import CharField, ModelForm, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -17,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name
 
 from . import selectors, services
 from .models import BlockListEntry
@@ -103,13 +101,12 @@ class BlockListEntryAdmin(ReadOnlyAdmin):
     @action(description=_("Lift the block"), permissions=["lift"], icon="lock_open")
     def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         def act(asked: Mapping[str, Any]) -> Any:
-            services.lift(entry_id=UUID(object_id), reason=asked["reason"], actor=operator_name(request), now=timezone.now())
+            services.lift(entry_id=entry.id, reason=asked["reason"], actor=operator_name(request), now=timezone.now())
             return _("The block was lifted.")
 
+        entry = self.found(request, object_id)
         consequence = _("The member can earn and use points again at once. To block the member again is a new entry.")
-        back = reverse("admin:riskcontrol_blocklistentry_change", args=[object_id])
-        title = _("Lift the block")
-        return confirm(request, site=self.admin_site, title=title, consequence=consequence, form=ReasonForm(request.POST or None), act=act, back=back)
+        return self.ask(request, entry, act, with_reason=True, title=_("Lift the block"), consequence=consequence)
 
     @display(description=_("block"), label={"open": "danger", "lifted": "success"})
     def state(self, entry: BlockListEntry) -> tuple[str, Any]:

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -18,7 +17,7 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, operator_name
 from tiers.evaluation import services as evaluation
 from tiers.standing.admin import OfMembersAdmin
 
@@ -157,13 +156,6 @@ class GrowthEntryAdmin(OfMembersAdmin):
             said = ngettext("%(member)s: %(n)s growth point.", "%(member)s: %(n)s growth points.", abs(growth))
             return said % {"member": member, "n": f"{growth:+,}"}
 
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Give or take growth"),
-            consequence=_("It counts at once: it may lift the member to a tier, or undo a tier that rested on what is taken away."),
-            form=AdjustForm(request.POST or None, initial={"member": request.GET.get("member", ""), "key": str(new_id())}),
-            act=act,
-            back=reverse("admin:tiers_growthentry_changelist"),
-            context={"opts": self.opts},
-        )
+        form = AdjustForm(request.POST or None, initial={"member": request.GET.get("member", ""), "key": str(new_id())})
+        consequence = _("It counts at once: it may lift the member to a tier, or undo a tier that rested on what is taken away.")
+        return self.ask(request, None, act, form, title=_("Give or take growth"), consequence=consequence)

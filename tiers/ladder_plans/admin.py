@@ -21,7 +21,7 @@ from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ConfigurationAdmin, NoQuestion, ReadOnlyAdmin, ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, operator_name
 from loyalty.programme import selectors as programme
 from tiers.evaluation.models import EvaluationPolicy
 from tiers.ladder import rules as steps
@@ -317,16 +317,14 @@ class LadderPlanAdmin(ReadOnlyAdmin):
             return _("The plan is discarded.")
 
         row = self._row(object_id)
-        form = ReasonForm(request.POST if request.method == "POST" else None)
-        return self._ask(request, row, act, form=form, title=_("Discard"), consequence=_("Nothing of it will ever hold. What was counted can still be read."))
+        consequence = _("Nothing of it will ever hold. What was counted can still be read.")
+        return self._ask(request, row, act, with_reason=True, title=_("Discard"), consequence=consequence)
 
-    def _ask(self, request: HttpRequest, row: LadderPlan, act: Any, *, form: forms.Form | None = None, **page: Any) -> HttpResponse:
-        back = reverse("admin:tiers_ladderplan_change", args=[row.id])
+    def _ask(self, request: HttpRequest, row: LadderPlan, act: Any, **page: Any) -> HttpResponse:
         if row.status not in LadderPlan.OPEN:
             messages.warning(request, services.PlanOver.title)
-            return HttpResponseRedirect(back)
-        form = form or NoQuestion(request.POST if request.method == "POST" else None)
-        return confirm(request, site=self.admin_site, form=form, act=act, back=back, context={"opts": self.opts, "original": row}, **page)
+            return HttpResponseRedirect(reverse("admin:tiers_ladderplan_change", args=[row.id]))
+        return self.ask(request, row, act, **page)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
         # The page draws its own buttons, those that can do something.

@@ -18,7 +18,7 @@ from accounts.members import admin as members_admin
 from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.lib.localtime import end_of_day, local_date
-from loyalty.lib.screens import ReasonForm, confirm, operator_name
+from loyalty.lib.screens import ReasonForm, operator_name
 from loyalty.programme import selectors as programme
 from tiers.evaluation import selectors as evaluation
 from tiers.ladder.models import Tier
@@ -144,16 +144,10 @@ class StandingAdmin(OfMembersAdmin):
             return _("%(member)s is in the tier “%(tier)s” now.") % {"member": member, "tier": asked["tier"]}
 
         named = members.id_of(external_id=request.GET.get("member", ""))
-        return confirm(
-            request,
-            site=self.admin_site,
-            title=_("Set a member's tier"),
-            consequence=_("What the member earns from now on is multiplied by the new tier; what was earned before stays. The storefront sees it at once."),
-            form=SetForm(request.POST or None, initial={"member": request.GET.get("member", "")}, now=now),
-            act=act,
-            back=reverse("admin:accounts_member_change", args=[named]) if named else reverse("admin:tiers_standing_changelist"),
-            context={"opts": self.opts},
-        )
+        form = SetForm(request.POST or None, initial={"member": request.GET.get("member", "")}, now=now)
+        consequence = _("What the member earns from now on is multiplied by the new tier; what was earned before stays. The storefront sees it at once.")
+        back = reverse("admin:accounts_member_change", args=[named]) if named else ""
+        return self.ask(request, None, act, form, title=_("Set a member's tier"), consequence=consequence, back=back)
 
     def has_set_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request)
