@@ -230,7 +230,13 @@ WITH gone AS (
      WHERE e.member_id = %(member)s AND e.kind = 'expire' AND e.occurred_at >= %(since)s AND e.occurred_at < %(until)s
      UNION ALL
     SELECT l.id, l.expires_at, l.remaining FROM points_lot l
-     WHERE l.member_id = %(member)s AND l.is_open AND NOT l.is_pending AND l.expires_at >= %(since)s AND l.expires_at < %(until)s)
+     WHERE l.member_id = %(member)s AND l.is_open AND NOT l.is_pending AND l.expires_at >= %(since)s AND l.expires_at < %(until)s
+     UNION ALL
+    SELECT l.id, greatest(l.expires_at, h.expires_at), t.held
+      FROM points_hold h JOIN points_allocation t ON t.member_id = h.member_id AND t.entry_id = h.entry_id
+      JOIN points_lot l ON l.member_id = h.member_id AND l.id = t.lot_id
+     WHERE h.member_id = %(member)s AND h.status = 'open' AND greatest(l.expires_at, h.expires_at) >= %(since)s
+       AND h.expires_at < %(until)s AND l.expires_at < %(until)s)
 SELECT g.lot_id, max(g.at), sum(g.points)::bigint - coalesce((
            SELECT sum(c.waived) FROM points_entry c WHERE c.member_id = %(member)s AND c.refers_to_id = l.entry_id AND c.kind = 'clawback'), 0)::bigint
   FROM gone g JOIN points_lot l ON l.member_id = %(member)s AND l.id = g.lot_id
@@ -240,7 +246,8 @@ SELECT g.lot_id, max(g.at), sum(g.points)::bigint - coalesce((
 def expired_lots(*, member_id: UUID, since: datetime, until: datetime) -> list[tuple[UUID, datetime, int]]:
     """Lots of which something expired between the two, booked or not: when, and how much, less what was taken back and waived since.
 
-    One statement. What is below zero then (more was waived than expired in that span) is the caller's to leave out. `until` lies not ahead.
+    What a hold kept past its lot's expiry has expired when the hold lapsed. What is below zero then (more was waived than expired in that span) is
+    the caller's to leave out. `until` lies not ahead. One statement.
     """
     with connection.cursor() as cursor:
         cursor.execute(_EXPIRED_LOTS, {"member": member_id, "since": since, "until": until})

@@ -121,6 +121,24 @@ def test_points_that_are_due_and_not_booked_yet_count_once_they_are(mall, member
     assert sum(use.points for use in RevivalUse.objects.all()) == 500
 
 
+def test_what_a_hold_that_lapsed_has_kept_past_its_expiry_is_shown_as_the_click_finds_it(mall, member, season, revive, left, assert_books_balance):
+    season.expired_until = mall.now + timedelta(days=60)
+    season.save()
+    about = {"member_id": member.id, "source": "campaign", "actor": "tests", "now": mall.now}
+    ledger.earn(**about, points=300, policy=ExpiryPolicy("days", 5), key="soon")
+    ledger.earn(**about, points=70, policy=ExpiryPolicy("days", 90), key="late")
+    ledger.hold(member_id=member.id, points=350, expires_at=mall.now + timedelta(days=8), actor="tests", key="lapses", now=mall.now)
+    mall.wait(days=7)
+    assert left(season) == [100, 150]
+    mall.wait(days=2)
+    seen = selectors.revivable(member_id=member.id, window=season, now=mall.now)
+    assert [one.points for one in seen] == [100, 150, 300]
+    ledger.expire(member_id=member.id, actor="tests", now=mall.now)
+    assert selectors.revivable(member_id=member.id, window=season, now=mall.now) == seen
+    revive(quantity=5)
+    assert_books_balance()
+
+
 def test_what_was_taken_back_after_it_expired_buys_nothing(mall, member, season, left, assert_books_balance):
     earned = Entry.objects.get(member_id=member.id, key="old/1")
     ledger.expire(member_id=member.id, actor="tests", now=mall.now)
