@@ -1,8 +1,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, When
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
@@ -62,7 +61,9 @@ def _underway(*, now: datetime) -> bool:
 
 
 def _resting(said: MarkdownTerms, *, now: datetime) -> bool:
-    latest = Markdown.objects.annotate(last=Coalesce("ends_at", "decided_at")).order_by(F("last").desc(nulls_last=True)).values_list("last", flat=True).first()
+    # One that was ended may have been called off long before it was to begin.
+    last = Case(When(status=Status.OVER, then="ends_at"), default="decided_at")
+    latest = Markdown.objects.annotate(last=last).order_by(F("last").desc(nulls_last=True)).values_list("last", flat=True).first()
     return latest is not None and now < latest + timedelta(days=said.rest_days)
 
 

@@ -108,6 +108,15 @@ def test_one_that_is_announced_can_be_called_off_and_nobody_reads_of_it_any_more
     assert AuditEntry.objects.get(verb="markdown.ended").reason == "not now"
 
 
+def test_one_that_never_began_is_rested_from_as_from_the_day_it_was_called_off(mall, member, start):
+    MarkdownTerms(pk=1, budget_points=1_000, rest_days=30).save()
+    mall.give(member, 2_000)
+    services.end(markdown_id=start(after=80 * DAY).id, reason="not now", actor="tests", now=mall.now)
+    for days, again in ((30 * DAY - SECOND, False), (30 * DAY, True)):
+        totals.refresh(now=mall.now + days)
+        assert (services.consider(now=mall.now + days) is not None) is again
+
+
 def test_the_programme_asks_no_more_for_it(start, read, client, django_assert_max_num_queries):
     start()
     read()
