@@ -149,8 +149,10 @@ class Next(NamedTuple):
     due_at: datetime | None = None
 
 
-def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, until: datetime, unwanted: bool = False, now: datetime) -> Next:
-    """What follows from an answer to `ask`. `unanswered`: a POST before it got no answer; `until`: after that an operator decides.
+def following(
+    answer: Answer, *, ask: Ask, unanswered: bool, refused: bool = False, attempts: int, until: datetime, unwanted: bool = False, now: datetime
+) -> Next:
+    """What follows from an answer to `ask`. `unanswered`, `refused`: a POST before it got no answer, was refused; `until`: after that an operator decides.
 
     `unwanted`: nobody is there to get it any more, so it is to come to nothing.
     """
@@ -165,7 +167,8 @@ def following(answer: Answer, *, ask: Ask, unanswered: bool, attempts: int, unti
         # The POST before may be the one that counts: what the provider made of the key, it says when asked for it.
         return Next("waiting", "GET", now) if ask == "POST" and unanswered else Next("refused", ask)
     if answer.said == "absent":
-        return Next("waiting", "POST", now)
+        # Refused and never seen: nothing was issued, and asked anew it would be refused anew.
+        return Next("refused", ask) if refused else Next("waiting", "POST", now)
     if answer.said in ("unknown", "pending") and ask == "POST":
         ask = "GET"
     again = now + (answer.retry_after or BACK_OFF[min(attempts, len(BACK_OFF)) - 1])

@@ -51,6 +51,10 @@ class VouchersMissing(BusinessError):
     code, status, title = "vouchers_missing", 422, _("Write a line for each voucher that was ordered.")
 
 
+class NobodyThere(BusinessError):
+    code, status, title = "voucher_for_nobody", 409, _("The member was erased: nobody gets it. Have it cancelled at the provider, or write it off.")
+
+
 class ProviderInvalid(BusinessError):
     code, status, title = "provider_invalid", 422, _("The provider cannot be kept as it is.")
 
@@ -221,11 +225,13 @@ def _finish(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now
         chain.filter(number=attempt.number).update(answered_at=now, outcome=answer.said, detail=answer.detail, counted=counts)
     if not counts:
         return order.state
-    unanswered = chain.filter(number__lt=attempt.number, ask=Ask.POST, outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
+    asked_for = chain.filter(number__lt=attempt.number, ask=Ask.POST)
+    unanswered = asked_for.filter(outcome=VoucherAttempt.Outcome.UNKNOWN).exists()
+    refused = answer.said == "absent" and asked_for.filter(outcome=VoucherAttempt.Outcome.REFUSED).exists()
     erased = members_seen.is_erased(order.member_id)
     # Of what is lent its rental knows that it is to come back.
     unwanted = erased and order.purpose == Purpose.VOUCHER
-    about = {"unanswered": unanswered, "attempts": attempt.number, "until": order.until, "unwanted": unwanted}
+    about = {"unanswered": unanswered, "refused": refused, "attempts": attempt.number, "until": order.until, "unwanted": unwanted}
     following = rules.following(answer, ask=attempt.ask, **about, now=now)
     settled = {"vouchers": [one._asdict() for one in answer.vouchers]} if answer.vouchers else {}
     if following.state in VoucherOrder.VOID or erased:
@@ -362,13 +368,18 @@ def write_off(*, order_id: UUID, reason: str, actor: str, now: datetime) -> Vouc
 def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor: str, now: datetime) -> VoucherOrder:
     """An operator has the vouchers from the provider by another way, one for each that was ordered; none are needed where they came before.
 
-    Refuses: ReasonMissing, OrderUnderWay, VouchersMissing.
+    Of what was lent to a member who is erased now it is only known that it is lent, so that it can come back.
+    Refuses: ReasonMissing, OrderUnderWay, VouchersMissing, NobodyThere.
     """
     order = _decided(order_id, (State.UNKNOWN,), "voucher_order.hand_over", reason=reason, actor=actor, now=now)
     if order.asks == Ask.RETURN:
         raise OrderUnderWay(state=order.state)
+    if erased := members_seen.is_erased(order.member_id):
+        if order.purpose == Purpose.VOUCHER:
+            raise NobodyThere
+        vouchers = ()
     known = [one._asdict() for one in rules.vouchers([one._asdict() for one in vouchers])] or order.vouchers
-    wanted = 0 if order.extends_id else order.quantity
+    wanted = 0 if order.extends_id or erased else order.quantity
     if len(known) != wanted or (vouchers and len(vouchers) != wanted):
         raise VouchersMissing(wanted=wanted)
     _go(order, State.DELIVERED, vouchers=known, now=now)

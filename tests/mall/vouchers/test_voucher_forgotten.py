@@ -146,3 +146,31 @@ def test_what_waits_for_its_money_is_cancelled_and_paid_later_not_given(till, ri
     till.settle()
     assert till.provider.asked == []
     assert_nothing_is_left()
+
+
+@pytest.fixture
+def undecided(till, rich, erase):
+    """Of a member who is erased, and whose provider has answered nothing for days: an operator is to decide."""
+    till.provider.next += ["close"] * 200
+    row = till.redeem(rich)
+    till.send()
+    erase(rich)
+    till.settle()
+    till.provider.next.clear()
+    assert till.order(row).state == "unknown"
+    return row
+
+
+def test_what_is_undecided_is_handed_over_to_nobody_who_was_erased(till, undecided, refuses, assert_nothing_is_left):
+    with refuses(services.NobodyThere):
+        till.decide("hand_over", undecided, vouchers=[services.Voucher("BY-FAX-1234-5678")])
+    till.decide("write_off", undecided)
+    assert ended(till, undecided) == ("refused", "cancelled", 0)
+    assert_nothing_is_left()
+
+
+def test_asked_again_it_is_cancelled_at_the_provider(till, undecided, assert_nothing_is_left):
+    till.decide("ask_again", undecided)
+    till.settle()
+    assert ended(till, undecided) == ("withdrawn", "cancelled", 0)
+    assert_nothing_is_left()

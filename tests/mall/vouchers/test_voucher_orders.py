@@ -112,6 +112,23 @@ def test_a_refusal_after_silence_is_believed_once_the_provider_says_it_of_the_ke
     till.assert_vouchers_or_points([row])
 
 
+def test_a_provider_that_forgets_what_it_has_refused_is_not_asked_for_ever(till, rich, monkeypatch):
+    """After silence it refuses; asked what it made of the key, it has never seen it. Either way nothing was issued."""
+    till.provider.next.append("close")
+    row = till.redeem(rich)
+    till.send()
+    ask = services.signed_http.ask
+
+    def forgets(line, what, **about):
+        said = ask(line, what, **about)
+        return services.Answer("refused", detail="sold_out") if what == "POST" else services.Answer("absent") if what == "GET" else said
+
+    monkeypatch.setattr(services.signed_http, "ask", forgets)
+    for _pass in range(10):
+        till.send(minutes=1)
+    assert (till.order(row).state, till.status(row), till.mall.points(rich)) == ("refused", "cancelled", 1_000)
+
+
 @pytest.mark.parametrize(("fault", "outcome"), [("busy", "throttled"), ("no", "unreachable")])
 def test_what_was_not_taken_is_asked_again_later_and_the_providers_other_orders_wait(till, rich, fault, outcome):
     till.provider.next.append(fault)
