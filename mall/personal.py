@@ -7,6 +7,7 @@ from accounts.leaving.services import Erasing, before_erasure, erasable, erases,
 from loyalty.lib.redaction import replace
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponBatch
+from mall.flashsale import services as flashsale
 from mall.redemptions import services as redemptions
 from mall.rentals import services as rentals
 from mall.vouchers import services as vouchers
@@ -67,6 +68,13 @@ def end_rentals(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[st
     """What is lent goes back to its partner."""
     ledger.lock_all(member_ids=member_ids)
     return {"rentals ended": rentals.end_all(member_ids=member_ids, actor=actor, now=now)}
+
+
+@before_erasure
+def leave_lines(*, member_ids: list[UUID], actor: str, now: datetime) -> dict[str, int]:
+    """Nobody waits behind them."""
+    ledger.lock_all(member_ids=member_ids)
+    return {"flash-sale tickets ended": flashsale.leave_all(member_ids=member_ids)}
 
 
 @erases

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import F
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
@@ -57,6 +59,14 @@ class SetAsideBefore(BusinessError):
     code, status, title = "flash_sale_set_aside", 409, _("Units are set aside already: the reward stays, and units are added or given back by themselves.")
 
 
+class FlashSaleBegun(BusinessError):
+    code, status, title = "flash_sale_begun", 409, _("It has begun, or somebody with early access had a turn: when it begins stays.")
+
+
+class DayOfPlan(BusinessError):
+    code, status, title = "flash_sale_day_of_plan", 409, _("The plan would make one for its day again. Call it off, and make one by hand for the other day.")
+
+
 # Plans and sales
 
 
@@ -79,7 +89,7 @@ def keep_sale(*, sale: FlashSale, actor: str, now: datetime) -> FlashSale:
     """Write a sale as it stands in hand; its stock is not touched. What a plan made no longer follows the plan.
 
     Refuses: FlashSaleInvalid, with a sentence for each field; SetAsideBefore where units are set aside and the reward or their number changes;
-    FlashSaleOver.
+    FlashSaleOver; FlashSaleBegun and DayOfPlan where it is to begin at another time.
     """
     _check(sale)
     if sale.pk:
@@ -88,11 +98,23 @@ def keep_sale(*, sale: FlashSale, actor: str, now: datetime) -> FlashSale:
             raise FlashSaleOver
         if selectors.stock_of(before) and (before.reward_id, before.quantity) != (sale.reward_id, sale.quantity):
             raise SetAsideBefore
+        if sale.starts_at != before.starts_at:
+            _begin_at(sale, before, now=now)
     sale.by_hand = True
     sale.save()
     figures = {"points": sale.points, "cents": sale.cents, "starts_at": sale.starts_at.isoformat(), "ends_at": sale.ends_at.isoformat()}
     audit.record(actor=actor, verb="flash_sale.kept", subject=_subject(sale.id), figures=figures, now=now)
     return sale
+
+
+def _begin_at(sale: FlashSale, before: FlashSale, *, now: datetime) -> None:
+    """It begins at another time: so do the turns of who stands in line."""
+    tickets, zone = FlashTicket.objects.filter(sale_id=sale.id), programme.zone(now=now)
+    if before.starts_at <= now or tickets.filter(status__in=(Status.ADMITTED, Status.USED, Status.PASSED)).exists():
+        raise FlashSaleBegun
+    if sale.plan_id and local_date(sale.starts_at, zone) != local_date(before.starts_at, zone):
+        raise DayOfPlan
+    tickets.filter(status=Status.WAITING).update(matures_at=F("matures_at") + (sale.starts_at - before.starts_at))
 
 
 def _check(row: FlashPlan | FlashSale) -> None:
@@ -281,7 +303,7 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
     if now < opens_at:
         raise LineNotOpen(opens_at=opens_at.isoformat())
     if not 1 <= quantity <= sale.per_member:
-        raise redemptions.QuantityInvalid
+        raise redemptions.QuantityInvalid(gettext("In this sale a member may have fewer."), most=sale.per_member)
     matures_at = sale.starts_at - seen.viewer.early
     if no := redemptions.refusal(offer, seen, quantity=quantity, now=max(now, matures_at)):
         raise no
@@ -346,6 +368,13 @@ def move(*, from_id: UUID, into_id: UUID, now: datetime) -> int:
         if worse is not ticket:
             moved += FlashTicket.objects.filter(id=ticket.id, member_id=from_id, status=ticket.status).update(member_id=into_id)
     return moved
+
+
+@transaction.atomic(savepoint=False)
+def leave_all(*, member_ids: Collection[UUID]) -> int:
+    """Nobody will be there: their places in lines are free, and what was promised to them is for the next; how many. Under the members' locks."""
+    live = FlashTicket.objects.select_for_update(no_key=True).filter(member_id__in=member_ids, status__in=FlashTicket.LIVE)
+    return sum(_end_turn(ticket, Status.LEFT) for ticket in live.order_by("sale_id", "id"))
 
 
 def _rank(ticket: FlashTicket, *, now: datetime) -> tuple[bool, bool, int]:
@@ -416,7 +445,8 @@ def redeem(
         if turn is None:
             raise NotYourTurn
         if turn.state != "your_turn" or quantity > turn.ticket.quantity:
-            raise NotYourTurn(place=turn.place, units=turn.ticket.quantity)
+            fewer = gettext("Fewer units are promised to the member. Redeem as many.") if turn.state == "your_turn" else ""
+            raise NotYourTurn(fewer, place=turn.place, units=turn.ticket.quantity)
     return redemptions.redeem(
         member_id=member_id, reward=offer.code, quantity=quantity, recipient=recipient, expected=expected,
         expected_shipping=expected_shipping, pay_within=timedelta(minutes=sale.pay_minutes),

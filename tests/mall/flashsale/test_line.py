@@ -123,3 +123,14 @@ def test_the_line_opens_whether_or_not_the_job_has_run(sales, mall, rich, late):
     mall.wait(hours=1)
     assert stands(sales, sale, rich) == ("your_turn", None)
     assert mall.left() == 19
+
+
+def test_who_asks_for_more_than_a_sale_gives_one_member_or_than_was_promised_reads_how_many(sales, rich, refuses):
+    sale = sales.on(units=3, per_member=2)
+    with refuses(redemptions.QuantityInvalid) as refused:
+        sales.line_up(sale, rich, quantity=3)
+    assert (refused.value.figures, "1,000" in refused.value.message) == ({"most": 2}, False)
+    sales.line_up(sale, rich, quantity=1)
+    with refuses(services.NotYourTurn) as refused:
+        sales.redeem(sale, rich, quantity=2)
+    assert (refused.value.figures, "Take a ticket" in refused.value.message) == ({"place": None, "units": 1}, False)

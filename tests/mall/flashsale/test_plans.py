@@ -197,3 +197,12 @@ def test_lists_of_sales_ask_no_more_for_ten_than_for_one(mall, operator, client_
     FlashSale.objects.update(ends_at=datetime(2035, 1, 1, tzinfo=ZONE))
     assert len(client.get("/api/v1/flash-sales").json()["results"]) == 10
     assert all(after <= few for after, few in zip([asked(*one) for one in addresses], before, strict=True))
+
+
+def test_a_sale_of_a_plan_stays_on_its_day_so_that_it_is_not_made_again(keep, mall, refuses):
+    keep()
+    first = FlashSale.objects.earliest("starts_at")
+    first.starts_at, first.ends_at = first.starts_at + timedelta(days=1), first.ends_at + timedelta(days=1)
+    with refuses(services.DayOfPlan):
+        services.keep_sale(sale=first, actor="tests", now=mall.now)
+    assert services.make_sales(now=mall.now) == 0

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.leaving import services as leaving
 from accounts.members import services as members
 from loyalty.audit.models import JobRun
 from loyalty.outbox.rules import Event
@@ -173,3 +174,33 @@ def test_those_of_a_sale_that_is_on_or_not_closed_yet_stay(sales, mall, rich):
 def test_they_are_pruned_in_slices(sales, over):
     over(91)
     assert [services.prune_tickets(before=sales.now, limit=1) for _ in range(3)] == [1, 1, 0]
+
+
+# Erasing
+
+
+@pytest.fixture
+def erase(sales, django_user_model):
+    def carry_out(member):
+        maker, checker = (django_user_model.objects.create_user(name).pk for name in ("maker", "checker"))
+        asked = leaving.request_erasure(member_id=member.id, reason="a letter", operator_id=maker, key=uuid4(), now=sales.now)
+        leaving.approve_erasure(erasure_id=asked.id, operator_id=checker, now=sales.now - timedelta(days=30))
+        assert leaving.carry_out(seed=b"s" * 32, now=sales.now) == 1
+
+    return carry_out
+
+
+def test_who_is_erased_stands_in_no_line_and_what_was_promised_to_them_is_for_the_next(sales, rich, rich_other, erase):
+    sale = sales.on(units=1)
+    assert sales.line_up(sale, rich).state == "your_turn"
+    assert sales.line_up(sale, rich_other).state == "waiting"
+    erase(rich)
+    assert live(sale) == [(rich_other.external_id, "waiting")]
+    assert sales.buy(sale, rich_other).quantity == 1
+
+
+def test_an_erased_member_who_waited_is_passed_over(sales, rich, rich_other, erase):
+    sale = sales.on(units=1)
+    assert [sales.line_up(sale, one).state for one in (rich_other, rich)] == ["your_turn", "waiting"]
+    erase(rich)
+    assert (live(sale), sales.units(sale)) == ([(rich_other.external_id, "admitted")], (1, 1, 1, 0))
