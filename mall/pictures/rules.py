@@ -4,13 +4,25 @@ import hashlib
 import io
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
 LARGE, SMALL = 1200, 400
 QUALITY = 82
+
+# How a picture is turned upright, by what the camera says. Not ImageOps.exif_transpose: it writes all that the camera said anew, and fails where
+# that is malformed, as it often is.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class Unfit(Exception):
@@ -45,7 +57,8 @@ def read(content: bytes) -> Pair:
                 raise Unfit("too_many_pixels")
             # A JPEG need not be unpacked at full size to be shrunk.
             picture.draft("RGB", (LARGE, LARGE))
-            turned = ImageOps.exif_transpose(picture)
+            turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+            turned = picture if turn is None else picture.transpose(turn)
             large = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
     except Image.DecompressionBombError as bomb:
         raise Unfit("too_many_pixels") from bomb

@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mall.pictures import rules
 
@@ -56,6 +56,29 @@ def test_nothing_of_what_the_camera_wrote_is_left_and_the_picture_is_turned_as_i
     for written in (pair.large, pair.small):
         assert b"somebody lives" not in written
         assert not opened(written).getexif()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_whichever_side_is_up_it_is_turned_as_others_would(orientation):
+    told = Image.Exif()
+    told[0x0112] = orientation
+    made, sides = io.BytesIO(), Image.linear_gradient("L").crop((0, 40, 60, 80)).convert("RGB")
+    sides.paste((200, 30, 30), (0, 0, 20, 20))
+    sides.save(made, "PNG", exif=told)
+    pair = rules.read(made.getvalue())
+    upright = ImageOps.exif_transpose(opened(made.getvalue()))
+    assert (pair.width, pair.height) == upright.size
+    seen = opened(pair.large).convert("RGB")
+    for x, y in ((5, 5), (upright.width - 6, 5), (5, upright.height - 6), (upright.width - 6, upright.height - 6)):
+        assert max(abs(one - other) for one, other in zip(seen.getpixel((x, y)), upright.getpixel((x, y)), strict=True)) < 30
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_turned_also_where_what_the_camera_wrote_is_malformed(form):
+    # A description that says it is a fraction, then which side is up.
+    told = struct.pack("<2sHIH", b"II", 42, 8, 2) + struct.pack("<HHII", 0x010E, 5, 1, 38) + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    pair = rules.read(picture(form, exif=b"Exif\0\0" + told + struct.pack("<III", 0, 1, 2)))
+    assert (pair.width, pair.height) == (40, 60)
 
 
 def test_what_hides_behind_the_picture_is_gone():
