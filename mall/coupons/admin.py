@@ -16,7 +16,6 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from accounts.members.admin import GrantForm, grant_by_hand
 from accounts.segments import selectors as segments
@@ -188,10 +187,10 @@ class CouponAdmin(BooksAdmin):
     search_help_text = _("A coupon's code; a member's storefront id; or that id, a space and the beginning of what it was issued or used for")
     fieldsets = [
         (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
-        (_("Where it comes from"), {"fields": ["source", "about", "who", "key", "number"]}),
+        (_("Where it comes from"), {"fields": ["source", "about", "by", "key", "number"]}),
         (_("What became of it"), {"fields": ["used_by", "used_at", "with_order", "took_off", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "stands", "does", "about", "who", "took_off"]
+    readonly_fields = ["whose", "stands", "does", "about", "by", "took_off"]
     actions_list = ["issue_coupons"]
     actions_detail = ["withdraw_coupon"]
 
@@ -217,10 +216,6 @@ class CouponAdmin(BooksAdmin):
     @display(description=_("about"))
     def about(self, coupon: Coupon) -> str:
         return about(coupon.subject)
-
-    @display(description=_("by"))
-    def who(self, coupon: Coupon) -> str:
-        return keys.named(coupon.actor)
 
     @display(description=_("took off"))
     def took_off(self, coupon: Coupon) -> str:

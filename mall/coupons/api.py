@@ -199,7 +199,7 @@ class ClaimableView(MemberView):
                 "why_not": one.why_not,
                 "text": str(WHY_NOT.get(one.why_not, "")),
             }
-            for one in selectors.claimable(member_id=self.member.id, now=timezone.now())
+            for one in services.claimable(member_id=self.member.id, now=timezone.now())
         ]
         return Response(ClaimableCoupon(told, many=True).data)
 

@@ -156,12 +156,22 @@ def claim(*, member_id: UUID, template: str, actor: str, key: str, now: datetime
         raise NotClaimable(template=of.code)
     screening.demand(member_id=member_id, action="redeem", points=0, now=now)
     if of.least_tier is not None:
-        if standings.standing(member_id=member_id, now=now).due:
-            # Nobody claims by a tier that they no longer have.
-            tiers.look_again(member_ids=[member_id], now=now)
+        _decide_tier(member_id, now)
         if standings.standing(member_id=member_id, now=now).rank < of.least_tier.rank:
             raise TierTooLow(tier=of.least_tier_id)
     return _issue([member_id], of, 1, source=Source.CLAIM, subject="", actor=actor, key=key, now=now)[0]
+
+
+def claimable(*, member_id: UUID, now: datetime) -> list[selectors.Claimable]:
+    """What the member may claim, as `selectors.claimable` says; where their tier's term is over it is decided on first, as a claim would."""
+    _decide_tier(member_id, now)
+    return selectors.claimable(member_id=member_id, now=now)
+
+
+def _decide_tier(member_id: UUID, now: datetime) -> None:
+    """Nobody claims by a tier that they no longer have."""
+    if standings.standing(member_id=member_id, now=now).due:
+        tiers.look_again(member_ids=[member_id], now=now)
 
 
 @transaction.atomic(savepoint=False)
@@ -387,10 +397,13 @@ def withdraw_all(*, member_ids: Sequence[UUID], reason: str, now: datetime) -> i
 def withdraw_won(*, member_id: UUID, template: str, count: int, subject: str, key: str, now: datetime) -> list[Coupon]:
     """What `subject` had won falls: so many of its coupons go, those not used first. A used one stays used and is not given back later.
 
-    The same key again takes no more. The coupons that are withdrawn, or will be.
+    What members merged into this one had of it falls as well. The same key again takes no more. The coupons that are withdrawn, or will be.
     """
-    ledger.lock(member_id=member_id)
-    won = [one for one in selectors.of_subject(member_ids=[member_id], subject=subject) if one.template_id == template]
+    theirs = members.with_merged(member_id)
+    # What was used before a merge stayed where it was. In the order in which what comes back to a merged member is forwarded.
+    for one in [*theirs[1:], member_id]:
+        ledger.lock(member_id=one)
+    won = [one for one in selectors.of_subject(member_ids=theirs, subject=subject) if one.template_id == template]
     left = count - sum(one.withdrawn_for == key for one in won)
     standing = sorted((one for one in won if not one.withdrawn_for), key=lambda one: one.status != Status.AVAILABLE)
     taken = standing[: max(left, 0)]
@@ -666,7 +679,7 @@ def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
 
 
 def _show(row: Redemption) -> list[dict[str, Any]]:
-    return [selectors.as_shown(one) for one in _handed(row)]
+    return [selectors.as_shown(one) for one in _handed(row) if one.status in (Status.AVAILABLE, Status.USED)]
 
 
 def _handed(row: Redemption) -> list[Coupon]:

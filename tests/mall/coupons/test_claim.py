@@ -7,6 +7,7 @@ from accounts.segments.models import Segment
 from loyalty.lib.refusals import BusinessError
 from mall.coupons import selectors, services
 from riskcontrol.screening import services as screening
+from tiers.evaluation import services as evaluation
 from tiers.standing import services as standings
 
 
@@ -63,6 +64,18 @@ def test_a_lower_tier_sees_what_a_higher_one_may_claim(coupons, tier, member, re
     standings.set_standing(member_id=member.id, tier="gold", reason="tests", actor="tests", now=coupons.now)
     assert why_not(coupons, member) == ""
     coupons.claim(member)
+
+
+def test_nothing_is_shown_as_to_be_claimed_by_a_tier_whose_term_is_over(coupons, tier, member, refuses):
+    tier("green", 1)
+    coupons.template(claimable=True, per_member=1, least_tier=tier("gold", 2, threshold=5_000))
+    evaluation.count_purchase(member_id=member.id, purchase="A-1", net_cents=500_000, occurred_at=coupons.now, now=coupons.now)
+    assert why_not(coupons, member) == ""
+    coupons.wait(days=800)
+    [shown] = services.claimable(member_id=member.id, now=coupons.now)
+    assert shown.why_not == "tier_too_low"
+    with refuses(services.TierTooLow):
+        coupons.claim(member)
 
 
 def test_who_is_blocked_claims_nothing(coupons, member, refuses):

@@ -74,6 +74,17 @@ def test_what_a_merged_member_had_counts_for_what_the_survivor_may_have(coupons,
     assert (claimable.template.code, claimable.had, claimable.why_not) == (template.code, 2, "coupon_member_limit")
 
 
+def test_what_a_merged_member_used_does_not_come_back_once_its_ground_fell(coupons, member, other_member, tell):
+    coupons.template()
+    tell(subscribers.keep_coupons, "points.effect_won", member, **won())
+    coupons.use(Coupon.objects.get(), "B-1")
+    members.merge(member_id=member.id, into_id=other_member.id, now=coupons.now)
+    tell(subscribers.move_coupons, "points.members_merged", other_member, merged=str(member.id), merge=str(uuid4()))
+    tell(subscribers.keep_coupons, "points.effect_withdrawn", member, 2, **won())
+    [given] = services.give_back_of(member_id=member.id, purchase_ref="B-1", now=coupons.now)
+    assert (given.why_not, Coupon.objects.get().status) == ("coupon_withdrawn", "withdrawn")
+
+
 def test_what_was_used_comes_back_also_where_the_survivor_has_one_of_the_same_issue(coupons, member, other_member, tell):
     coupons.template()
     used, _theirs = (coupons.issue(one, key="coupon-batch/1") for one in (member, other_member))

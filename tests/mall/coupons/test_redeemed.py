@@ -49,6 +49,18 @@ def test_what_was_not_used_can_be_returned_for_its_points(on_the_shelf, coupons,
     assert coupons.left() == 2
 
 
+def test_what_was_returned_is_not_shown_as_handed_out_any_more(on_the_shelf, coupons, member):
+    redemption = on_the_shelf.redeem(member, "coupon-10", quantity=3)
+    first = redemptions.handed(redemption)[0]
+    coupons.use(Coupon.objects.get(code=first["coupon"]))
+    on_the_shelf.step("return_", redemption, quantity=1, restock=False, reason="tests", key="R-1")
+    shown = [one["coupon"] for one in redemptions.handed(redemption)]
+    gone = Coupon.objects.get(status=Status.WITHDRAWN).code
+    assert len(shown) == 2
+    assert first["coupon"] in shown
+    assert gone not in shown
+
+
 def test_what_was_used_cannot_be_returned(on_the_shelf, coupons, member, refuses):
     redemption = on_the_shelf.redeem(member, "coupon-10")
     coupons.use(Coupon.objects.get())
