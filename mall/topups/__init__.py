@@ -5,9 +5,10 @@ a member in a month. The storefront takes the money and tells; a **top-up** book
 expires, since money was paid for it, and grows no tier.
 
 What was bought and not spent can be **given back**: the points go, and the answer says how much money to give back. Points that were spent
-stay spent; nobody comes to owe points by a top-up that is given back.
+stay spent; nobody comes to owe points by a top-up that is given back. What members merged into a member have bought counts as theirs; its points went
+along in the merge, so an operator takes those by an adjustment.
 
-Always: one key, one top-up; one payment of the storefront, one top-up of a member; points given back ≤ points bought; money given back ≤
+Always: one payment of the storefront, one top-up of a member; points given back ≤ points bought; money given back ≤
 money paid, to the cent when all of it comes back.
 
 Locks: the member's account, then the top-up.

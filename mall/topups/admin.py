@@ -57,8 +57,8 @@ class TopUpAdmin(BooksAdmin):
     list_display = ["created_at", "whose", "paid", "points", "points_back", "back", "payment"]
     searched = ("payment",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of a payment's number")
-    fields = ["whose", "paid", "points", "points_back", "back", "payment", "created_at", "changed_at", "actor"]
-    readonly_fields = ["whose", "paid", "back"]
+    fields = ["whose", "paid", "points", "points_back", "back", "payment", "created_at", "changed_at", "by"]
+    readonly_fields = ["whose", "paid", "back", "by"]
     actions_detail = ["give_back"]
 
     @display(description=_("paid"))

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -35,10 +36,15 @@ def top_ups(*, member_id: UUID) -> QuerySet[TopUp]:
     return TopUp.objects.filter(member_id=member_id).order_by("-id")
 
 
-def paid_in_month(*, member_id: UUID, now: datetime) -> int:
-    """How much money the member has paid for points in this calendar month, less what was given back."""
+def paid_by(*, member_ids: Collection[UUID], payment: str) -> TopUp | None:
+    """What one of these members bought with a payment."""
+    return TopUp.objects.filter(member_id__in=member_ids, payment=payment).first()
+
+
+def paid_in_month(*, member_ids: Collection[UUID], now: datetime) -> int:
+    """How much money these members have paid for points in this calendar month, less what was given back."""
     first = local_date(now, programme.zone(now=now)).replace(day=1)
-    rows = TopUp.objects.filter(member_id=member_id, counted_on__gte=first, counted_on__lt=add_months(first, 1))
+    rows = TopUp.objects.filter(member_id__in=member_ids, counted_on__gte=first, counted_on__lt=add_months(first, 1))
     sums = rows.aggregate(paid=Sum("cents"), back=Sum("cents_back"))
     return (sums["paid"] or 0) - (sums["back"] or 0)
 

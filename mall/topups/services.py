@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import minor_digits
@@ -36,6 +37,11 @@ class NothingToGiveBack(BusinessError):
     code, status, title = "nothing_to_give_back", 409, _("None of these points are left: they were spent.")
 
 
+class TopUpMerged(NothingToGiveBack):
+    code = "top_up_merged"
+    title = _("What was left of these points went to another member in a merge. Take them from that member by an adjustment.")
+
+
 class Bought(NamedTuple):
     top_up: TopUp
     replayed: bool
@@ -48,7 +54,9 @@ def buy(*, member_id: UUID, cents: int, payment: str, actor: str, now: datetime)
     Refuses: TopUpsOff, TopUpAmountInvalid, TopUpMonthLimit, Screened, and KeyConflict where the payment came before with another sum.
     """
     merged = ledger.lock(member_id=member_id)
-    earlier = selectors.top_ups(member_id=member_id).filter(payment=payment).first()
+    # What members merged into this one have bought is theirs as well.
+    theirs = members.with_merged(member_id)
+    earlier = selectors.paid_by(member_ids=theirs, payment=payment)
     if earlier is not None:
         if earlier.cents != cents:
             raise ledger.KeyConflict(key=payment)
@@ -58,7 +66,7 @@ def buy(*, member_id: UUID, cents: int, payment: str, actor: str, now: datetime)
         raise TopUpsOff
     if not terms.least_cents <= cents <= terms.most_cents:
         raise TopUpAmountInvalid(least_cents=terms.least_cents, most_cents=terms.most_cents)
-    if (paid := selectors.paid_in_month(member_id=member_id, now=now)) + cents > terms.most_cents_month:
+    if (paid := selectors.paid_in_month(member_ids=theirs, now=now)) + cents > terms.most_cents_month:
         raise TopUpMonthLimit(limit_cents=terms.most_cents_month, paid_cents=paid)
     digits = minor_digits(programme.programme().currency or "CNY")
     points = rules.points_for(cents, points_per_unit=terms.points_per_unit, minor_digits=digits)
@@ -82,7 +90,7 @@ def buy(*, member_id: UUID, cents: int, payment: str, actor: str, now: datetime)
 def give_back(*, top_up_id: UUID, reason: str, actor: str, now: datetime) -> TopUp:
     """Take all of its points back that were not spent; `cents_back` is the money given back for all that came back so far.
 
-    Again, where nothing was added to them since: nothing happens. Refuses: TopUpUnknown, ReasonMissing, NothingToGiveBack.
+    Again, where nothing was added to them since: nothing happens. Refuses: TopUpUnknown, ReasonMissing, NothingToGiveBack, TopUpMerged.
     """
     if not reason.strip():
         raise ReasonMissing
@@ -93,7 +101,7 @@ def give_back(*, top_up_id: UUID, reason: str, actor: str, now: datetime) -> Top
     if not points:
         if row.points_back:
             return row
-        raise NothingToGiveBack
+        raise TopUpMerged if merged else NothingToGiveBack
     about: dict[str, Any] = {"member_id": row.member_id, "points": points, "subject": f"top-up/{row.payment}", "actor": actor, "reason": reason.strip()}
     ledger.clawback(**about, entry_id=row.entry_id, key=f"top-up/{row.payment}/back/{row.points_back}", now=now)
     row.cents_back += rules.money_back(points=points, bought=row.points, paid_cents=row.cents, points_before=row.points_back, cents_before=row.cents_back)

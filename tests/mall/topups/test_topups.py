@@ -1,6 +1,9 @@
 """Points for money: off until switched on, set apart, limited, and given back as far as they were not spent."""
 
+from uuid import uuid4
+
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from loyalty.lib.refusals import ReasonMissing
@@ -9,6 +12,7 @@ from mall.topups.models import TopUpTerms
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Lot
+from points.merging import services as merging
 from riskcontrol.screening import services as screening
 
 
@@ -67,7 +71,7 @@ def test_what_was_not_spent_is_given_back_and_a_return_of_the_rest_later(on, mem
     ledger.restore(member_id=member.id, entry_id=spend.id, points=600, subject="game/1", actor="tests", key="restore", now=now)
     done = back(row, now)
     assert (done.points_back, done.cents_back, books.balance(member_id=member.id, now=now).available) == (999, 999, 0)
-    assert selectors.paid_in_month(member_id=member.id, now=now) == 0
+    assert selectors.paid_in_month(member_ids=[member.id], now=now) == 0
     assert_books_balance()
 
 
@@ -75,6 +79,43 @@ def test_what_was_spent_is_not_given_back(on, member, now, refuses):
     row = buy(member, now).top_up
     ledger.spend(member_id=member.id, points=1_000, subject="game/1", actor="tests", key="spend", now=now)
     with refuses(services.NothingToGiveBack):
+        back(row, now)
+
+
+@pytest.fixture
+def merge(member, other_member, now):
+    """`member` turns out to be `other_member`."""
+
+    def do():
+        maker, checker = (User.objects.create_user(name) for name in ("maker", "checker"))
+        about = {"merged_id": member.id, "survivor_id": other_member.id, "reason": "one person", "operator_id": maker.pk, "key": uuid4()}
+        merging.approve(merge_id=merging.request(**about, now=now).id, operator_id=checker.pk, now=now)
+
+    return do
+
+
+def test_a_payment_of_who_was_merged_brings_no_points_a_second_time(on, member, other_member, merge, now, refuses, assert_books_balance):
+    row = buy(member, now).top_up
+    merge()
+    assert buy(other_member, now) == (row, True)
+    with refuses(ledger.KeyConflict):
+        buy(other_member, now, cents=2_000)
+    assert books.balance(member_id=other_member.id, now=now).available == 1_000
+    assert_books_balance()
+
+
+def test_what_a_merged_member_bought_counts_for_what_may_be_bought_in_a_month(on, member, other_member, merge, now, refuses):
+    buy(member, now, cents=10_000)
+    merge()
+    with refuses(services.TopUpMonthLimit):
+        buy(other_member, now, cents=5_001, payment="PAY-2")
+    buy(other_member, now, cents=5_000, payment="PAY-2")
+
+
+def test_where_bought_points_went_with_a_merge_the_refusal_says_so(on, member, merge, now, refuses):
+    row = buy(member, now).top_up
+    merge()
+    with refuses(services.TopUpMerged):
         back(row, now)
 
 
