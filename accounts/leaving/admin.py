@@ -13,6 +13,7 @@ from unfold.decorators import action, display
 
 from accounts.members.admin import OfMembersAdmin
 from loyalty.approvals.admin import RequestAdmin
+from loyalty.lib.callers import named
 from loyalty.lib.refusals import BusinessError
 from loyalty.lib.screens import ConfigurationAdmin, operator_name
 
@@ -34,15 +35,19 @@ class LeavingTermsAdmin(ConfigurationAdmin):
 
 @admin.register(Copy)
 class CopyAdmin(OfMembersAdmin):
-    list_display = ["asked_at", "whose", "state", "asked_by", "made_at", "until", "size", "rows"]
+    list_display = ["asked_at", "whose", "state", "by", "made_at", "until", "size", "rows"]
     list_filter = ["status", "asked_at"]
-    fields = ["whose", "status", "asked_by", "asked_at", "made_at", "until", "size", "rows"]
-    readonly_fields = ["whose", "size"]
+    fields = ["whose", "status", "by", "asked_at", "made_at", "until", "size", "rows"]
+    readonly_fields = ["whose", "by", "size"]
     actions_detail = ["download_file"]
 
     @display(description=_("status"), label={Copy.Status.WAITING: "warning", Copy.Status.READY: "success", Copy.Status.DELETED: "info"})
     def state(self, copy: Copy) -> tuple[str, str]:
         return copy.status, copy.get_status_display()
+
+    @display(description=_("asked by"))
+    def by(self, copy: Copy) -> str:
+        return named(copy.asked_by)
 
     @display(description=_("size"))
     def size(self, copy: Copy) -> str:

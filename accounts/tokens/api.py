@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -13,7 +14,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts.members import selectors as members
 from accounts.members.models import Member
-from loyalty.lib.callers import Caller
+from loyalty.lib.callers import Caller, named_by
 
 from . import services
 
@@ -34,6 +35,12 @@ class MemberTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
+
+
+@named_by("member")
+def _named(_identity: str) -> str:
+    """A token acts for its own member only, whom the row or the page names."""
+    return gettext("the member")
 
 
 def _member(text: str) -> Member | None:

@@ -16,6 +16,7 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from loyalty.lib.callers import named
 from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, operator_name
 
 from . import selectors, services
@@ -63,10 +64,14 @@ class JobFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["at", "actor", "verb", "subject", "reason", "figures"]
+    list_display = ["at", "who", "verb", "subject", "reason", "figures"]
     search_fields = ["actor", "verb", "subject", "reason", "=request_id"]
     search_help_text = _("Who, what, the object, the reason, or the id of the request")
     date_hierarchy = "at"
+
+    @display(description=_("who"), ordering="actor")
+    def who(self, entry: AuditEntry) -> str:
+        return named(entry.actor)
 
 
 @admin.register(JobRun)

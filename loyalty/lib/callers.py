@@ -6,7 +6,7 @@ A view says what it wants:
     members_may = {"GET"}                                     # what a member's token may do; nothing, if left out
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -32,6 +32,26 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     member_id: UUID | None = None
     is_authenticated: bool = True
+
+
+Name = Callable[[str], str]
+_named_by: dict[str, Name] = {}
+
+
+def named_by(kind: str) -> Callable[[Name], Name]:
+    """Decorates what turns an identity that begins with `kind` and a colon into the name that an operator knows."""
+
+    def remember(name: Name) -> Name:
+        _named_by[kind] = name
+        return name
+
+    return remember
+
+
+def named(actor: str) -> str:
+    """Who did something, as an operator knows them: a storefront's key by its name, anybody else as they stand in the books."""
+    kind, colon, _rest = actor.partition(":")
+    return _named_by[kind](actor) if colon and kind in _named_by else actor
 
 
 class ScopeMissing(BusinessError):

@@ -17,9 +17,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from .callers import named
 from .configuration import Configuration
 from .refusals import BusinessError
 
@@ -97,6 +99,11 @@ class ReadOnlyAdmin(AskingAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @display(description=_("by"))
+    def by(self, row: Any) -> str:
+        """Who did it: for lists and pages of rows that keep an `actor`."""
+        return named(row.actor)
 
 
 class HistoryAdmin(SimpleHistoryAdmin, AskingAdmin):

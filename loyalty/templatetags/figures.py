@@ -6,10 +6,12 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from loyalty.lib.callers import named
 from points.terms.selectors import in_words
 
 register = template.Library()
 register.filter("in_words", in_words)
+register.filter("named", named)
 
 
 @register.filter

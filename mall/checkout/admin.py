@@ -27,6 +27,7 @@ from accounts.activity import selectors as activity
 from accounts.activity.models import GuestPurchase, UnmatchedRefund
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
+from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_cents
 from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, operator_name
@@ -445,12 +446,16 @@ class UnmatchedRefundAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     search_fields = ["external_id__exact", "purchase_ref__exact", "member_ref__exact"]
     search_help_text = _("The storefront's id of the refund, the purchase or the member")
-    fields = ["external_id", "status", "reason_kept", "purchase_ref", "member_ref", "occurred_at", "recorded_at", "facts", "decided_by", "decided_at", "reason"]
-    readonly_fields = ["reason_kept"]
+    fields = ["external_id", "status", "reason_kept", "purchase_ref", "member_ref", "occurred_at", "recorded_at", "facts", "by", "decided_at", "reason"]
+    readonly_fields = ["reason_kept", "by"]
     actions_detail = ["retry", "link", "close"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [Case(When(status__in=UnmatchedRefund.OPEN, then=0), default=1), "-recorded_at", "-id"]
+
+    @display(description=_("decided by"))
+    def by(self, refund: UnmatchedRefund) -> str:
+        return named(refund.decided_by)
 
     @display(description=_("why it waits"))
     def reason_kept(self, refund: UnmatchedRefund) -> str:

@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.keys import selectors as keys
 from accounts.members.admin import GrantForm, grant_by_hand
 from loyalty.lib.screens import HistoryAdmin, operator_name
 from mall.redemptions.admin import about
@@ -76,17 +75,17 @@ class PrivilegesForm(GrantForm):
 
 @admin.register(Privilege)
 class PrivilegeAdmin(BooksAdmin):
-    list_display = ["kind", "whose", "state", "starts_at", "ends_at", "left", "about", "who"]
+    list_display = ["kind", "whose", "state", "starts_at", "ends_at", "left", "about", "by"]
     list_filter = ["kind"]
     list_select_related = ["kind", "member"]
     searched = ("subject",)
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it was granted for")
     fieldsets = [
-        (None, {"fields": ["whose", "kind", "stands", "starts_at", "ends_at", "left", "granted_at", "about", "who", "number"]}),
+        (None, {"fields": ["whose", "kind", "stands", "starts_at", "ends_at", "left", "granted_at", "about", "by", "number"]}),
         (_("What it was used for"), {"fields": ["used"]}),
         (_("What became of it"), {"fields": ["ended_at", "why"]}),
     ]
-    readonly_fields = ["whose", "stands", "left", "about", "who", "used", "why"]
+    readonly_fields = ["whose", "stands", "left", "about", "by", "used", "why"]
     actions_list = ["grant"]
     actions_detail = ["end"]
 
@@ -106,10 +105,6 @@ class PrivilegeAdmin(BooksAdmin):
     @display(description=_("about"))
     def about(self, row: Privilege) -> str:
         return about(row.subject)
-
-    @display(description=_("by"))
-    def who(self, row: Privilege) -> str:
-        return keys.named(row.actor)
 
     @display(description=_("used for"))
     def used(self, row: Privilege) -> str:

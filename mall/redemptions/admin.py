@@ -17,9 +17,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
-from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
+from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import show
 from loyalty.lib.screens import ReasonForm, operator_name
@@ -170,9 +170,9 @@ class RedemptionAdmin(BooksAdmin):
         (None, {"fields": ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "payment"]}),
         (_("Parcel"), {"fields": ["name", "phone", "address", "carrier", "tracking"]}),
         (_("How it came here"), {"fields": ["history_shown", "to_give_back"]}),
-        (_("In the books"), {"fields": ["books", "worth", "key", "who", "id"]}),
+        (_("In the books"), {"fields": ["books", "worth", "key", "by", "id"]}),
     ]
-    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth", "who"]
+    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth", "by"]
     actions_list = ["download_queue", "upload_parcels"]
     actions_detail = ["begin", "ship", "deliver", "take_back", "cancel"]
 
@@ -250,7 +250,7 @@ class RedemptionAdmin(BooksAdmin):
 
     @display(description=_("steps"))
     def history_shown(self, row: Redemption) -> str:
-        first = [(_moment(row.created_at), gettext("redeemed"), keys.named(row.actor), "")]
+        first = [(_moment(row.created_at), gettext("redeemed"), named(row.actor), "")]
         return format_html_join("", "<p>{} · <b>{}</b> · {} {}</p>", [*first, *map(_step_shown, selectors.steps(redemption=row)[:200])])
 
     @display(description=_("money to give back"))
@@ -273,10 +273,6 @@ class RedemptionAdmin(BooksAdmin):
             return _money(cost)
         said = gettext("%(cost)s, of which the sponsor pays %(sponsored)s")
         return said % {"cost": _money(cost), "sponsored": _money(cost * row.sponsor_bps // 10_000)}
-
-    @display(description=_("by"))
-    def who(self, row: Redemption) -> str:
-        return keys.named(row.actor)
 
     # What can be done
 
@@ -466,4 +462,4 @@ def _step_shown(step: Step) -> tuple[str, str, str, str]:
     more = [format_html("({})", _cost(step.points, step.cents))] if step.points else []
     more += [gettext("back on the shelf")] if step.restocked else []
     more += [f"“{step.reason}”"] if step.reason else []
-    return _moment(step.at), said, keys.named(step.actor), ", ".join(more)
+    return _moment(step.at), said, named(step.actor), ", ".join(more)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
 from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
 from mall.redemptions.admin import titled
@@ -81,9 +82,9 @@ class RentalAdmin(BooksAdmin):
     fieldsets = [
         (None, {"fields": ["whose", "terms", "quantity", "stands", "started_at", "ends_at", "due_at", "redeemed", "asked_for"]}),
         (_("Renewals"), {"fields": ["days", "left", "renewal_points", "renews_itself", "renewed"]}),
-        (_("How it ended"), {"fields": ["cause", "reason", "actor", "closed_at", "settled_at"]}),
+        (_("How it ended"), {"fields": ["cause", "reason", "by", "closed_at", "settled_at"]}),
     ]
-    readonly_fields = ["whose", "stands", "redeemed", "asked_for", "left", "renewed"]
+    readonly_fields = ["whose", "stands", "redeemed", "asked_for", "left", "renewed", "by"]
     actions_detail = ["renew", "end"]
 
     @display(description=_("status"), label=STATE_COLOURS)
@@ -113,7 +114,7 @@ class RentalAdmin(BooksAdmin):
                 f"{timezone.localtime(one.asked_at):%Y-%m-%d %H:%M}",
                 f"{one.points:,}",
                 _link("mall_voucherorder", one.order_id, _said(one)),
-                one.actor,
+                named(one.actor),
                 one.reason,
             )
             for one in selectors.renewals(row)[:RENEWALS_SHOWN]

@@ -30,7 +30,6 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.keys import selectors as keys
 from accounts.members import selectors as members
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
@@ -696,13 +695,13 @@ def _sold(sold: Sequence[shelf.Sold], *, ever: bool) -> str:
 class StockChangeAdmin(ReadOnlyAdmin):
     """Every change of every stock, the newest first: what, by how much, what it left, who and why."""
 
-    list_display = ["at", "whose", "what", "signed", "on_hand_after", "who", "reason", "about"]
+    list_display = ["at", "whose", "what", "signed", "on_hand_after", "by", "reason", "about"]
     list_filter = ["kind", "at"]
     list_select_related = ["reward"]
     search_fields = ["=reward__code", "=subject"]
     search_help_text = _("A reward's code, or what it was about")
-    fields = ["at", "whose", "kind", "signed", "on_hand_after", "number", "who", "reason", "about"]
-    readonly_fields = ["whose", "signed", "who", "about"]
+    fields = ["at", "whose", "kind", "signed", "on_hand_after", "number", "by", "reason", "about"]
+    readonly_fields = ["whose", "signed", "by", "about"]
 
     @display(description=_("reward"))
     def whose(self, change: StockChange) -> str:
@@ -715,10 +714,6 @@ class StockChangeAdmin(ReadOnlyAdmin):
     @display(description=_("change"))
     def signed(self, change: StockChange) -> SafeString:
         return format_html('<span class="console-strong {}">{}</span>', "console-plus" if change.change > 0 else "console-minus", f"{change.change:+,}")
-
-    @display(description=_("by"))
-    def who(self, change: StockChange) -> str:
-        return keys.named(change.actor)
 
     @display(description=_("about"))
     def about(self, change: StockChange) -> str:

@@ -57,16 +57,16 @@ class CardsForm(GrantForm):
 
 @admin.register(Card)
 class CardAdmin(BooksAdmin):
-    list_display = ["kind", "whose", "state", "granted_at", "expires_at", "subject", "used_by", "used_at", "actor"]
+    list_display = ["kind", "whose", "state", "granted_at", "expires_at", "subject", "used_by", "used_at", "by"]
     list_filter = ["kind", "status", "granted_at"]
     list_select_related = ["kind", "member"]
     searched = ("used_by", "subject")
     search_help_text = _("A member's storefront id, or that id, a space and the beginning of what it was granted or used for")
     fieldsets = [
-        (None, {"fields": ["whose", "kind", "state", "granted_at", "expires_at", "subject", "actor", "key", "number"]}),
+        (None, {"fields": ["whose", "kind", "state", "granted_at", "expires_at", "subject", "by", "key", "number"]}),
         (_("What became of it"), {"fields": ["used_by", "used_at", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "state"]
+    readonly_fields = ["whose", "state", "by"]
     actions_list = ["grant_cards"]
     actions_detail = ["withdraw_card"]
 

@@ -52,9 +52,9 @@ class CheckInAdmin(BooksAdmin):
     fieldsets = [
         (None, {"fields": ["whose", "date", "streak", "points", "claimable", "milestones_shown"]}),
         (_("Making up a missed day"), {"fields": ["made_up_on", "paid_with", "fee", "used_card"]}),
-        (_("Who and when"), {"fields": ["actor", "recorded_at", "zone"]}),
+        (_("Who and when"), {"fields": ["by", "recorded_at", "zone"]}),
     ]
-    readonly_fields = ["whose", "milestones_shown", "fee", "used_card"]
+    readonly_fields = ["whose", "milestones_shown", "fee", "used_card", "by"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("entry", "card")

@@ -146,15 +146,15 @@ def exported(*, since: datetime, until: datetime, member_id: UUID | None, zone: 
 
 @admin.register(Entry)
 class EntryAdmin(BooksAdmin):
-    list_display = ["shown", "whose", "state", "points", "moved", "balance_after", "subject", "actor", "occurred_at", "recorded_at"]
+    list_display = ["shown", "whose", "state", "points", "moved", "balance_after", "subject", "by", "occurred_at", "recorded_at"]
     list_filter = ["kind", "recorded_at"]
     searched = ("key", "subject")
     fieldsets = [
-        (None, {"fields": ["whose", "seq", "kind", "points", "why", "waived", "subject", "key", "actor", "reason", "occurred_at", "recorded_at"]}),
+        (None, {"fields": ["whose", "seq", "kind", "points", "why", "waived", "subject", "key", "by", "reason", "occurred_at", "recorded_at"]}),
         (_("What it moved"), {"fields": ["available_change", "held_change", "pending_change", "debt_change", "balance_after"]}),
         (_("Lots and other entries"), {"fields": ["allocated", "made", "about", "followed", "expires_at"]}),
     ]
-    readonly_fields = ["whose", "why", "allocated", "made", "about", "followed"]
+    readonly_fields = ["whose", "why", "by", "allocated", "made", "about", "followed"]
     actions_list = ["export"]
 
     @display(description=_("entry"))

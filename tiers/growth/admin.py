@@ -132,15 +132,15 @@ class AdjustForm(ReasonForm):
 class GrowthEntryAdmin(OfMembersAdmin):
     """What has grown, line by line. Giving or taking by hand, with a reason, is all that can be done here."""
 
-    list_display = ["recorded_at", "whose", "kind", "subject", "growth", "amount_cents", "occurred_at", "actor"]
+    list_display = ["recorded_at", "whose", "kind", "subject", "growth", "amount_cents", "occurred_at", "by"]
     list_display_links = ["recorded_at"]
     list_filter = ["kind"]
     explanation = _(
         "Growth of members, the newest first. It is dated to when the thing happened; what a refund takes away is dated to its purchase. "
         "Lines are never changed: a correction is a further line."
     )
-    fields = ["whose", "kind", "fact", "subject", "number", "growth", "amount_cents", "orders", "occurred_at", "recorded_at", "actor", "reason"]
-    readonly_fields = ["whose"]
+    fields = ["whose", "kind", "fact", "subject", "number", "growth", "amount_cents", "orders", "occurred_at", "recorded_at", "by", "reason"]
+    readonly_fields = ["whose", "by"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tiers.add_growthentry")
