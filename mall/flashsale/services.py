@@ -355,9 +355,7 @@ def _free(sale_id: int, units: int) -> None:
 @transaction.atomic(savepoint=False)
 def move(*, from_id: UUID, into_id: UUID, now: datetime) -> int:
     """The places in lines of a member who was merged are the survivor's; how many. Where both stand in a line the better place stays. Again: nothing."""
-    # In the order in which what comes back to a merged member is forwarded.
-    ledger.lock(member_id=from_id)
-    ledger.lock(member_id=into_id)
+    ledger.lock_all(member_ids=[from_id, into_id])
     live = FlashTicket.objects.select_for_update(no_key=True).filter(status__in=FlashTicket.LIVE).exclude(until__lte=now)
     moved = 0
     for ticket in live.filter(member_id=from_id).order_by("sale_id"):

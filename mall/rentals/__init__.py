@@ -15,6 +15,6 @@ Always: one redemption is lent once or has its points back; never both, never ne
 that it has it (or an operator does), so nothing is lent twice at once. While a renewal is not answered, nothing ends; whoever ended it meanwhile is
 remembered. A member has at most as many out as the terms say.
 
-Locks: the account of whose row it is, the account of who answers for them, the redemption, the order, the rental, stock. Rows of a merged member
+Locks: the account of whose row it is and that of who answers for them, the redemption, the order, the rental, stock. Rows of a merged member
 stay theirs; the survivor reads, renews and ends them.
 """

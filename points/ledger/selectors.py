@@ -49,16 +49,28 @@ class Seen(NamedTuple):
     digest: str | None
 
 
-class Locked(NamedTuple):
-    merged_into: UUID | None
+_LOCK = "SELECT FROM points_account WHERE member_id = %s AND merged_into IS NULL FOR NO KEY UPDATE"
+_LOCK_MERGED = """
+WITH RECURSIVE answering AS (
+    SELECT member_id, merged_into FROM points_account WHERE member_id = %s
+     UNION ALL
+    SELECT a.member_id, a.merged_into FROM points_account a JOIN answering m ON m.merged_into = a.member_id)
+SELECT member_id, merged_into FROM points_account WHERE member_id IN (SELECT member_id FROM answering) ORDER BY member_id FOR NO KEY UPDATE"""
 
 
-def locked(*, member_id: UUID) -> Locked | None:
-    """Lock the account; None where there is none."""
+def locked(*, member_id: UUID) -> bool:
+    """Lock the account, unless its member was merged; whether there is one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT merged_into FROM points_account WHERE member_id = %s FOR NO KEY UPDATE", [member_id])
-        row = cursor.fetchone()
-        return Locked(*row) if row else None
+        cursor.execute(_LOCK, [member_id])
+        return bool(cursor.rowcount)
+
+
+def locked_with_survivors(*, member_id: UUID) -> UUID | None:
+    """Lock the account and those of who answers for its member, by member id; into whom they were merged."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_MERGED, [member_id])
+        merged_into: UUID | None = dict(cursor.fetchall())[member_id]
+        return merged_into
 
 
 def locked_of(*, member_ids: Sequence[UUID]) -> set[UUID]:

@@ -282,14 +282,13 @@ def _fresh_lot(
 def lock(*, member_id: UUID) -> UUID | None:
     """Take the member's lock for the rest of the caller's transaction, before it looks at anything of theirs.
 
-    Into whom the member was merged, where that has happened: what the caller books is then to be forwarded (`points/merging`).
+    Into whom the member was merged, where that has happened: what the caller books is then to be forwarded (`points/merging`), and whoever answers
+    for the member is locked as well.
     """
-    found = selectors.locked(member_id=member_id)
-    if found is None:
-        Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
-        found = selectors.locked(member_id=member_id)
-        assert found is not None
-    return found.merged_into
+    if selectors.locked(member_id=member_id):
+        return None
+    Account.objects.bulk_create([Account(member_id=member_id)], ignore_conflicts=True)
+    return selectors.locked_with_survivors(member_id=member_id)
 
 
 def lock_all(*, member_ids: Iterable[UUID]) -> None:

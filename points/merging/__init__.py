@@ -13,5 +13,5 @@ was on its way) is forwarded by whoever brought it or, at the latest, by the job
 Always: points, debt and expiries are the same in sum before and after; a merged member is neither merged again nor merged into; a chain (A
 into B, B into C) leads to its end. Frozen or blocked members are not merged: decide that first.
 
-Locks: both accounts by member id; to forward, the merged account before the survivor's, along the chain.
+Locks: accounts by member id. Who locks a merged member's locks those of who answers for them with it, so that forwarding needs no other order.
 """
