@@ -70,7 +70,7 @@ def parcels(text: str) -> list[Parcel]:
         parcel = _read(number, dict(zip(columns, map(_plain, cells), strict=False)))
         if parcel is None:
             continue
-        found.append(parcel._replace(fault="twice_in_file") if parcel.redemption in seen else parcel)
+        found.append(parcel._replace(fault="twice_in_file") if parcel.redemption in seen and not parcel.fault else parcel)
         seen.add(parcel.redemption)
         if len(found) > MOST_LINES:
             raise FileFault("lines_too_many")

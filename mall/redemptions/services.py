@@ -83,6 +83,10 @@ class QuantityInvalid(BusinessError):
     code, status, title = "quantity_invalid", 422, _("Between 1 and 1,000 of a reward are redeemed at a time.")
 
 
+class ReturnExceedsLeft(QuantityInvalid):
+    title = _("So many cannot come back: fewer are left that did not.")
+
+
 class AddressMissing(BusinessError):
     code, status, title = "address_missing", 422, _("Goods are shipped: the redemption needs a recipient and an address.")
 
@@ -381,7 +385,7 @@ def _go(
     before = Status(row.status)
     stays = to == before and quantity is not None
     if not stays and to not in Redemption.ARROWS.get(before, ()):
-        raise StepImpossible(redemption_status=before.value, wanted=to.value)
+        raise _impossible(row, to, now=now)
     row.status, row.changed_at = to, now
     for name, value in changes.items():
         setattr(row, name, value)
@@ -392,6 +396,10 @@ def _go(
     )  # fmt: skip
     _tell(row, before=before, now=now)
     return row
+
+
+def _impossible(row: Redemption, wanted: Status, *, now: datetime) -> StepImpossible:
+    return StepImpossible(redemption_status=str(selectors.status_at(row, now=now)), wanted=wanted.value)
 
 
 def _event(row: Redemption, *, before: str, now: datetime) -> Event:
@@ -422,7 +430,7 @@ def confirm(*, redemption_id: UUID, paid_cents: int, payment: str = "", actor: s
     """
     row, merged = _locked(redemption_id)
     if row.hold_id is None:
-        raise StepImpossible(redemption_status=row.status, wanted=Status.CONFIRMED.value)
+        raise _impossible(row, Status.CONFIRMED, now=now)
     if paid_cents != row.total_cents:
         raise PaymentDisagrees(due_cents=row.total_cents, paid_cents=paid_cents)
     if row.payment and payment and row.payment != payment:
@@ -458,9 +466,9 @@ def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = 
     if row.status == Status.CANCELLED:
         return Redeemed(row, True)
     if selectors.status_at(row, now=now) == Status.LAPSED or Status.CANCELLED not in Redemption.ARROWS.get(Status(row.status), ()):
-        raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
+        raise _impossible(row, Status.CANCELLED, now=now)
     if member_id is not None and row.status == Status.FULFILLING:
-        raise StepImpossible(redemption_status=row.status, wanted=Status.CANCELLED.value)
+        raise _impossible(row, Status.CANCELLED, now=now)
     points, cents, shipping = (0, 0, 0) if row.status == Status.HELD else (row.points, row.total_cents, row.shipping_cents)
     if points:
         _restore(row, points, key=f"{_subject(row)}/cancel", actor=actor, reason=reason, now=now)
@@ -544,7 +552,7 @@ def ship(*, redemption_id: UUID, carrier: str, tracking: str, actor: str, now: d
     """
     row, _merged = _locked(redemption_id)
     if row.reward.kind != Reward.Kind.GOODS:
-        raise StepImpossible(redemption_status=row.status, wanted=Status.SHIPPED.value)
+        raise _impossible(row, Status.SHIPPED, now=now)
     if row.status == Status.SHIPPED:
         if (row.carrier, row.tracking) == (carrier, tracking):
             return row
@@ -587,7 +595,7 @@ def return_(
     """So many of it came back (default: all that is left): their points are restored to the very lots; `Step.cents` is the money to give back.
 
     `restock`: they are fit for the shelf. `shipping`: what shipping cost is given back as well, once. The same key again is a replay.
-    Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, QuantityInvalid, KeyConflict, and what its kind refuses to take back.
+    Refuses: RedemptionUnknown, ReasonMissing, StepImpossible, ReturnExceedsLeft, KeyConflict, and what its kind refuses to take back.
     """
     if not reason.strip():
         raise ReasonMissing
@@ -599,11 +607,11 @@ def return_(
             raise ledger.KeyConflict(key=key)
         return Redeemed(row, True)
     if Status.RETURNED not in Redemption.ARROWS.get(Status(row.status), ()):
-        raise StepImpossible(redemption_status=row.status, wanted=Status.RETURNED.value)
+        raise _impossible(row, Status.RETURNED, now=now)
     left = row.quantity - row.returned
     quantity = left if quantity is None else quantity
     if not 1 <= quantity <= left:
-        raise QuantityInvalid(left=left)
+        raise ReturnExceedsLeft(left=left)
     _restore(row, row.unit_points * quantity, key=key, actor=actor, reason=reason.strip(), now=now)
     restocked = _give_back(row, quantity=quantity, stock=restock, actor=actor, reason=reason.strip(), now=now)
     _take_back(row, quantity, now=now)

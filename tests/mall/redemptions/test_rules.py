@@ -39,6 +39,10 @@ def test_what_is_wrong_with_a_line_stands_at_it_and_the_others_are_read(line, fa
     assert (first, second.line, second.fault) == (GOOD[0], 3, fault)
 
 
+def test_lines_that_name_no_redemption_are_each_told_so():
+    assert [one.fault for one in rules.parcels("redemption,carrier,tracking\n,Sample Post,T-1\n,Sample Post,T-2\n")] == ["redemption_unreadable"] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

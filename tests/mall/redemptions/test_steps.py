@@ -92,6 +92,22 @@ def test_each_verb_goes_its_arrows_and_no_others(mall, at, refuses, assert_mall_
     assert_mall_adds_up()
 
 
+@pytest.mark.parametrize("verb", ["cancel", "begin", "ship", "return_"])
+def test_one_that_was_not_paid_in_time_is_told_as_lapsed_before_that_is_booked(mall, at, refuses, verb):
+    row = at(Status.HELD)
+    mall.wait(days=1)
+    with refuses(services.StepImpossible) as refused:
+        mall.step(verb, row, **VERBS[verb])
+    assert refused.value.figures["redemption_status"] == "lapsed"
+
+
+def test_more_than_is_left_cannot_come_back_and_the_refusal_says_how_many_are(mall, at, refuses):
+    row = at(Status.SHIPPED)
+    with refuses(services.ReturnExceedsLeft) as refused:
+        mall.step("return_", row, **{**VERBS["return_"], "quantity": row.quantity + 1})
+    assert (refused.value.code, refused.value.figures) == ("quantity_invalid", {"left": row.quantity})
+
+
 def test_who_went_which_step_and_when_is_kept(mall, at):
     row = at(Status.CONFIRMED)
     mall.wait(hours=1)
