@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.activity import rules as facts
 from accounts.activity import selectors as activity
+from accounts.activity.models import UnmatchedRefund
 from accounts.members import selectors as members
 from accounts.members import services as member_verbs
 from loyalty.idempotency.api import idempotent
@@ -33,8 +34,10 @@ from .models import CheckoutHold, RefundSettlement
 
 SENTENCES = {
     "account_frozen": gettext_lazy("The account is frozen: no points can be used now."),
+    "applied": gettext_lazy("An operator has applied this refund to a purchase."),
     "basis": gettext_lazy("Points are earned on %(amount)s, what is paid in money for goods."),
     "below_threshold": gettext_lazy("Points can be used from %(threshold)s on."),
+    "claimed": gettext_lazy("The purchase named no member; somebody has claimed it since."),
     "clawed_back": gettext_lazy("%(points)s earned points are taken back, for what was refunded."),
     "coupon_back": gettext_lazy("The coupon %(coupon)s is good again."),
     "coupon_stays": gettext_lazy("The coupon %(coupon)s cannot be used again: it has expired or was withdrawn."),
@@ -269,7 +272,7 @@ class QuoteView(APIView):
         asked.is_valid(raise_exception=True)
         cart = asked.validated_data
         member_id = members.get(cart["member"]).id if "member" in cart else None
-        quote = selectors.quote(
+        quote = services.quote(
             member_id=member_id,
             lines=cart["lines"],
             shipping_cents=cart.get("shipping_cents", 0),
@@ -550,14 +553,14 @@ class PurchasesView(APIView):
         purchase = asked.facts()
         activity.refuse_untimely(purchase.occurred_at, now=now)
         if "member" not in asked.validated_data:
-            services.keep_guest(facts=purchase, now=now)
+            guest = services.keep_guest(facts=purchase, now=now)
             kept = {
                 "id": purchase.id,
                 "member": None,
                 "earned": 0,
                 "spent": 0,
                 "entries": [],
-                "explanation": sentences([{"code": "guest"}], _language(request)),
+                "explanation": sentences([{"code": "claimed" if guest.claimed_by_id else "guest"}], _language(request)),
             }
             return Response(PaidShown(kept).data, status=202)
         member = member_verbs.ensure(external_id=asked.validated_data["member"], now=now)
@@ -627,7 +630,15 @@ _REFUNDED = {
     "coupons": [],
     "explanation": [{"code": "restored", "text": "…"}, {"code": "clawed_back", "text": "…"}],
 }
-_KEPT = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0, "coupons": []}
+
+
+def _kept(request: Request, refund: UnmatchedRefund) -> Response:
+    """The answer about a refund that moved no points: it waits for its purchase or for an operator, or what the operator has decided."""
+    parked, applied = ("undecided", "linked") if refund.purchase_ref else ("parked", "applied")
+    code = {"waiting": "waiting", "parked": parked, "closed": "closed", "applied": applied}[refund.status]
+    nothing = {"clawed_back": 0, "restored": 0, "waived": 0, "debt": 0, "coupons": []}
+    kept = {"id": refund.external_id, "status": refund.status, **nothing, "explanation": sentences([{"code": code}], _language(request))}
+    return Response(RefundedShown(kept).data, status=202)
 
 
 def _why_refunded(settled: RefundSettlement) -> list[dict[str, Any]]:
@@ -667,9 +678,7 @@ class RefundsView(APIView):
         done = services.refund(purchase_ref=id_in_address("purchase", purchase), facts=refund, actor=request.auth.identity, now=now)
         if done.settlement is None:
             assert done.waiting is not None
-            code = {"waiting": "waiting", "parked": "undecided", "closed": "closed", "applied": "linked"}[done.waiting.status]
-            kept = {"id": refund.id, "status": done.waiting.status, **_KEPT, "explanation": sentences([{"code": code}], _language(request))}
-            return Response(RefundedShown(kept).data, status=202)
+            return _kept(request, done.waiting)
         settled = done.settlement
         shown = {
             "id": refund.id,
@@ -707,9 +716,8 @@ class ParkedRefundsView(APIView):
         asked.is_valid(raise_exception=True)
         refund = asked.facts()
         activity.refuse_untimely(refund.occurred_at, now=now)
-        services.park_refund(facts=refund, member_ref=asked.validated_data.get("member", ""), actor=request.auth.identity, now=now)
-        kept = {"id": refund.id, "status": "parked", **_KEPT, "explanation": sentences([{"code": "parked"}], _language(request))}
-        return Response(RefundedShown(kept).data, status=202)
+        kept = services.park_refund(facts=refund, member_ref=asked.validated_data.get("member", ""), actor=request.auth.identity, now=now)
+        return _kept(request, kept)
 
 
 class DeliveredGiven(StrictSerializer):

@@ -132,7 +132,7 @@ def tried(policy: rules.Policy, cart: Purchase, *, member_id: UUID | None, avail
         whose = standings.standing(member_id=member_id, now=now).code
     parts = rules.due(cart)
     allowed = rules.allowance(policy, cart.lines, parts, tier=whose)
-    beside = policy.with_coupons or not WithCoupons(cart, NO_COUPONS).any
+    beside = WithCoupons(cart, NO_COUPONS).goes_with_points(policy)
     points = policy.within(worth_cents=allowed.worth_cents, available=available) if beside else 0
     worth = policy.worth(points)
     return Tried(points, worth, allowed, rules.split(parts, allowed, (), worth_cents=worth, points=points))
@@ -163,10 +163,10 @@ class WithCoupons(NamedTuple):
     def off(self) -> list[rules.CouponOff]:
         return [rules.CouponOff(one.code, one.lines, one.shipping_cents) for one in self.coupons.coupons]
 
-    @property
-    def any(self) -> bool:
-        """Whether it uses a coupon, be it the storefront's own."""
-        return bool(self.coupons.coupons) or any(one["kind"] == "coupon" for one in self.purchase.discounts)
+    def goes_with_points(self, policy: rules.Policy) -> bool:
+        """Whether points can be used beside its coupons, be they the storefront's own."""
+        any_coupon = bool(self.coupons.coupons) or any(one["kind"] == "coupon" for one in self.purchase.discounts)
+        return not any_coupon or (policy.with_coupons and self.coupons.with_points)
 
 
 def with_coupons(purchase: Purchase, *, member_id: UUID | None, now: datetime) -> WithCoupons:
@@ -249,7 +249,8 @@ def quote(
     why.insert(0, {"code": "basis", "cents": sum(part.cents for part in basis), "currency": currency})
     given = [(line, part.cents, n if earn else 0) for line, part, n in zip(lines, basis, decision.lines, strict=False)]
     number = row.number if row else 0
-    token = signing.dumps([str(member_id), parts.total, number, allowed.worth_cents, whose], salt="quote", compress=True) if member_id else ""
+    may_pay = allowed.worth_cents if cart.goes_with_points(policy) else 0
+    token = signing.dumps([str(member_id), parts.total, number, may_pay, whose], salt="quote", compress=True) if member_id else ""
     return Quote(earn, most, policy.worth(most), used, worth, given, why, token, policy, number, parts.total, shipping_cents, how, allowed, cart.coupons)
 
 
@@ -265,7 +266,7 @@ def _most(
         return 0, [{"code": "account_frozen"}]
     if available and not screening.assess(member_id=member_id, action="hold", points=available, now=now).allowed:
         return 0, [{"code": "screened"}]
-    if available and cart.any and not (policy.with_coupons and cart.coupons.with_points):
+    if available and not cart.goes_with_points(policy):
         return 0, [{"code": "not_with_coupon"}]
     most = policy.within(worth_cents=allowed.worth_cents, available=available)
     if not most and available and available < policy.threshold:

@@ -35,6 +35,7 @@ from points.merging import services as merging
 from points.terms.rules import ExpiryPolicy
 from riskcontrol.screening import services as screening
 from tiers.evaluation import services as tiers
+from tiers.standing import selectors as standings
 
 from . import rules, selectors
 from .models import BurnPolicy, CheckoutHold, RefundSettlement, Settlement
@@ -199,6 +200,13 @@ def propose_make_good(*, policy_id: int, reason: str, cost_centre: str = "", ope
     )
 
 
+def quote(*, member_id: UUID | None, now: datetime, **cart: Any) -> selectors.Quote:
+    """What `selectors.quote` says of a cart. Where the term of the member's tier is over that is decided on first, as the payment would."""
+    if member_id is not None and standings.standing(member_id=member_id, now=now).due:
+        tiers.look_again(member_ids=[member_id], now=now)
+    return selectors.quote(member_id=member_id, now=now, **cart)
+
+
 @transaction.atomic(savepoint=False)
 def hold(
     *, member_id: UUID, points: int, quote: str = "", purchase_ref: str = "", expires_in: timedelta = timedelta(minutes=30), actor: str, key: str, now: datetime
@@ -239,11 +247,11 @@ def hold(
 
 
 @transaction.atomic(savepoint=False)
-def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, actor: str, now: datetime) -> Paid:
+def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | None = None, by_guest: bool = False, actor: str, now: datetime) -> Paid:
     """A purchase was paid: capture its hold, record it, grant what it earns, apply the refunds that came before it.
 
     The same purchase again is a replay. `policy` takes the place of the programme's expiry. A lapsed hold does not refuse a paid
-    purchase.
+    purchase. `by_guest`: what it says of its coupons was taken as it was said, and stands where they do not take off as much.
     Refuses: PurchaseConflict, PurchaseGone, CurrencyMismatch, AmountsDisagree, HoldNotMembers, HoldUsed, CouponRefused.
     """
     merged_into = ledger.lock(member_id=member_id)
@@ -258,6 +266,8 @@ def pay(*, member_id: UUID, facts: facts_rules.Purchase, policy: ExpiryPolicy | 
     held, worth, policy_of_hold, tier = _hold_of(member_id, facts.hold)
     # By the time at which it was paid: the message may be late.
     order = selectors.with_coupons(facts, member_id=member_id, now=min(now, facts.occurred_at))
+    if by_guest and (order.coupons.refusals or order.purchase.discount_cents != facts.discount_cents):
+        order = selectors.WithCoupons(facts, selectors.NO_COUPONS)
     facts = order.purchase
     if order.coupons.refusals:
         no = order.coupons.refusals[0]
@@ -608,4 +618,4 @@ def claim(*, purchase_ref: str, member_ref: str, actor: str, now: datetime) -> P
     if activity.guest_purchase(external_id=purchase_ref) is None:
         raise activity.PurchaseUnknown
     facts = recording.claim_guest_purchase(external_id=purchase_ref, member_id=member.id, now=now)
-    return pay(member_id=member.id, facts=facts, actor=actor, now=now)
+    return pay(member_id=member.id, facts=facts, by_guest=True, actor=actor, now=now)

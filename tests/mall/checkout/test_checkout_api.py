@@ -7,7 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.activity.models import UnmatchedRefund
 from accounts.keys import services as keys
+from mall.checkout import services
 from mall.checkout.rules import Band, CategoryShare, TierShare
 from mall.coupons import services as coupon_verbs
 from mall.coupons.models import CouponTemplate
@@ -93,3 +95,24 @@ def test_the_programme_says_how_points_are_used_and_what_was_announced(client, p
 def test_without_anything_announced_nothing_is_coming(client, publish_policy):
     publish_policy()
     assert client.get("/api/v1/programme").json()["coming"] is None
+
+
+def test_a_guests_order_told_again_after_it_was_claimed_says_so(post, shop):
+    order = {"id": "G-1", "occurred_at": shop.now.isoformat(), "currency": "CNY", "lines": [{"amount_cents": 100}], "paid_cents": 100}
+    assert [one["code"] for one in post("purchases", order, 202)["explanation"]] == ["guest"]
+    post("purchases/G-1/claim", {"member": "M-1"}, 200)
+    assert [one["code"] for one in post("purchases", order, 202)["explanation"]] == ["claimed"]
+
+
+@pytest.mark.parametrize(("decided", "status", "code"), [(None, "parked", "parked"), ("close", "closed", "closed"), ("link", "applied", "applied")])
+def test_a_refund_without_a_reference_told_again_says_what_an_operator_has_decided(post, shop, member, decided, status, code):
+    shop.pay(member)
+    refund = {"id": "R-9", "occurred_at": shop.now.isoformat(), "amount_cents": 100}
+    post("refunds", refund, 202)
+    about = {"unmatched_id": UnmatchedRefund.objects.get().id, "actor": "operator", "reason": "tests", "now": shop.now}
+    if decided == "close":
+        services.close_refund(**about)
+    elif decided == "link":
+        services.link_refund(purchase_ref="1001", **about)
+    told = post("refunds", refund, 202)
+    assert (told["status"], [one["code"] for one in told["explanation"]]) == (status, [code])

@@ -1,5 +1,6 @@
 """A guest's purchase is claimed by a member."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,8 @@ from accounts.activity import services as recording
 from accounts.activity.models import GuestPurchase
 from accounts.members.models import Member
 from mall.checkout import services
+from mall.coupons import services as coupon_verbs
+from mall.coupons.models import Coupon, CouponTemplate
 from points.rulebook import services as rulebook
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +25,16 @@ def guest(shop):
 
 def claim(shop, member_ref="M-1", purchase="1001"):
     return services.claim(purchase_ref=purchase, member_ref=member_ref, actor="shop", now=shop.now)
+
+
+def kept_with_coupon(shop, member, said):
+    """A guest's order of 100.00 for which the storefront took off `said`, by a code of the member's that takes off 10.00."""
+    template = CouponTemplate(code="ten-off", kind="amount", amount_cents=1_000, valid_days=30, name_zh="十元券", name_en="Ten off")
+    coupon_verbs.keep(template=template, actor="tests", now=shop.now)
+    [ten] = coupon_verbs.issue(member_id=member.id, template="ten-off", actor="tests", key="K", now=shop.now)
+    discounts = ({"code": ten.code, "kind": "coupon", "discount_cents": said},)
+    services.keep_guest(facts=replace(shop.order(), discounts=discounts, paid_cents=10_000 - said), now=shop.now)
+    return ten
 
 
 def test_a_claimed_purchase_is_settled_as_if_it_had_been_theirs_from_the_start(shop, member, guest, assert_books_balance):
@@ -82,3 +95,21 @@ def test_a_claimed_purchase_earns_by_the_rule_that_was_in_force_when_it_came(sho
     rulebook.publish_formula(points_per_unit=Decimal(3), categories={}, actor="tests", now=shop.now + timedelta(minutes=2))
     shop.wait(minutes=3)
     assert claim(shop).settlement.earned == 100
+
+
+@pytest.mark.parametrize("said", [1_000, 500])
+def test_what_was_taken_off_for_a_guests_coupon_stands_whatever_became_of_the_coupon(shop, member, said, assert_books_balance):
+    ten = kept_with_coupon(shop, member, said)
+    if said == 1_000:
+        coupon_verbs.use(code=ten.code, purchase_ref="elsewhere", now=shop.now)
+    paid = claim(shop)
+    assert (paid.settlement.earned, paid.settlement.paid_cents) == (100 - said // 100, 10_000 - said)
+    assert Coupon.objects.get().used_by == ("elsewhere" if said == 1_000 else "")
+    assert claim(shop).replayed
+    assert_books_balance()
+
+
+def test_a_guests_coupon_that_is_still_good_is_used_by_the_claim(shop, member):
+    kept_with_coupon(shop, member, 1_000)
+    claim(shop)
+    assert Coupon.objects.get().used_by == "1001"

@@ -47,6 +47,15 @@ def test_where_points_may_pay_nothing_none_are_held(shop, member, publish_policy
         shop.hold(member, 1)
 
 
+def test_a_quote_that_lets_no_points_go_with_its_coupon_makes_no_hold(shop, member, publish_policy, refuses):
+    publish_policy(with_coupons=False)
+    token = shop.quote(member, shop.order(10_000, discount=500)).token
+    shop.give(member, 1_000)
+    with refuses(services.PointsExceedPolicy) as refused:
+        shop.hold(member, 400, quote=token)
+    assert refused.value.figures["max_points"] == 0
+
+
 def test_a_hold_pins_the_policy_of_its_quote_even_if_another_was_published_in_between(shop, member, publish_policy):
     publish_policy(points_per_unit=100)
     shop.give(member, 1_000)

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from accounts.members import services as members
 from loyalty.lib.ids import new_id
-from mall.checkout import selectors
+from mall.checkout import selectors, services
+from mall.checkout.rules import TierShare
 from points.ledger import services as ledger
 from points.ledger.models import Account, Entry
 from riskcontrol.screening import services as screening
+from tiers.evaluation import services as evaluation
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +132,16 @@ def test_what_a_quote_says_is_what_the_payment_gives(shop, publish_rule, publish
     )
     assert (paid.settlement.earned, paid.settlement.spent, paid.settlement.worth_cents) == (quote.earn, quote.points, quote.worth_cents)
     assert paid.settlement.basis_cents == sum(cents for _line, cents, _points in quote.parts)
+
+
+def test_a_quote_goes_by_no_tier_whose_term_is_over(shop, member, tier, publish_policy):
+    tier("basic", 1)
+    tier("gold", 2, threshold=5_000)
+    publish_policy(max_share_bps=1_000, tiers=[TierShare("gold", 10_000)])
+    shop.give(member, 50_000)
+    evaluation.count_purchase(member_id=member.id, purchase="A-1", net_cents=500_000, occurred_at=shop.now, now=shop.now)
+    lines = shop.order(10_000).lines
+    assert services.quote(member_id=member.id, lines=lines, now=shop.now).max_points == 10_000
+    shop.wait(days=800)
+    shop.give(member, 50_000)
+    assert services.quote(member_id=member.id, lines=lines, now=shop.now).max_points == 1_000
