@@ -4,11 +4,12 @@ from typing import Any
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 
 from . import rules
 
@@ -17,7 +18,7 @@ def member() -> models.ForeignKey:
     return models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
-class FactKind(models.Model):
+class FactKind(Named):
     """What members can do besides buying. Operators add kinds; those that came with the programme are `built_in`."""
 
     class Once(models.TextChoices):
@@ -57,11 +58,6 @@ class FactKind(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        """In the language of whoever reads."""
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
     @property
     def explained(self) -> str:

@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from loyalty.lib.configuration import Configuration, forget
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 
 from . import rules
 
@@ -77,7 +78,7 @@ class NotificationSettings(Configuration):
         return getattr(self, f"{channel}_per_minute")
 
 
-class NotificationKind(models.Model):
+class NotificationKind(Named):
     class Way(models.TextChoices):
         ALL = "all", _("all of them")
         FIRST = "first", _("the first that works")
@@ -117,14 +118,6 @@ class NotificationKind(models.Model):
         constraints = [
             models.CheckConstraint(name="notification_marketing_never_twice", condition=~Q(purpose="marketing", resend_unknown=True)),
         ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        """In the language of whoever reads."""
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
     @cached_property
     def known(self) -> list[rules.Variable]:

@@ -1,13 +1,13 @@
 from django.core.validators import RegexValidator
 from django.db import models
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 
 
-class Segment(models.Model):
+class Segment(Named):
     code = models.CharField(
         _("code"),
         primary_key=True,
@@ -27,11 +27,6 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        """In the language of whoever reads."""
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
 
 class SegmentMember(models.Model):

@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from loyalty.lib.names import Described
 from mall.rewards.models import CODE
 
 from . import rules
@@ -15,12 +15,10 @@ from . import rules
 FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
-class CodePool(models.Model):
+class CodePool(Described):
     code = models.CharField(
         _("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which rewards name the pool, like video-month. It stays.")
     )
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
     text_zh = models.CharField(
         _("what to do with a code, Chinese"), max_length=500, blank=True, help_text=_("Members read it beside their code: where to enter it.")
     )
@@ -38,14 +36,6 @@ class CodePool(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-    @property
-    def text(self) -> str:
-        return self.text_zh if (get_language() or "zh").startswith("zh") else self.text_en
 
 
 class CodeImport(models.Model):

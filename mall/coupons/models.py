@@ -2,11 +2,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Described
 
 from . import rules
 
@@ -19,7 +19,7 @@ def category_paths(given: object) -> None:
         raise ValidationError(_("Name categories by their paths, like HOME/KITCHEN."))
 
 
-class CouponTemplate(models.Model):
+class CouponTemplate(Described):
     class Kind(models.TextChoices):
         AMOUNT = "amount", _("an amount off")
         PERCENT = "percent", _("a percentage off")
@@ -28,8 +28,6 @@ class CouponTemplate(models.Model):
     code = models.CharField(
         _("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("How rules, rewards and the storefront name it, like welcome-10. It stays.")
     )
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
     text_zh = models.CharField(_("small print, Chinese"), max_length=500, blank=True, help_text=_("What members should know besides what the fields say."))
     text_en = models.CharField(_("small print, English"), max_length=500, blank=True)
     kind = models.CharField(_("kind"), max_length=13, choices=Kind)
@@ -123,14 +121,6 @@ class CouponTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-    @property
-    def text(self) -> str:
-        return self.text_zh if (get_language() or "zh").startswith("zh") else self.text_en
 
     @property
     def terms(self) -> rules.Terms:

@@ -7,18 +7,18 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Described
 
 from . import rules
 
 MOST_POINTS = 10**9
 
 
-class _Terms(models.Model):
+class _Terms(Described):
     """What a plan and each of its sales say alike."""
 
     reward = models.ForeignKey("mall.Reward", verbose_name=_("reward"), on_delete=models.PROTECT, related_name="+", help_text=_("It may be off the shelf."))
@@ -60,14 +60,6 @@ class _Terms(models.Model):
 
     class Meta:
         abstract = True
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-    @property
-    def text(self) -> str:
-        return self.text_zh if (get_language() or "zh").startswith("zh") else self.text_en
 
 
 TERMS = tuple(field.attname for field in _Terms._meta.local_fields)

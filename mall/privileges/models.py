@@ -2,17 +2,17 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Described
 from mall.rewards.models import CODE
 
 from . import rules
 
 
-class PrivilegeKind(models.Model):
+class PrivilegeKind(Described):
     class What(models.TextChoices):
         PRIORITY_SHIPPING = "priority_shipping", _("priority shipping")
         OWN_AGENT = "own_agent", _("an agent of one's own")
@@ -29,8 +29,6 @@ class PrivilegeKind(models.Model):
         _("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which rewards and the storefront name it, like fast-30. It stays.")
     )
     what = models.CharField(_("what it is"), max_length=20, choices=What, help_text=_("What the storefront does for who has it."))
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
     text_zh = models.CharField(_("what members read, Chinese"), max_length=500, blank=True)
     text_en = models.CharField(_("what members read, English"), max_length=500, blank=True)
     term = models.CharField(_("good for"), max_length=10, choices=Term, default=Term.DAYS)
@@ -66,14 +64,6 @@ class PrivilegeKind(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-    @property
-    def text(self) -> str:
-        return self.text_zh if (get_language() or "zh").startswith("zh") else self.text_en
 
     def clean(self) -> None:
         if self.early_minutes and (self.what != self.What.EARLY_ACCESS or self.uses is not None):

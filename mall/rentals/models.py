@@ -2,22 +2,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 from mall.rewards.models import CODE, MOST_POINTS
 
 MOST_DAYS = 3650
 
 
-class RentalTerms(models.Model):
+class RentalTerms(Named):
     code = models.CharField(
         _("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which a reward names what is lent, like miles-30. It stays.")
     )
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
     product = models.ForeignKey(
         "mall.ProviderProduct",
         verbose_name=_("product of a provider"),
@@ -65,10 +63,6 @@ class RentalTerms(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
 
 class Rental(models.Model):

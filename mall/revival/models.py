@@ -1,15 +1,15 @@
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 from mall.rewards.models import MOST_POINTS
 
 
-class RevivalWindow(models.Model):
+class RevivalWindow(Named):
     name_zh = models.CharField(_("name, Chinese"), max_length=60, help_text=_("As members read it: 年末复活季 …"))
     name_en = models.CharField(_("name, English"), max_length=60)
     opens_at = models.DateTimeField(_("open from"))
@@ -27,9 +27,6 @@ class RevivalWindow(models.Model):
             models.CheckConstraint(name="revival_closes_after_it_opens", condition=Q(opens_at__lt=F("closes_at"))),
             models.CheckConstraint(name="revival_takes_a_span", condition=Q(expired_from__lt=F("expired_until"))),
         ]
-
-    def __str__(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
 
 class RevivalReward(models.Model):

@@ -2,9 +2,10 @@ import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
+
+from loyalty.lib.names import Named
 
 from . import rules
 
@@ -12,23 +13,14 @@ CODE = RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", _("Write small letters, digits,
 MOST_POINTS = 10**9
 
 
-class _Named(models.Model):
+class _Coded(Named):
     code = models.CharField(_("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which the storefront names it. It stays."))
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
 
     class Meta:
         abstract = True
 
-    def __str__(self) -> str:
-        return self.name
 
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-
-class Category(_Named):
+class Category(_Coded):
     position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("Lower numbers come first."))
     history = HistoricalRecords(app="mall")
 
@@ -38,7 +30,7 @@ class Category(_Named):
         ordering = ["position", "code"]
 
 
-class Partner(_Named):
+class Partner(_Coded):
     history = HistoricalRecords(app="mall")
 
     class Meta:
@@ -47,7 +39,7 @@ class Partner(_Named):
         ordering = ["code"]
 
 
-class Reward(models.Model):
+class Reward(Named):
     class Kind(models.TextChoices):
         GOODS = "goods", _("goods, shipped")
         COUPON = "coupon", _("coupon")
@@ -137,10 +129,6 @@ class Reward(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
 
 
 class RewardPrice(models.Model):

@@ -2,11 +2,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 from mall.rewards.models import CODE
 
 ADDRESS = RegexValidator(
@@ -15,22 +15,7 @@ ADDRESS = RegexValidator(
 )
 
 
-class _Named(models.Model):
-    name_zh = models.CharField(_("name, Chinese"), max_length=60)
-    name_en = models.CharField(_("name, English"), max_length=60)
-
-    class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "zh").startswith("zh") else self.name_en
-
-
-class Provider(_Named):
+class Provider(Named):
     code = models.CharField(
         _("code"),
         max_length=30,
@@ -65,7 +50,7 @@ class Provider(_Named):
         self.base_url = (self.base_url or "").rstrip("/")
 
 
-class ProviderProduct(_Named):
+class ProviderProduct(Named):
     code = models.CharField(_("code"), max_length=40, primary_key=True, validators=[CODE], help_text=_("By which a reward names what it hands out. It stays."))
     provider = models.ForeignKey(Provider, verbose_name=_("provider of vouchers"), on_delete=models.PROTECT, related_name="products")
     sku = models.CharField(_("SKU at the provider"), max_length=100, help_text=_("What the provider calls it. Orders made before keep the one of their day."))

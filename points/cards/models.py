@@ -1,14 +1,14 @@
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from loyalty.lib.ids import new_id
+from loyalty.lib.names import Named
 
 
-class CardKind(models.Model):
+class CardKind(Named):
     class Use(models.TextChoices):
         MULTIPLIER = "multiplier", _("multiplies what an order earns")
         MAKE_UP = "make_up", _("makes up a missed check-in")
@@ -43,13 +43,6 @@ class CardKind(models.Model):
         verbose_name_plural = _("kinds of cards")
         ordering = ["code"]
         constraints = [models.CheckConstraint(name="card_kind_factor_is_a_multipliers", condition=Q(use="multiplier") | Q(factor_percent=None))]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        return self.name_zh if (get_language() or "").startswith("zh") else self.name_en
 
 
 class Card(models.Model):
