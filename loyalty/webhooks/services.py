@@ -12,7 +12,7 @@ import httpx
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -229,9 +229,11 @@ def _send_lines(
 
 
 def _send(endpoint: WebhookEndpoint, row: WebhookDelivery, clock: Callable[[], datetime], luck: Callable[[], float]) -> str:
-    """What became of it; empty where another sender has it."""
+    """What became of it; empty where it is not ours to send now."""
     now = clock()
-    if not selectors.due(endpoint_id=endpoint.id, now=now).filter(id=row.id).update(claimed_until=now + LEASE):
+    # Switched off, moved or given another secret since this round began: what waits is left to the next.
+    same = WebhookEndpoint.objects.filter(id=endpoint.id, off_at=None, url=endpoint.url, generation=endpoint.generation)
+    if not selectors.due(endpoint_id=endpoint.id, now=now).filter(Exists(same), id=row.id).update(claimed_until=now + LEASE):
         return ""
     # Read again: what it said of somebody who was erased meanwhile is not sent.
     payload = WebhookDelivery.objects.filter(id=row.id).values_list("payload", flat=True).first()

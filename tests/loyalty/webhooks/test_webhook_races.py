@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.members import services as members
 from loyalty.webhooks import selectors, services
-from loyalty.webhooks.models import WebhookDelivery
+from loyalty.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,3 +77,25 @@ def test_a_delivery_that_is_dropped_while_its_answer_is_waited_for_stays_dropped
     row.refresh_from_db()
     assert (row.status, row.tries.count()) == ("dropped", 0)
     assert not selectors.open_rows(endpoint_id=endpoint.id).exists()
+
+
+@pytest.mark.parametrize("how", ["switched off", "moved"])
+def test_an_endpoint_that_is_switched_off_or_moved_between_two_requests_gets_no_other_at_its_old_address(endpoint, receiver, happen, member, now, how):
+    happen(1, 2, 3, member_id=member.id)
+
+    def decide_meanwhile(_said):
+        try:
+            if how == "moved":
+                about = {"name": endpoint.name, "topics": endpoint.topics, "url": receiver.url + "/new"}
+                services.change_endpoint(endpoint_id=endpoint.id, **about, actor="sample", now=now)
+            elif not WebhookEndpoint.objects.get(id=endpoint.id).off_at:
+                services.switch_off(endpoint_id=endpoint.id, actor="sample", reason="not ours any more", now=now)
+        finally:
+            connection.close()
+        return 204
+
+    receiver.answer = decide_meanwhile
+    while services.send_due(limit=10, clock=lambda: now, luck=lambda: 0.5):
+        receiver.answer = lambda _said: 204
+    old = [told for told in receiver.told if not told.path.endswith("/new")]
+    assert (len(old), len(receiver.told)) == ((1, 3) if how == "moved" else (1, 1))
