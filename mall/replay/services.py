@@ -232,12 +232,12 @@ def _refund(one: _Fact) -> str:
 
 
 def _pass_night(midnight: datetime) -> None:
-    """What the jobs do in a night. Each of them goes on until nothing is left to do."""
+    """What the jobs do in a night. Each of them goes on until nothing is left that can be done."""
     if not books.anything_due(now=midnight):
         return
-    while ledger.release_overdue(actor=ACTOR, now=midnight):
+    while ledger.release_overdue(actor=ACTOR, now=midnight)["members"]:
         pass
-    while ledger.mature_due(actor=ACTOR, now=midnight):
+    while ledger.mature_due(actor=ACTOR, now=midnight)["lots"]:
         pass
     while ledger.expire_due(actor=ACTOR, now=midnight):
         pass

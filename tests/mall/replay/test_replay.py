@@ -1,5 +1,6 @@
 """What a replay does with its rows: through the verbs, each at its own time, and any number of times the same."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -235,3 +236,17 @@ def test_a_purchase_that_earns_nothing_makes_its_member(replay, rows):
 
 def test_no_rows_at_all_are_a_replay_too(replay):
     assert replay().steps == []
+
+
+@pytest.mark.parametrize("job", ["release_overdue", "mature_due"])
+def test_what_cannot_be_booked_in_a_night_does_not_keep_a_replay_for_ever(replay, rows, monkeypatch, job):
+    nights = []
+
+    def fails(**_night):
+        nights.append(1)
+        assert len(nights) < 10, "it goes on for ever"
+        return Counter(failed=1)
+
+    monkeypatch.setattr(services.books, "anything_due", lambda **_asked: True)
+    monkeypatch.setattr(services.ledger, job, fails)
+    assert replay(rows.bought("1", "10.00")).counts["purchases"] == 1
