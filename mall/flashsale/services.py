@@ -1,5 +1,6 @@
+import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -30,6 +31,8 @@ from riskcontrol.screening import services as screening
 from . import rules, selectors
 from .models import TERMS, FlashPlan, FlashSale, FlashStock, FlashTicket
 from .selectors import Turn
+
+logger = logging.getLogger(__name__)
 
 Status = FlashTicket.Status
 TIME = "time"
@@ -325,12 +328,12 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
         cursor.execute(_DRAW, about)
 
 
+@transaction.atomic(savepoint=False)
 def leave_line(*, sale_id: int, member_id: UUID) -> FlashTicket:
     """The member does not wait any longer; a unit promised to them is free. Refuses: NotInLine."""
-    ticket = selectors.live_ticket(sale_id=sale_id, member_id=member_id)
-    with transaction.atomic(savepoint=False):
-        left = ticket is not None and _end_turn(ticket, Status.LEFT)
-    if ticket is None or not left:
+    # Under its lock: its turn may come at this moment.
+    ticket = FlashTicket.objects.select_for_update(no_key=True).filter(member_id=member_id, sale_id=sale_id, status__in=FlashTicket.LIVE).first()
+    if ticket is None or not _end_turn(ticket, Status.LEFT):
         raise NotInLine
     return ticket
 
@@ -498,13 +501,23 @@ def prune_tickets(*, before: datetime, limit: int) -> int:
 
 
 def tend(*, now: datetime) -> Counter[str]:
-    """Make the sales that plans foresee, set units aside, move lines, close what is over; how much of each. Safe in several workers at once."""
+    """Make the sales that plans foresee, set units aside, move lines, close what is over; how much of each. Each in a transaction of its own.
+
+    One that fails stops no other. Safe in several workers at once.
+    """
     done = Counter(made=make_sales(now=now))
-    for sale in selectors.to_set_aside(now=now):
-        set_aside(sale_id=sale.id, actor=TIME, now=now)
-        done["set_aside"] += 1
-    for sale_id in selectors.to_move(now=now).values_list("id", flat=True):
-        done["turns"] += move_line(sale_id=sale_id, now=now)
-    for sale_id in selectors.to_close(now=now).values_list("sale_id", flat=True):
-        done["closed"] += close(sale_id=sale_id, actor=TIME, now=now) is not None
+
+    def each(name: str, sale_ids: Iterable[int], act: Callable[[int], int]) -> None:
+        for sale_id in sale_ids:
+            try:
+                done[name] += act(sale_id)
+            except Exception:
+                logger.exception("The flash sale %s could not be seen to.", sale_id)
+                done["failed"] += 1
+
+    set_now = [sale.id for sale in selectors.to_set_aside(now=now)]
+    each("set_aside", set_now, lambda sale_id: set_aside(sale_id=sale_id, actor=TIME, now=now) is not None)
+    each("turns", selectors.to_move(now=now).values_list("id", flat=True), lambda sale_id: move_line(sale_id=sale_id, now=now))
+    over = selectors.to_close(now=now).values_list("sale_id", flat=True)
+    each("closed", over, lambda sale_id: close(sale_id=sale_id, actor=TIME, now=now) is not None)
     return +done

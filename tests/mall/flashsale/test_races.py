@@ -224,3 +224,16 @@ def test_a_rush_of_sixty_through_http_sells_seven_to_those_who_came_first(sales,
     used = FlashTicket.objects.filter(status=FlashTicket.Status.USED).values_list("number", flat=True)
     assert not FlashTicket.objects.filter(status=FlashTicket.Status.WAITING, number__lt=max(used)).exists()
     assert_books_balance()
+
+
+# Who leaves as their turn comes
+
+
+def test_who_leaves_at_the_moment_at_which_their_turn_comes_has_left_and_frees_it(sales, mall, rich):
+    sale = sales.sale(units=1)
+    mall.wait(minutes=55)
+    sales.line_up(sale, rich)
+    mall.wait(minutes=5)
+    moves = lambda: services.move_line(sale_id=sale.id, now=mall.now)  # noqa: E731
+    assert while_we_wait(moves, lambda: services.leave_line(sale_id=sale.id, member_id=rich.id).status) == "left"
+    assert sales.units(sale) == (1, 1, 0, 0)

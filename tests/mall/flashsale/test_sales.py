@@ -228,3 +228,20 @@ def test_a_sale_that_nobody_wanted_gives_all_of_it_back_by_the_job(sales, mall):
     assert services.tend(now=mall.now) == {"closed": 1}
     assert (mall.left(), sales.units(sale), Redemption.objects.count()) == (20, (5, 0, 0, 5), 0)
     assert services.tend(now=mall.now) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sale_that_fails_stops_no_other(sales, mall, rich, monkeypatch):
+    mall.reward("mug", points=100, stock=20)
+    bad, good = (sales.sale(reward=Reward.objects.get(code="mug"), units=3, begins=timedelta(hours=n)) for n in (1, 2))
+    carve = services._carve
+
+    def fails(sale, *args, **more):
+        if sale.id == bad.id:
+            raise RuntimeError("a fault of ours")
+        return carve(sale, *args, **more)
+
+    monkeypatch.setattr(services, "_carve", fails)
+    assert services.tend(now=mall.now) == {"set_aside": 1, "failed": 1}
+    assert sales.units(good) == (3, 3, 0, 0)
+    assert not FlashStock.objects.filter(sale=bad).exists()
