@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from accounts.leaving import services as leaving
 from mall.rentals.models import Rental
+from mall.vouchers import services as vouchers
 from mall.vouchers.models import VoucherOrder
 from points.ledger import selectors as books
 
@@ -56,4 +57,18 @@ def test_points_of_a_renewal_that_is_refused_afterwards_are_left_to_nobody(desk,
     desk.settle()
     assert (desk.renewals(), desk.state(rental)) == (["refused"], State.TAKEN_BACK)
     assert books.balance(member_id=rich.id, now=mall.now).available == 0
+    all_is_well()
+
+
+def test_what_an_operator_learns_to_be_lent_to_nobody_comes_back_and_its_codes_are_not_kept(desk, rich, mall, erase, all_is_well):
+    desk.partner.next.extend(["close after", *["close"] * 300])
+    asked = desk.of(desk.asked(rich))
+    desk.settle()
+    erase(rich)
+    about = {"order_id": asked.order_id, "vouchers": [vouchers.Voucher("BY-FAX-1234-5678")], "reason": "by telephone", "actor": "an operator"}
+    vouchers.hand_over(**about, now=mall.now)
+    assert (desk.state(asked), VoucherOrder.objects.get().vouchers) == (State.ENDING, [])
+    desk.partner.next.clear()
+    desk.settle()
+    assert (desk.state(asked), desk.partner.orders.lent()) == (State.TAKEN_BACK, {})
     all_is_well()
