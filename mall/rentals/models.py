@@ -49,8 +49,8 @@ class RentalTerms(Named):
     history = HistoricalRecords(app="mall")
 
     class Meta:
-        verbose_name = _("terms of a rental")
-        verbose_name_plural = _("terms of rentals")
+        verbose_name = _("set of rental terms")
+        verbose_name_plural = _("sets of rental terms")
         ordering = ["code"]
         constraints = [
             models.CheckConstraint(name="rental_terms_last", condition=Q(days__gte=1)),
