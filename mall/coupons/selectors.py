@@ -191,6 +191,30 @@ def had(*, member_ids: Collection[UUID], template: str) -> dict[UUID, int]:
     return counts
 
 
+def had_of(*, member_id: UUID, templates: Collection[str]) -> dict[str, int]:
+    """How many the member has had of each of these templates, counted as `had` does; those without any are left out. Two statements."""
+    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id__in=members.with_merged(member_id), template_id__in=templates)
+    return dict(rows.values_list("template_id").annotate(count=Count("id")))
+
+
+def why_not_issued(codes: Collection[str], *, member_id: UUID | None, now: datetime) -> dict[str, str]:
+    """Of these templates those of which none can be issued now, to that member or to anybody, and why: a code. Limits in all apart.
+
+    Two statements at most.
+    """
+    found, limited = {}, {}
+    for code in codes:
+        of = templates().get(code)
+        if of is None or not of.active:
+            found[code] = "coupon_template_inactive" if of else TemplateUnknown.code
+        elif validity(of, now=now) is None:
+            found[code] = "coupon_template_over"
+        elif of.per_member is not None:
+            limited[code] = of.per_member
+    had_before = had_of(member_id=member_id, templates=limited) if member_id and limited else {}
+    return found | {code: "coupon_member_limit" for code, count in had_before.items() if count >= limited[code]}
+
+
 def charge(template: str, times: int, *, limit: int | None = None) -> budget_rules.Charge:
     """So many, of what is issued of the template in all."""
     return budget_rules.Charge(counter=f"coupon/{template}", starts=budget_rules.BEGINNING, times=times, limit_times=limit)
@@ -211,9 +235,7 @@ def claimable(*, member_id: UUID, now: datetime) -> list[Claimable]:
     if not open_ones:
         return []
     rank = standings.standing(member_id=member_id, now=now).rank
-    had_by = members.with_merged(member_id)
-    rows = Coupon.objects.filter(~Q(status=Status.WITHDRAWN), member_id__in=had_by, template_id__in=[one.code for one in open_ones])
-    counts = dict(rows.values_list("template_id").annotate(count=Count("id")))
+    counts = had_of(member_id=member_id, templates=[one.code for one in open_ones])
     lefts = left(open_ones)
     return [
         Claimable(one, counts.get(one.code, 0), lefts.get(one.code), why_not_claimed(one, rank=rank, had=counts.get(one.code, 0), left=lefts.get(one.code)))

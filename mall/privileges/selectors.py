@@ -9,6 +9,7 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
+from loyalty.programme import selectors as programme
 from mall.redemptions.models import Redemption
 
 from . import rules
@@ -59,6 +60,27 @@ def state_of(row: Privilege, *, now: datetime) -> State:
 def standing(*, member_ids: Collection[UUID], now: datetime) -> QuerySet[Privilege]:
     """What is neither ended nor over, begun or not."""
     return Privilege.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), member_id__in=member_ids, ended_at=None)
+
+
+def span(kind: PrivilegeKind, beside: Collection[datetime | None], *, now: datetime) -> rules.Span | None:
+    """From when until when one more of the kind would be good beside those, usable at will, that end then. None: it would bring nothing."""
+    at_will, zone = kind.uses is None, programme.zone(now=now)
+    return rules.span(kind.as_term, at_will=at_will, covered=bool(beside), covered_until=last_end(beside), zone=zone, now=now)
+
+
+def last_end(ends: Collection[datetime | None]) -> datetime | None:
+    """When the last of them ends; None: never, or there are none."""
+    return None if None in ends else max((end for end in ends if end), default=None)
+
+
+def held(*, kinds: Collection[str], member_id: UUID, now: datetime) -> set[str]:
+    """Of these kinds those of which one more would bring the member nothing now. One statement."""
+    beside: dict[str, list[datetime | None]] = {}
+    of: dict[str, PrivilegeKind] = {}
+    for row in standing(member_ids=[member_id], now=now).filter(kind__in=kinds, uses=None).select_related("kind"):
+        of[row.kind_id] = row.kind
+        beside.setdefault(row.kind_id, []).append(row.ends_at)
+    return {code for code, ends in beside.items() if span(of[code], ends, now=now) is None}
 
 
 def uses(row: Privilege) -> QuerySet[PrivilegeUse]:

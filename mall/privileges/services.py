@@ -94,15 +94,15 @@ def _make(kind: PrivilegeKind, count: int, *, member_id: UUID, now: datetime, in
 
 def _spans(kind: PrivilegeKind, count: int, *, member_id: UUID, insist: bool = False, now: datetime) -> list[rules.Span]:
     """From when until when so many of a kind would be good. Refuses: PrivilegeHeld."""
-    zone, spans = programme.zone(now=now), []
+    spans = []
     ends = list(selectors.standing(member_ids=[member_id], now=now).filter(kind=kind, uses=None).values_list("ends_at", flat=True))
     for _number in range(count):
-        until = None if None in ends else max((end for end in ends if end), default=None)
-        one = rules.span(kind.as_term, at_will=kind.uses is None, covered=bool(ends), covered_until=until, zone=zone, now=now)
+        one = selectors.span(kind, ends, now=now)
         if one is None:
+            until = selectors.last_end(ends)
             if not insist:
                 raise PrivilegeHeld(kind=kind.code, until=until.isoformat() if until else None)
-            one = rules.Span(now, kind.as_term.ends_at(now, zone))
+            one = rules.Span(now, kind.as_term.ends_at(now, programme.zone(now=now)))
         if kind.uses is None:
             ends.append(one.ends_at)
         spans.append(one)

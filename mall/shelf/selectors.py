@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -15,8 +15,10 @@ from mall.checkout import selectors as checkout
 from mall.codes import selectors as codes
 from mall.codes.services import CodesOut
 from mall.coupons import selectors as coupons
-from mall.coupons.services import CouponsOut
+from mall.coupons import services as issuing
 from mall.markdowns import selectors as markdowns
+from mall.privileges import selectors as privileges
+from mall.privileges.services import PrivilegeHeld
 from mall.redemptions import selectors as redemptions
 from mall.redemptions import services as redeeming
 from mall.redemptions.models import Redemption
@@ -32,11 +34,23 @@ from riskcontrol.screening.rules import Verdict
 from riskcontrol.screening.services import Screened
 from tiers.ladder import selectors as ladder
 
-# Any of these may come back from `pricing.refused`.
-REFUSALS = {
-    one.code: one for one in (redeeming.RewardUnavailable, redeeming.RewardNotYet, redeeming.TierTooLow, redeeming.MemberLimit, redeeming.MemberDayLimit)
+# Any of these may come back from `pricing.refused`, or from the kinds of what is handed out (`_by_kind`).
+REFUSALS: dict[str, type[BusinessError]] = {
+    one.code: one
+    for one in (
+        redeeming.RewardUnavailable,
+        redeeming.RewardNotYet,
+        redeeming.TierTooLow,
+        redeeming.MemberLimit,
+        redeeming.MemberDayLimit,
+        coupons.TemplateUnknown,
+        issuing.TemplateInactive,
+        issuing.TemplateOver,
+        issuing.MemberLimit,
+        PrivilegeHeld,
+    )
 }
-_EMPTY: dict[str, type[BusinessError]] = {"code": CodesOut, "coupon": CouponsOut}
+_EMPTY: dict[str, type[BusinessError]] = {"code": CodesOut, "coupon": issuing.CouponsOut}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +152,17 @@ def at_price(offers: Sequence[Offer], *, who: Who, now: datetime) -> list[Found]
 
 
 def items(found: Sequence[Found], *, who: Who, now: datetime) -> list[Item]:
-    """All about these, in their order. Three statements at most."""
+    """All about these, in their order. Six statements at most."""
     offers = [one.offer for one in found]
     shared = _shared(offers, day=redemptions.day_of(now))
     behind = {which: left for which, left in _behind(offers, now=now).items() if which[0] != "code" or left <= codes.COUNTED}
+    by_kind = _by_kind(offers, who, now=now)
     made = []
     for offer, price, stock in found:
         today, in_all = shared.get((offer.id, "day")), shared.get((offer.id, "all"))
         limits = ((stock, redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
         left = min((one for one, _refusal in limits if one is not None), default=None)
-        why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), now=now)
+        why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), by_kind=by_kind, now=now)
         missing = max(0, price.points - who.viewer.available) if who.member_id else None
         made.append(Item(offer, price, pricing.shipping(offer, who.viewer), pricing.opens_at(offer, who.viewer), left, why_not, missing))
     return made
@@ -186,12 +201,26 @@ def _behind(offers: Sequence[Offer | Reward], *, now: datetime) -> dict[tuple[st
     return found | {("coupon", code): left for code, left in coupons.left(templates).items()}
 
 
-def _why_not(offer: Offer, who: Who, *, limits: Sequence[tuple[int | None, type[BusinessError] | None]], now: datetime) -> BusinessError | None:
+def _by_kind(offers: Sequence[Offer], who: Who, *, now: datetime) -> dict[tuple[str, str], str]:
+    """What these hand out and the member, or nobody, can have none of now, by kind and item, and why: a code of REFUSALS. Three statements at most."""
+    given = {offer.item for offer in offers if offer.kind == "coupon"}
+    terms = {offer.item for offer in offers if offer.kind == "privilege"}
+    found = {("coupon", code): why for code, why in (coupons.why_not_issued(given, member_id=who.member_id, now=now) if given else {}).items()}
+    held = privileges.held(kinds=terms, member_id=who.member_id, now=now) if terms and who.member_id else ()
+    return found | {("privilege", kind): PrivilegeHeld.code for kind in held}
+
+
+def _why_not(
+    offer: Offer, who: Who, *, limits: Sequence[tuple[int | None, type[BusinessError] | None]], by_kind: Mapping[tuple[str, str], str], now: datetime
+) -> BusinessError | None:
     if no := pricing.refused(offer, who.viewer, quantity=1, now=now):
         return REFUSALS[no.code](**no.figures)
     if who.stopped is not None:
         return who.stopped
-    return next((refusal() for left, refusal in limits if left == 0 and refusal), None)
+    if gone := next((refusal for left, refusal in limits if left == 0 and refusal), None):
+        return gone()
+    why = by_kind.get((offer.kind, offer.item))
+    return REFUSALS[why]() if why else None
 
 
 def in_words(one: Item, *, now: datetime) -> list[tuple[str, str]]:

@@ -1,11 +1,15 @@
 """What somebody who looks finds on the shelf."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from loyalty.lib import configuration
 from loyalty.lib.refusals import BusinessError
+from mall.coupons import services as coupon_verbs
+from mall.coupons.models import CouponTemplate
+from mall.privileges import services as privilege_verbs
+from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.rewards import selectors as rewards
 from mall.rewards import services as keeping
@@ -94,6 +98,52 @@ def test_why_it_cannot_be_had_is_what_the_click_would_be_refused_with(mall, look
     mall.reward(**{name: mall.now + value if isinstance(value, timedelta) else value for name, value in reward.items()})
     for _ in range(had):
         mall.redeem(member)
+    agrees_with_the_click(mall, look, member, refuses, code)
+
+
+@pytest.mark.parametrize(
+    ("template", "then", "had", "days", "code"),
+    [
+        ({}, {}, 1, 0, None),
+        ({}, {"active": False}, 0, 0, "coupon_template_inactive"),
+        ({"valid_days": None, "ends_on": date(2031, 1, 1)}, {}, 0, 2_000, "coupon_template_over"),
+        ({"per_member": 1}, {}, 1, 0, "coupon_member_limit"),
+        ({"per_member": 2}, {}, 1, 0, None),
+        ({"in_all": 1}, {}, 1, 0, "coupons_out"),
+    ],
+)
+def test_a_coupon_that_cannot_be_had_says_why(mall, look, member, refuses, template, then, had, days, code):
+    row = CouponTemplate(code="ten-off", kind="amount", amount_cents=1_000, name_zh="十元券", name_en="Ten off", **{"valid_days": 30, **template})
+    coupon_verbs.keep(template=row, actor="tests", now=mall.now)
+    mall.reward(kind="coupon", item="ten-off", stock=None)
+    for _ in range(had):
+        mall.give(member, 100)
+        mall.redeem(member)
+    for name, value in then.items():
+        setattr(row, name, value)
+    coupon_verbs.keep(template=row, actor="tests", now=mall.now)
+    mall.wait(days=days)
+    mall.give(member, 100)
+    agrees_with_the_click(mall, look, member, refuses, code)
+
+
+@pytest.mark.parametrize(
+    ("term", "uses", "code"),
+    [("for_ever", None, "privilege_held"), ("year_end", None, "privilege_held"), ("days", None, None), ("for_ever", 3, None)],
+)
+def test_a_privilege_that_would_bring_nothing_says_so(mall, look, member, refuses, term, uses, code):
+    kind = PrivilegeKind(
+        code="agent", what="own_agent", name_zh="专属客服", name_en="Own agent", term=term, term_days=30 if term == "days" else None, uses=uses
+    )
+    privilege_verbs.keep(kind=kind, actor="tests", now=mall.now)
+    mall.reward(kind="privilege", item="agent", stock=None)
+    mall.give(member, 200)
+    agrees_with_the_click(mall, look, member, refuses, None)
+    agrees_with_the_click(mall, look, member, refuses, code)
+
+
+def agrees_with_the_click(mall, look, member, refuses, code):
+    """What the shelf says of the one reward on it is what the click is refused with; None: it is not."""
     [item] = look(member)
     assert (item.why_not and item.why_not.code) == code
     if code is None:
@@ -102,6 +152,13 @@ def test_why_it_cannot_be_had_is_what_the_click_would_be_refused_with(mall, look
         with refuses(BusinessError) as refused:
             mall.redeem(member)
         assert (refused.value.code, refused.value.message) == (code, item.why_not.message)
+
+
+def test_nobody_in_particular_is_refused_for_what_others_had(mall, look):
+    kind = PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Own agent", term="for_ever")
+    privilege_verbs.keep(kind=kind, actor="tests", now=mall.now)
+    mall.reward(kind="privilege", item="agent", stock=None)
+    assert look()[0].why_not is None
 
 
 def test_what_is_for_a_higher_tier_is_shown_and_says_so(mall, look, member, tier):
@@ -163,3 +220,17 @@ def test_a_hundred_rewards_are_asked_for_as_one_is(mall, member, look, django_as
     look(member)
     with django_assert_num_queries(4):
         assert len(look(member)) == 100
+
+
+def test_what_the_kinds_know_is_asked_for_together_as_well(mall, member, look, django_assert_max_num_queries):
+    for n in range(20):
+        template = CouponTemplate(code=f"c-{n}", kind="amount", amount_cents=1_000, name_zh="券", name_en="Coupon", valid_days=30, per_member=2, in_all=9)
+        coupon_verbs.keep(template=template, actor="tests", now=mall.now)
+        kind = PrivilegeKind(code=f"p-{n}", what="own_agent", name_zh="专属客服", name_en="Own agent", term="for_ever")
+        privilege_verbs.keep(kind=kind, actor="tests", now=mall.now)
+        mall.reward(f"c-{n}", kind="coupon", item=f"c-{n}", stock=None)
+        mall.reward(f"p-{n}", kind="privilege", item=f"p-{n}", stock=None)
+    configuration._changing.models = set()
+    look(member)
+    with django_assert_max_num_queries(7):
+        assert len(look(member)) == 40
