@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.members import selectors as members
 from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
 from loyalty.lib.fields import CentsField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField
@@ -244,6 +245,7 @@ class RedemptionsView(MemberView, GenericAPIView):
 
     @extend_schema(
         summary="A member's redemptions, newest first",
+        description="Those of whoever was merged into the member too.",
         parameters=[OpenApiParameter("status", {"type": "string", "enum": Status.values}, description="Only those that stand so.")],
         responses=RedemptionInList(many=True),
         examples=[OpenApiExample("A redemption", _IN_LIST, response_only=True)],
@@ -252,7 +254,8 @@ class RedemptionsView(MemberView, GenericAPIView):
         now = timezone.now()
         asked = ListAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        rows = self.paginate_queryset(selectors.redemptions(member_id=self.member.id, **asked.validated_data, now=now))
+        theirs = members.with_merged(self.member.id)
+        rows = self.paginate_queryset(selectors.redemptions(member_ids=theirs, **asked.validated_data, now=now))
         offers = rewards.offers_of([row.reward_id for row in rows])
         told = [in_list(row, offers[row.reward_id], language=_language(request), now=now) for row in rows]
         return self.get_paginated_response(RedemptionInList(told, many=True).data)

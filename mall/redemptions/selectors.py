@@ -89,17 +89,19 @@ def digits() -> int:
 
 
 def redemption(*, redemption_id: UUID, member_id: UUID | None = None) -> Redemption:
-    """`member_id`: whose it must be. Refuses: RedemptionUnknown."""
+    """`member_id`: whose it must be, or who answers for them. Refuses: RedemptionUnknown."""
     rows = Redemption.objects.select_related("reward", "member")
-    found = rows.filter(id=redemption_id, **({"member_id": member_id} if member_id else {})).first()
+    if member_id is not None:
+        rows = rows.filter(Q(member_id=member_id) | Q(member__merged_into_id=member_id))
+    found = rows.filter(id=redemption_id).first()
     if found is None:
         raise RedemptionUnknown
     return found
 
 
-def redemptions(*, member_id: UUID, status: str = "", now: datetime | None = None) -> QuerySet[Redemption]:
-    """A member's, the newest first. With a `status`: those that stand so at `now`; one past its deadline has lapsed, booked or not."""
-    rows = Redemption.objects.filter(member_id=member_id).select_related("reward").order_by("-id")
+def redemptions(*, member_ids: Collection[UUID], status: str = "", now: datetime | None = None) -> QuerySet[Redemption]:
+    """These members', the newest first. With a `status`: those that stand so at `now`; one past its deadline has lapsed, booked or not."""
+    rows = Redemption.objects.filter(member_id__in=member_ids).select_related("reward").order_by("-id")
     if not status:
         return rows
     overdue = Q(status=Redemption.Status.HELD, pay_until__lte=now)

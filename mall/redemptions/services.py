@@ -456,7 +456,8 @@ def _still_held(row: Redemption) -> bool:
 
 @transaction.atomic(savepoint=False)
 def cancel(*, redemption_id: UUID, member_id: UUID | None = None, reason: str = "", actor: str, now: datetime) -> Redeemed:
-    """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back, shipping too. `member_id`: whose it must be.
+    """Nothing comes of it: points and stock go back, and `Step.cents` is the money to give back, shipping too. `member_id`: whose it must be,
+    or who answers for them.
 
     Possible until goods are on their way; who fulfils may cancel what they have begun, the member may not. Whoever else does it says why:
     `reason` goes to the audit trail. Cancelled before: a replay.
@@ -644,7 +645,7 @@ def lapse_due(*, limit: int, now: datetime) -> Counter[str]:
 @transaction.atomic(savepoint=False)
 def cancel_held(*, member_id: UUID, actor: str, now: datetime) -> int:
     """Cancel what the member has not paid: they were merged into another, which has freed the points. How many."""
-    ids = list(selectors.redemptions(member_id=member_id).filter(status=Status.HELD).values_list("id", flat=True))
+    ids = list(selectors.redemptions(member_ids=[member_id]).filter(status=Status.HELD).values_list("id", flat=True))
     for one in ids:
         if not lapse(redemption_id=one, actor=actor, now=now):
             cancel(redemption_id=one, actor=actor, now=now)
@@ -655,7 +656,7 @@ def cancel_held(*, member_id: UUID, actor: str, now: datetime) -> int:
 def cancel_all(*, member_id: UUID, actor: str, reason: str, now: datetime) -> int:
     """Cancel what the member has not paid, and goods that are not on their way: nobody will be there to get them. How many."""
     cancelled = cancel_held(member_id=member_id, actor=actor, now=now)
-    waiting = selectors.redemptions(member_id=member_id).filter(status__in=[Status.CONFIRMED, Status.FULFILLING], reward__kind=Reward.Kind.GOODS)
+    waiting = selectors.redemptions(member_ids=[member_id]).filter(status__in=[Status.CONFIRMED, Status.FULFILLING], reward__kind=Reward.Kind.GOODS)
     ids = list(waiting.values_list("id", flat=True))
     for one in ids:
         cancel(redemption_id=one, reason=reason, actor=actor, now=now)

@@ -6,8 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 
 from loyalty.outbox import services as outbox
-from mall.redemptions import services
+from mall.codes.models import CodePool
+from mall.codes.services import keep, take_in
+from mall.redemptions import selectors, services
 from points.merging import services as merging
+from tests.api.conftest import Asking
 
 
 @pytest.fixture
@@ -61,3 +64,27 @@ def test_what_comes_back_later_goes_to_the_survivor(mall, rich, other_member, me
     assert (mall.points(rich), mall.points(other_member)) == (0, 1_000)
     assert_books_balance()
     assert_mall_adds_up()
+
+
+def test_what_a_merged_member_had_is_the_survivors_to_read_and_to_cancel(mall, rich, other_member, merge, storefront, assert_books_balance):
+    keep(pool=CodePool(code="games", name_zh="游戏码", name_en="Game keys"), actor="tests", now=mall.now)
+    take_in(pool="games", content=b"code\nSAMPLE-1\n", actor="tests", now=mall.now)
+    mall.reward("key", kind="code", item="games", points=100, stock=None)
+    mall.reward(points=300)
+    key, mug = mall.redeem(rich, "key"), mall.redeem(rich)
+    merge()
+    api, theirs = Asking(storefront), "members/M-2/redemptions"
+    assert [one["id"] for one in api.get(theirs).json()["results"]] == [str(mug.id), str(key.id)]
+    assert [one["code"] for one in api.get(f"{theirs}/{key.id}").json()["handed"]] == ["SAMPLE-1"]
+    assert api.post(f"{theirs}/{mug.id}/cancel", {}).json()["status"] == "cancelled"
+    assert mall.points(other_member) == 900
+    assert_books_balance()
+
+
+def test_what_is_the_survivors_is_not_the_merged_members_to_take(mall, rich, other_member, merge, refuses):
+    mall.reward(points=300)
+    mall.give(other_member, 300)
+    row = mall.redeem(other_member)
+    merge()
+    with refuses(selectors.RedemptionUnknown):
+        mall.step("cancel", row, member_id=rich.id)
