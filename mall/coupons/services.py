@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -346,7 +347,7 @@ def give_back(*, code: str, purchase_ref: str, now: datetime) -> GivenBack:
 
 
 def _give_back(row: Coupon, *, now: datetime) -> GivenBack:
-    unused = {"used_by": "", "used_at": None, "discount_cents": None, "with_order": False}
+    unused: dict[str, Any] = {"used_by": "", "used_at": None, "discount_cents": None, "with_order": False}
     purchase = row.used_by
     if row.withdrawn_for:
         _move(row, Status.WITHDRAWN, **unused, purchase=purchase, now=now)
@@ -355,9 +356,8 @@ def _give_back(row: Coupon, *, now: datetime) -> GivenBack:
     if row.expires_at <= now:
         return GivenBack(row, "coupon_expired")
     owner = members.survivor_id(row.member_id)
-    if Coupon.objects.filter(member_id=owner, key=row.key, number=row.number).exists():
-        # The survivor has one of the same issue: it stays where it is, and is the survivor's to use all the same.
-        owner = row.member_id
+    if owner != row.member_id and Coupon.objects.filter(member_id=owner, key=row.key, number=row.number).exists():
+        unused["key"] = f"{_MOVED}{row.id}"
     return GivenBack(_move(row, Status.AVAILABLE, **unused, owner=owner, purchase=purchase, now=now), "")
 
 
@@ -444,8 +444,13 @@ def move(*, from_id: UUID, into_id: UUID) -> int:
     ledger.lock(member_id=from_id)
     ledger.lock(member_id=into_id)
     there = Coupon.objects.filter(member_id=into_id, key=OuterRef("key"), number=OuterRef("number"))
-    return Coupon.objects.filter(~Exists(there), member_id=from_id, status=Status.AVAILABLE).update(member_id=into_id)
+    moving = Coupon.objects.filter(member_id=from_id, status=Status.AVAILABLE)
+    moving.filter(Exists(there)).update(key=Concat(Value(_MOVED), Cast("id", TextField())))
+    return moving.update(member_id=into_id)
 
+
+# The key of a coupon whose new owner has one of the same issue.
+_MOVED = "moved/"
 
 # To many at once
 

@@ -53,6 +53,17 @@ def test_what_can_still_be_used_is_the_survivors_and_what_was_used_comes_back_to
     assert coupons.applied(other_member, used.code).discount_cents == 1000
 
 
+def test_of_one_issue_to_both_both_coupons_are_the_survivors_to_see(coupons, member, other_member, tell):
+    coupons.template()
+    both = [coupons.issue(one, key="coupon-batch/1") for one in (member, other_member)]
+    members.merge(member_id=member.id, into_id=other_member.id, now=coupons.now)
+    for _twice in range(2):
+        tell(subscribers.move_coupons, "points.members_merged", other_member, merged=str(member.id), merge=str(uuid4()))
+    assert {one.id for one in selectors.coupons(member_id=other_member.id, now=coupons.now)} == {one.id for one in both}
+    # Told again, the issue is still the one that the survivor had.
+    assert coupons.issue(other_member, key="coupon-batch/1").id == both[1].id
+
+
 def test_a_coupon_of_a_merged_member_counts_for_the_survivor_before_it_has_moved(coupons, member, other_member):
     coupons.template()
     coupon = coupons.issue(member)
@@ -92,5 +103,5 @@ def test_what_was_used_comes_back_also_where_the_survivor_has_one_of_the_same_is
     members.merge(member_id=member.id, into_id=other_member.id, now=coupons.now)
     tell(subscribers.move_coupons, "points.members_merged", other_member, merged=str(member.id), merge=str(uuid4()))
     [given] = services.give_back_of(member_id=member.id, purchase_ref="A-1", now=coupons.now)
-    assert (given.why_not, coupons.again(used).status) == ("", "available")
+    assert (given.why_not, coupons.again(used).status, coupons.again(used).member_id) == ("", "available", other_member.id)
     assert coupons.applied(other_member, used.code).discount_cents == 1000
