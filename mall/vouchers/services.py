@@ -195,7 +195,7 @@ def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Call
             answer = signed_http.ask(line, attempt.ask, **about, now=clock())
             log = logger.info if answer.said in rules.FINAL else logger.warning
             log("voucher provider asked", provider=order.provider_id, order=str(order.id), ask=attempt.ask, said=answer.said, detail=answer.detail)
-            outcomes[_finish(order, attempt, answer, now=clock())] += 1
+            outcomes[_booked(order, attempt, answer, now=clock())] += 1
             if answer.said in ("throttled", "unreachable", "unknown"):
                 still.add(order.provider_id)
     return outcomes
@@ -209,6 +209,15 @@ def _begin(order: VoucherOrder, *, now: datetime) -> VoucherAttempt | None:
         return None
     about = {"member_id": order.member_id, "order_id": order.id, "number": order.attempts + 1}
     return VoucherAttempt.objects.create(**about, ask=order.asks, started_at=now)
+
+
+def _booked(order: VoucherOrder, attempt: VoucherAttempt, answer: Answer, *, now: datetime) -> str:
+    """The order's state then, or `failed`: what cannot be booked keeps no other order waiting. Its question counts as unanswered, later."""
+    try:
+        return _finish(order, attempt, answer, now=now)
+    except Exception:
+        logger.exception("voucher order not booked", order=str(order.id), said=answer.said)
+        return "failed"
 
 
 @transaction.atomic
@@ -273,7 +282,7 @@ def recover(*, limit: int, now: datetime) -> int:
     silent = list(VoucherOrder.objects.filter(state=State.SENDING, lease_until__lt=now).order_by("lease_until")[:limit])
     for order in silent:
         attempt = selectors.attempts(order).get(number=order.attempts)
-        _finish(order, attempt, Answer("unknown", detail="worker_gone"), now=now)
+        _booked(order, attempt, Answer("unknown", detail="worker_gone"), now=now)
     return len(silent)
 
 

@@ -362,3 +362,22 @@ def test_a_delivered_redemption_that_somebody_closed_by_hand_still_gets_its_poin
     till.send()
     assert (Redemption.objects.get(id=row.id).status, till.mall.points(rich)) == ("returned", 1_000)
     assert_books_balance()
+
+
+def test_an_order_that_cannot_be_booked_keeps_no_other_waiting(till, rich, monkeypatch):
+    bad, good = till.redeem(rich), till.redeem(rich)
+    settle = services.settle
+
+    def fails(order, **told):
+        if order.redemption_id == bad.id:
+            raise RuntimeError("a fault of ours")
+        settle(order, **told)
+
+    monkeypatch.setattr(services, "settle", fails)
+    assert till.send() == {State.DELIVERED: 1, "failed": 1}
+    later = till.redeem(rich)
+    assert till.send(minutes=4) == {State.DELIVERED: 1}
+    assert [till.status(row) for row in (bad, good, later)] == ["fulfilling", "delivered", "delivered"]
+    monkeypatch.setattr(services, "settle", settle)
+    till.settle()
+    till.assert_vouchers_or_points([bad, good, later])
