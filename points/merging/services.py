@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ from tiers.standing import services as standings
 
 from . import events, selectors
 from .models import Merge
+
+logger = logging.getLogger(__name__)
 
 Status = Merge.Status
 
@@ -197,10 +200,19 @@ def forward(*, member_id: UUID, actor: str, now: datetime) -> int:
 
 
 def forward_due(*, limit: int, actor: str, now: datetime) -> int:
-    """Forward what has arrived with at most `limit` merged members, each in a transaction of its own; with how many something had."""
+    """Forward what has arrived with at most `limit` merged members, each in a transaction of its own; with how many something had.
+
+    One that fails stops none of the others.
+    """
     arrived = Account.objects.filter(merged_into__isnull=False).exclude(available=0, debt=0).order_by("member_id")
     found = list(arrived.values_list("member_id", flat=True)[:limit])
-    return sum(bool(forward(member_id=member_id, actor=actor, now=now)) for member_id in found)
+    forwarded = 0
+    for member_id in found:
+        try:
+            forwarded += bool(forward(member_id=member_id, actor=actor, now=now))
+        except Exception:
+            logger.exception("What has arrived with %s could not be forwarded.", member_id)
+    return forwarded
 
 
 def _record(what: str, merge: Merge, *, by: int, now: datetime) -> None:

@@ -288,3 +288,21 @@ def test_an_order_of_before_is_a_replay_whichever_id_names_it(member, other_memb
     for named in ("M-1", "M-2"):
         again = buy(named, "1001")
         assert (again.replayed, again.purchase.id) == (True, first.purchase.id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_whose_points_cannot_be_forwarded_keeps_no_other_waiting(db, merge, give, buckets, monkeypatch, now):
+    one, other, survivor = (members.register(external_id=name, now=now)[0] for name in ("M-1", "M-2", "M-3"))
+    for gone in (one, other):
+        merge(gone, survivor)
+        give(gone, 100)
+    forward = services.forward
+
+    def fails(*, member_id, **more):
+        if member_id == one.id:
+            raise RuntimeError("a fault of ours")
+        return forward(member_id=member_id, **more)
+
+    monkeypatch.setattr(services, "forward", fails)
+    assert services.forward_due(limit=10, actor="job", now=now) == 1
+    assert buckets(survivor)[0] == 100
