@@ -50,13 +50,18 @@ def wanted(*, source: str, payload: Mapping[str, Any]) -> bool:
 
 
 def told(*, topic: rules.Topic, member_id: UUID, payload: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    """An event as endpoints are told of it: its type, when it happened, and its data, with the member as the storefront knows them."""
+    """An event as endpoints are told of it: its type, when it happened, and its data, with the member as the storefront knows them.
+
+    Of a merged member's points, what is available afterwards is what who answers for them has: that is where they went.
+    """
     whose = members.survivor_id(member_id)
     named = members.external_ids_of([whose, *(UUID(payload[name]) for name in topic.members)])
     # What was told before a name was added has not got it.
     data = {"member": named[whose], **{name: payload[name] for name in topic.gives if name in payload}}
     data |= {name: named[UUID(payload[name])] for name in topic.members}
-    if "entry" in topic.gives:
+    if "entry" in topic.gives and whose != member_id:
+        data["available_after"] = books.balance(member_id=whose, now=at).available
+    elif "entry" in topic.gives:
         data["available_after"] = books.entry_of(member_id=member_id, entry_id=UUID(payload["entry"])).balance_after
     return {"type": topic.name, "timestamp": at.isoformat(), "data": data}
 

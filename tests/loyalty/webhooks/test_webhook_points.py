@@ -1,6 +1,7 @@
 """Whatever happens to a member's points is told: earned, spent, expired, and given back, taken back, adjusted."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -10,6 +11,7 @@ from loyalty.lib import configuration
 from loyalty.outbox.models import OutboxRow
 from loyalty.webhooks.models import WebhookDelivery
 from points.ledger import services as ledger
+from points.merging import services as merging
 from points.terms.rules import NEVER, ExpiryPolicy
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +109,22 @@ def test_what_nobody_wants_to_be_told_writes_no_row_and_takes_no_statement_more(
     assert WebhookDelivery.objects.count() == told
     monkeypatch.setattr("loyalty.outbox.services.SUBSCRIBERS", {})
     assert acts() == before
+
+
+def test_what_a_merged_member_gets_back_is_told_with_what_who_answers_for_them_has_then(books, other_member, receiver, make, send, django_user_model):
+    earned = books.earn(100)
+    spent = books.do("spend", 80)
+    ledger.earn(member_id=other_member.id, points=700, source="promotion", policy=NEVER, actor="tests", key="gift", now=books.now)
+    maker, checker = (django_user_model.objects.create_user(name).pk for name in ("maker", "checker"))
+    about = {"merged_id": books.member.id, "survivor_id": other_member.id, "reason": "one person", "key": uuid4()}
+    asked = merging.request(**about, operator_id=maker, now=books.now)
+    merging.approve(merge_id=asked.id, operator_id=checker, now=books.now)
+    make(receiver.url, "points.restored", "points.clawed_back")
+    with books.committed(execute=True):
+        about = {"member_id": books.member.id, "actor": "tests", "now": books.now}
+        ledger.restore(**about, points=80, entry_id=spent.id, key="back")
+        ledger.clawback(**about, points=10, entry_id=earned.id, key="taken")
+        merging.forward(**about)
+    send(books.now)
+    told = [one.json["data"] for one in receiver.told]
+    assert [(one["member"], one["points"], one["available_after"]) for one in told] == [("M-2", 80, 790), ("M-2", 10, 790)]
