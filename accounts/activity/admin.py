@@ -5,9 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +15,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from accounts.members import selectors as members
 from loyalty.lib.money import show
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name, page_link
 
 from . import rules, selectors, services
 from .models import Behaviour, FactKind, Purchase, PurchaseLine, Refund
@@ -89,7 +87,7 @@ class PurchaseAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, purchase: Purchase) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[purchase.member_id]), purchase.member)
+        return page_link("accounts_member", purchase.member_id, purchase.member)
 
     @display(description=_("paid in money"))
     def paid(self, purchase: Purchase) -> str:
@@ -271,7 +269,7 @@ class BehaviourAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, row: Behaviour) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), row.member)
+        return page_link("accounts_member", row.member_id, row.member)
 
     @display(description=_("what it says"))
     def said(self, row: Behaviour) -> str:

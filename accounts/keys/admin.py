@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from loyalty.lib.screens import AskingAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import ReasonForm, ScreenAdmin, operator_name
 
 from . import services
 from .models import Scope, StorefrontKey
@@ -38,7 +38,7 @@ class RotateForm(ReasonForm):
 
 
 @admin.register(StorefrontKey)
-class StorefrontKeyAdmin(AskingAdmin):
+class StorefrontKeyAdmin(ScreenAdmin):
     form = KeyForm
     list_display = ["name", "shown_prefix", "state", "scope_list", "expires_at", "last_used_at"]
     search_fields = ["name", "prefix"]

@@ -5,15 +5,13 @@ from uuid import UUID
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, ScreenAdmin, operator_name, page_link
 
 from . import selectors
 
@@ -46,7 +44,7 @@ class GrantForm(ReasonForm):
         super().__init__(request.POST or None, initial={"key": new_id(), "member": request.GET.get("member", "")})
 
 
-def grant_by_hand(request: HttpRequest, on: AskingAdmin, form: GrantForm, *, grant: Callable[..., str], title: Any, consequence: Any) -> HttpResponse:
+def grant_by_hand(request: HttpRequest, on: ScreenAdmin, form: GrantForm, *, grant: Callable[..., str], title: Any, consequence: Any) -> HttpResponse:
     """Ask whom to give what, how many and why; then `grant` it with what a verb takes, and report it with the sentence it gives."""
 
     def act(asked: Mapping[str, Any]) -> str:
@@ -68,4 +66,4 @@ class OfMembersAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, row: Any) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), row.member)
+        return page_link("accounts_member", row.member_id, row.member)

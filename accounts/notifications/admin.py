@@ -23,7 +23,7 @@ from accounts.channels.rules import WHY_NOT as CHANNELS_WHY_NOT
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, operator_name, page_link
 
 from . import rules, selectors, services
 from .models import Attempt, Channel, Delivery, Language, NotificationKind, NotificationSettings, Template
@@ -326,7 +326,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, delivery: Delivery) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[delivery.member_id]), delivery.member)
+        return page_link("accounts_member", delivery.member_id, delivery.member)
 
     @display(description=_("kind of message"))
     def about(self, delivery: Delivery) -> str:

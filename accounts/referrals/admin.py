@@ -4,9 +4,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -14,9 +12,8 @@ from unfold.enums import ActionVariant
 
 from accounts.activity import selectors as activity
 from accounts.members import selectors as members
-from accounts.members.models import Member
 from loyalty.lib.money import show
-from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReadOnlyAdmin, operator_name, page_link
 from loyalty.programme import selectors as programme
 
 from . import services
@@ -31,10 +28,6 @@ STATUS_COLOURS = {
     Status.CANCELLED: "danger",
     Status.NOT_NEW: "danger",
 }
-
-
-def _page(member: Member) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[member.id]), member)
 
 
 @admin.register(ReferralTerms)
@@ -77,11 +70,11 @@ class ReferralAdmin(ReadOnlyAdmin):
 
     @display(description=_("invited by"))
     def brought(self, referral: Referral) -> str:
-        return _page(referral.inviter)
+        return page_link("accounts_member", referral.inviter_id, referral.inviter)
 
     @display(description=_("friend"))
     def friend(self, referral: Referral) -> str:
-        return _page(referral.member)
+        return page_link("accounts_member", referral.member_id, referral.member)
 
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, referral: Referral) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from loyalty.lib.callers import named
-from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, ScreenAdmin, operator_name
 
 from . import selectors, services
 from .models import AuditEntry, JobRun
@@ -199,7 +199,7 @@ for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, C
 
 
 @admin.register(PeriodicTask)
-class ScheduleAdmin(AskingAdmin):
+class ScheduleAdmin(ScreenAdmin):
     """When each job runs. Jobs themselves are declared in code: a schedule may be changed or switched off, not invented."""
 
     list_display = ["title", "enabled", "schedule_shown", "last_ran"]

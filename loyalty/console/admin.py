@@ -32,7 +32,7 @@ from accounts.members.models import Member
 from accounts.tokens import services as tokens
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import AskingAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, ReasonForm, ScreenAdmin, operator_name
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 
@@ -187,7 +187,7 @@ admin.site.unregister([User, Group, TOTPDevice, StaticDevice])
 
 
 @admin.register(User)
-class OperatorAdmin(StockUserAdmin, AskingAdmin):
+class OperatorAdmin(StockUserAdmin, ScreenAdmin):
     """Operators and their roles. Only a superuser touches superusers or grants single permissions."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm

@@ -14,6 +14,8 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin
@@ -26,8 +28,14 @@ from .configuration import Configuration
 from .refusals import BusinessError
 
 
-class AskingAdmin(ModelAdmin):
-    """Asks before something is done with one of its rows, or with all of them."""
+class ScreenAdmin(ModelAdmin):
+    """A list with a sentence above it that explains it, and a question before something is done with one of its rows, or with all of them."""
+
+    explanation: Any = ""
+    list_before_template = "admin/explanation.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"explanation": self.explanation, **(extra_context or {})})
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """The row that an address names, as its list shows it. Raises Http404."""
@@ -79,7 +87,7 @@ class AskingAdmin(ModelAdmin):
         return TemplateResponse(request, template, page)
 
 
-class ReadOnlyAdmin(AskingAdmin):
+class ReadOnlyAdmin(ScreenAdmin):
     """Shows and never writes, for superusers as well. The list pages on without counting rows, which may be millions."""
 
     actions = None
@@ -106,7 +114,7 @@ class ReadOnlyAdmin(AskingAdmin):
         return named(row.actor)
 
 
-class HistoryAdmin(SimpleHistoryAdmin, AskingAdmin):
+class HistoryAdmin(SimpleHistoryAdmin, ScreenAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
@@ -257,6 +265,11 @@ def in_two_steps(
         except BusinessError as refusal:
             form.add_error(None, refusal.message)
     return TemplateResponse(request, "admin/confirm.html", page)
+
+
+def page_link(page: str, key: Any, text: Any) -> SafeString:
+    """To the page of the row with that `key`; `page` is an app's and a model's name, like `points_entry`."""
+    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
 
 
 def operator_name(request: HttpRequest) -> str:

@@ -24,7 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name, page_link
 
 from . import rules, selectors, services
 from .models import TYPES, WebhookDelivery, WebhookEndpoint
@@ -317,7 +317,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     @display(description=_("member"))
     def whose(self, row: WebhookDelivery) -> str:
         said = row.payload.get("data", {}).get("member", "")
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[row.member_id]), said)
+        return page_link("accounts_member", row.member_id, said)
 
     @display(description=_("status"), label=STATUS_COLOURS, ordering="status")
     def state(self, row: WebhookDelivery) -> tuple[str, str]:

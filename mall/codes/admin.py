@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -21,7 +20,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name, page_link
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -33,10 +32,6 @@ STATES = {
 }  # fmt: skip
 STATE_COLOURS = {name: colour for name, (_title, colour) in STATES.items()}
 FAULTS_SHOWN, NUMBERS_SHOWN = 50, 20
-
-
-def _page(model: str, pk: Any, text: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), text)
 
 
 class FileForm(forms.Form):
@@ -80,7 +75,7 @@ class CodePoolAdmin(HistoryAdmin):
     search_fields = ["code", "name_zh", "name_en"]
     fields = ["code", "name_zh", "name_en", "text_zh", "text_en", "low_water", "standing"]
     actions = None
-    list_before_template = "admin/explanation.html"
+    explanation = _("Codes that somebody else honours, bought in advance: a reward of that kind names its pool, and who redeems it gets one.")
     actions_detail = ["take_in", "see_codes", "see_imports"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CodePool]:
@@ -100,10 +95,6 @@ class CodePoolAdmin(HistoryAdmin):
 
     def has_see_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("mall.view_code")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("Codes that somebody else honours, bought in advance: a reward of that kind names its pool, and who redeems it gets one.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @display(description=_("name"))
     def named(self, pool: CodePool) -> str:
@@ -252,15 +243,15 @@ class CodeAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, code: Code) -> str:
-        return _page("accounts_member", code.member_id, code.member) if code.member_id else ""
+        return page_link("accounts_member", code.member_id, code.member) if code.member_id else ""
 
     @display(description=_("redemption"))
     def redeemed(self, code: Code) -> str:
-        return _page("mall_redemption", code.redemption_id, titled(code.redemption)) if code.redemption else ""
+        return page_link("mall_redemption", code.redemption_id, titled(code.redemption)) if code.redemption else ""
 
     @display(description=_("import"))
     def taken_in_by(self, code: Code) -> str:
-        return _page("mall_codeimport", code.batch_id, f"{code.batch.at:%Y-%m-%d} {code.batch.file_name}".strip())
+        return page_link("mall_codeimport", code.batch_id, f"{code.batch.at:%Y-%m-%d} {code.batch.file_name}".strip())
 
     @display(description=_("voided because"))
     def why(self, code: Code) -> str:

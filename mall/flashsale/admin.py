@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminI
 
 from loyalty.lib.localtime import add_months, end_of_day, local_date, start_of_day
 from loyalty.lib.money import show
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name, page_link
 from loyalty.programme import selectors as programme
 from mall.rewards.admin import AmountField
 
@@ -77,7 +77,9 @@ class FlashPlanAdmin(HistoryAdmin):
     form = FlashPlanForm
     list_display = ["name", "when", "reward", "price", "quantity", "per_member", "active"]
     list_select_related = ["reward"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "A plan makes its flash sales four weeks ahead. Changing it changes those for which nothing is set aside yet, except the ones changed by hand."
+    )
     sortable_by = ()
     list_per_page = 50
     actions = None
@@ -91,12 +93,6 @@ class FlashPlanAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "A plan makes its flash sales four weeks ahead. Changing it changes those for which nothing is set aside yet, except the ones changed by hand."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         now = timezone.now()
@@ -174,7 +170,7 @@ class FlashSaleAdmin(HistoryAdmin):
     form = PricedForm
     list_display = ["begins", "name", "reward", "price", "bar", "state"]
     list_filter = ["plan", "starts_at"]
-    list_before_template = "admin/explanation.html"
+    explanation = _("A reward for a short time, from units of its own. Who takes a ticket first is served first. What is left at the end returns to the shelf.")
     search_fields = ["name_zh", "name_en", "reward__code"]
     sortable_by = ()
     list_per_page = 50
@@ -220,10 +216,6 @@ class FlashSaleAdmin(HistoryAdmin):
 
     def has_read_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("A reward for a short time, from units of its own. Who takes a ticket first is served first. What is left at the end returns to the shelf.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @display(description=_("begins"))
     def begins(self, row: FlashSale) -> str:
@@ -284,7 +276,7 @@ class FlashSaleAdmin(HistoryAdmin):
     def made_by(self, row: FlashSale) -> str:
         if row.plan is None:
             return gettext("hand")
-        link = format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:mall_flashplan_change", args=[row.plan_id]), row.plan)
+        link = page_link("mall_flashplan", row.plan_id, row.plan)
         return format_html("{}, {}", link, gettext("changed by hand")) if row.by_hand else link
 
     def save_model(self, request: HttpRequest, obj: FlashSale, form: forms.ModelForm, change: bool) -> None:

@@ -71,7 +71,6 @@ class StartForm(ReasonForm, LaterForm):
 @admin.register(Markdown)
 class MarkdownAdmin(ReadOnlyAdmin):
     list_display = ["off", "state", "days", "starts_at", "ends_at", "held_then", "proposer", "decided_by", "reason"]
-    list_before_template = "admin/explanation.html"
     fields = ["off", "stands", "days", "starts_at", "ends_at", "held_then", "proposed_at", "proposer", "decided_at", "decided_by", "reason"]
     readonly_fields = ["off", "stands", "held_then", "proposer"]
     actions_list = ["start_one"]

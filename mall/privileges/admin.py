@@ -46,17 +46,13 @@ class PrivilegeKindAdmin(HistoryAdmin):
     fields = ["code", "what", "name_zh", "name_en", "text_zh", "text_en", "term", "term_days", "uses", "early_minutes", "active"]
     conditional_fields = {"term_days": "term == 'days'", "early_minutes": "what == 'early_access'"}
     actions = None
-    list_before_template = "admin/explanation.html"
+    explanation = _("What the shop does for members for a while or so many times. What is changed here holds for new ones; members keep the terms they got.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: PrivilegeKind | None = None) -> list[str]:
         return ["code"] if obj else []
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("What the shop does for members for a while or so many times. What is changed here holds for new ones; members keep the terms they got.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @display(description=_("good for"))
     def lasts(self, kind: PrivilegeKind) -> str:

@@ -22,7 +22,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import show
-from loyalty.lib.screens import ReasonForm, operator_name
+from loyalty.lib.screens import ReasonForm, operator_name, page_link
 from loyalty.lib.spreadsheets import lines
 from loyalty.programme import selectors as programme
 from mall.rewards import selectors as rewards
@@ -91,7 +91,7 @@ def about(subject: str) -> str:
     kind, _slash, number = subject.partition("/")
     if kind != "redemption" or not rules.is_id(number):
         return subject
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:mall_redemption_change", args=[number]), gettext("redemption"))
+    return page_link("mall_redemption", number, gettext("redemption"))
 
 
 class ShipForm(forms.Form):
@@ -262,9 +262,7 @@ class RedemptionAdmin(BooksAdmin):
     def books(self, row: Redemption) -> str:
         links = [("points_entry", row.spend_id, gettext("spent"))] if row.spend_id else []
         links += [("points_hold", row.hold_id, gettext("held"))] if row.hold_id else []
-        return format_html_join(
-            ", ", '<a class="console-link" href="{}">{}</a>', [(reverse(f"admin:{page}_change", args=[pk]), text) for page, pk, text in links]
-        )
+        return format_html_join(", ", "{}", [(page_link(*one),) for one in links])
 
     @display(description=_("cost"))
     def worth(self, row: Redemption) -> str:

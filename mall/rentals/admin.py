@@ -4,7 +4,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
@@ -13,7 +12,7 @@ from unfold.decorators import action, display
 
 from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name, page_link
 from mall.redemptions.admin import titled
 from points.ledger.admin import BooksAdmin
 
@@ -32,7 +31,10 @@ class RentalTermsAdmin(HistoryAdmin):
     list_select_related = ["product"]
     search_fields = ["code", "name_zh", "name_en"]
     actions = None
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "A partner's benefit that members borrow for points and a term. A reward of the kind rental names these terms; its stock is what can be out at "
+        "one time. What is changed here holds for new rentals."
+    )
     conditional_fields = {"renewal_points": "renewals > 0"}
     fieldsets = [
         (None, {"fields": ["code", "name_zh", "name_en", "product", "active"]}),
@@ -45,13 +47,6 @@ class RentalTermsAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "A partner's benefit that members borrow for points and a term. A reward of the kind rental names these terms; its stock is what can be out at "
-            "one time. What is changed here holds for new rentals."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def save_model(self, request: HttpRequest, obj: RentalTerms, form: forms.ModelForm, change: bool) -> None:
         services.keep(terms=obj, actor=operator_name(request), now=timezone.now())
@@ -97,11 +92,11 @@ class RentalAdmin(BooksAdmin):
 
     @display(description=_("redemption"))
     def redeemed(self, row: Rental) -> str:
-        return _link("mall_redemption", row.redemption_id, titled(row.redemption))
+        return page_link("mall_redemption", row.redemption_id, titled(row.redemption))
 
     @display(description=_("at the partner"))
     def asked_for(self, row: Rental) -> str:
-        return _link("mall_voucherorder", row.order_id, row.order.get_state_display())
+        return page_link("mall_voucherorder", row.order_id, row.order.get_state_display())
 
     @display(description=_("renewals left"))
     def left(self, row: Rental) -> str:
@@ -113,7 +108,7 @@ class RentalAdmin(BooksAdmin):
             (
                 f"{timezone.localtime(one.asked_at):%Y-%m-%d %H:%M}",
                 f"{one.points:,}",
-                _link("mall_voucherorder", one.order_id, _said(one)),
+                page_link("mall_voucherorder", one.order_id, _said(one)),
                 named(one.actor),
                 one.reason,
             )
@@ -163,7 +158,3 @@ class RentalAdmin(BooksAdmin):
 
 def _said(renewal: Renewal) -> str:
     return str(renewal.get_state_display())
-
-
-def _link(page: str, pk: Any, text: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)

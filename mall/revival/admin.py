@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -34,7 +34,7 @@ class RevivalWindowAdmin(HistoryAdmin):
     form = RevivalWindowForm
     inlines = [RevivalRewardInline]
     list_display = ["__str__", "state", "opens_at", "closes_at", "expired_from", "expired_until"]
-    list_before_template = "admin/explanation.html"
+    explanation = _("In a window members redeem listed rewards for points that have expired. Where several are open, the one that opened last counts.")
     fieldsets = [
         (None, {"fields": ["name_zh", "name_en", "active"]}),
         (_("When it is open"), {"fields": ["opens_at", "closes_at"]}),
@@ -55,10 +55,6 @@ class RevivalWindowAdmin(HistoryAdmin):
         if now < row.opens_at:
             return "ahead", _("ahead")
         return ("open", _("open")) if now < row.closes_at else ("over", _("over"))
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("In a window members redeem listed rewards for points that have expired. Where several are open, the one that opened last counts.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and RevivalUse.objects.filter(window=obj).exists())

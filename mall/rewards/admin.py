@@ -398,7 +398,7 @@ class RewardAdmin(HistoryAdmin):
     }
     actions_list = ["margins"]
     actions_detail = ["preview", "restock", "take_stock", {"title": _("More"), "items": ["changes", "margin", "duplicate"]}]
-    list_before_template = "admin/explanation.html"
+    explanation = _("What members get for their points. A reward that somebody has redeemed is taken off the shelf, never deleted.")
 
     def get_fieldsets(self, request: HttpRequest, obj: Reward | None = None) -> list[Any]:
         handed = ["kind"] if obj and obj.kind == Reward.Kind.GOODS else ["kind", "item"]
@@ -426,10 +426,6 @@ class RewardAdmin(HistoryAdmin):
         first = RewardPicture.objects.filter(reward=OuterRef("pk")).order_by("position", "id").values("picture_id")[:1]
         stock = Stock.objects.filter(reward=OuterRef("pk")).values("on_hand")
         return super().get_queryset(request).annotate(first_picture=Subquery(first), left=Subquery(stock))
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("What members get for their points. A reward that somebody has redeemed is taken off the shelf, never deleted.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +17,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name, page_link
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -74,11 +73,7 @@ class ProviderAdmin(HistoryAdmin):
     inlines = [ProductInline]
     readonly_fields = ["environment"]
     actions_detail = ["try_out"]
-    list_before_template = "admin/explanation.html"
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("Who issues film tickets, memberships and the like: a reward of that kind names a product, and who redeems it gets one from its provider.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
+    explanation = _("Who issues film tickets, memberships and the like: a reward of that kind names a product, and who redeems it gets one from its provider.")
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         about = _("How a provider must answer is written in the documentation, under “Vouchers: what a provider speaks”.")
@@ -204,11 +199,11 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, order: VoucherOrder) -> str:
-        return _link("accounts_member", order.member_id, order.member)
+        return page_link("accounts_member", order.member_id, order.member)
 
     @display(description=_("redemption"))
     def redeemed(self, order: VoucherOrder) -> str:
-        return _link("mall_redemption", order.redemption_id, titled(order.redemption))
+        return page_link("mall_redemption", order.redemption_id, titled(order.redemption))
 
     @display(description=_("product of a provider"))
     def what(self, order: VoucherOrder) -> str:
@@ -305,7 +300,3 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     @staticmethod
     def _about(request: HttpRequest, object_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"order_id": UUID(object_id), "reason": asked["reason"], "actor": operator_name(request), "now": timezone.now()}
-
-
-def _link(page: str, pk: Any, text: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)

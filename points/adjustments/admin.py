@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -18,7 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWid
 from accounts.members.admin import MemberField, OfMembersAdmin
 from loyalty.approvals.admin import RequestAdmin
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, in_two_steps
+from loyalty.lib.screens import HistoryAdmin, in_two_steps, page_link
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 
@@ -88,7 +87,7 @@ class AdjustmentAdmin(RequestAdmin, OfMembersAdmin):
     def booked(self, adjustment: Adjustment) -> str:
         if adjustment.entry_id is None:
             return gettext("not booked")
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_entry_change", args=[adjustment.entry_id]), adjustment.entry)
+        return page_link("points_entry", adjustment.entry_id, adjustment.entry)
 
     def approval(self, adjustment: Adjustment) -> dict[str, Any]:
         consequence = gettext("%(who)s asks for %(points)s points for %(member)s: “%(reason)s”. Once booked, it can only be undone by another adjustment.") % {

@@ -36,7 +36,7 @@ from loyalty.lib import spreadsheets
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name, page_link
 from loyalty.programme import selectors as programme
 from points.ledger.models import Entry
 from points.rulebook import selectors as rulebook
@@ -197,7 +197,9 @@ class BatchAdmin(ReadOnlyAdmin):
     list_display_links = ["named"]
     list_filter = ["status", "kind", "made_at"]
     list_select_related = ["made_by", "decided_by"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "Points for many members at once, from a file. What it would do is shown line by line before anything is booked, and a second person decides."
+    )
     sortable_by = ()
     show_add_link = False
     actions_list = ["upload_file", "find_victims"]
@@ -225,10 +227,6 @@ class BatchAdmin(ReadOnlyAdmin):
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [Case(When(status__in=[Status.SUBMITTED, Status.REVERSAL_ASKED], then=0), default=1), "-id"]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("Points for many members at once, from a file. What it would do is shown line by line before anything is booked, and a second person decides.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @action(description=_("Upload a file"), permissions=["make"], icon="upload_file", variant=ActionVariant.PRIMARY)
     def upload_file(self, request: HttpRequest) -> HttpResponse:
@@ -543,7 +541,6 @@ class BatchLineAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_filter = ["status"]
     list_select_related = ["member"]
-    list_before_template = "admin/explanation.html"
     search_fields = ["member"]
     search_help_text = _("A member's storefront id")
     sortable_by = ()
@@ -574,7 +571,7 @@ class BatchLineAdmin(ReadOnlyAdmin):
     def whose(self, line: BatchLine) -> str:
         if line.member_id is None:
             return str((line.cells or {}).get("member", ""))
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[line.member_id]), line.member)
+        return page_link("accounts_member", line.member_id, line.member)
 
     @display(description=_("points"))
     def signed(self, line: BatchLine) -> str:

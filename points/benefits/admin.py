@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -30,7 +29,10 @@ class AllowanceRoundAdmin(ReadOnlyAdmin):
     """How each month's allowances went. The job does it; operators look."""
 
     list_display = ["month", "state", "told", "left_out", "as_of", "again_on", "done_at"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "Monthly allowances by month: to how many members they were told, by the tier in which each was at midnight of the 1st. "
+        "Who could not be served, as a term was still to be decided on, is tried again the next night."
+    )
     sortable_by = ()
     ordering = ["-month"]
     fields = ["month", "state", "told", "left_out", "as_of", "again_on", "done_at"]
@@ -41,10 +43,3 @@ class AllowanceRoundAdmin(ReadOnlyAdmin):
         if row.done_at:
             return "done", _("done")
         return ("again", _("tried again")) if row.again_on else ("open", _("under way"))
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "Monthly allowances by month: to how many members they were told, by the tier in which each was at midnight of the 1st. "
-            "Who could not be served, as a term was still to be decided on, is tried again the next night."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})

@@ -11,7 +11,6 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +22,7 @@ from accounts.activity import selectors as activity
 from accounts.members.admin import OfMembersAdmin
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, operator_name, page_link
 from loyalty.programme import selectors as programme
 
 from . import rules, selectors, services
@@ -35,10 +34,6 @@ RESULT_COLOURS = {BoardResult.Status.PROPOSED: "warning", BoardResult.Status.GRA
 
 def _address(page: str, key: Any) -> str:
     return reverse(f"admin:{page}", args=[key])
-
-
-def _link(page: str, key: Any, text: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', _address(f"{page}_change", key), text)
 
 
 def _kinds() -> list[tuple[str, str]]:
@@ -254,7 +249,7 @@ class BoardResultAdmin(OfMembersAdmin):
 
     @display(description=_("period"))
     def of(self, result: BoardResult) -> str:
-        return _link("points_boardperiod", result.board_period_id, f"{result.board_period.board.name} {result.board_period.period}")
+        return page_link("points_boardperiod", result.board_period_id, f"{result.board_period.board.name} {result.board_period.period}")
 
     @display(description=_("status"), label=RESULT_COLOURS)
     def state(self, result: BoardResult) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Case, CharField, DateField, Max, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -63,7 +63,7 @@ class BudgetAdmin(HistoryAdmin):
     form = BudgetForm
     list_display = ["name", "code", "pays_for", "period", "bar", "alarm", "state"]
     list_filter = ["scope", "period", "active"]
-    list_before_template = "admin/explanation.html"
+    explanation = _("Each budget with what is spent in its current period. Alarms (50, 80, 100 %) stay for the period. A budget is not deleted: switch it off.")
     search_fields = ["code", "name", "of"]
     sortable_by = ("name", "code")
     list_per_page = 50
@@ -93,10 +93,6 @@ class BudgetAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("Each budget with what is spent in its current period. Alarms (50, 80, 100 %) stay for the period. A budget is not deleted: switch it off.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
         """With what the current period has spent and the highest alarm it has raised."""

@@ -4,14 +4,12 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from loyalty.lib.screens import ConfigurationAdmin
+from loyalty.lib.screens import ConfigurationAdmin, page_link
 from points.ledger.admin import BooksAdmin
 
 from .models import CheckIn, CheckInTerms
@@ -77,4 +75,4 @@ class CheckInAdmin(BooksAdmin):
 
 
 def _link(model: str, pk: Any, row: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), row) if pk else gettext("none")
+    return page_link(model, pk, row) if pk else gettext("none")

@@ -11,9 +11,8 @@ from django.db.models import QuerySet
 from django.forms.boundfield import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import (
@@ -33,6 +32,7 @@ from loyalty.lib.expressions import ExpressionInvalid
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import minor_digits, to_cents
+from loyalty.lib.screens import page_link
 from loyalty.programme import selectors as programme
 from points.ledger.admin import BooksAdmin
 from points.rulebook import selectors as rulebook
@@ -237,7 +237,7 @@ class OfferAdmin(BooksAdmin):
 
     @display(description=_("about"))
     def about(self, grant: Grant) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_decision_change", args=[grant.decision_id]), grant.decision)
+        return page_link("points_decision", grant.decision_id, grant.decision)
 
     @display(description=_("rule"))
     def rule(self, grant: Grant) -> str:
@@ -261,4 +261,4 @@ class OfferAdmin(BooksAdmin):
 
     @display(description=_("claimed with"))
     def claimed(self, grant: Grant) -> Any:
-        return grant.entry and format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:points_entry_change", args=[grant.entry_id]), grant.entry)
+        return grant.entry and page_link("points_entry", grant.entry_id, grant.entry)

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -36,7 +35,10 @@ class InactivityTermsAdmin(ConfigurationAdmin):
 class InactivityCaseAdmin(BooksAdmin):
     list_display = ["whose", "since", "state", "points", "voided", "announced_at", "due_at"]
     list_filter = ["status"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "Members to whom it was told that points will be voided for inactivity, the newest first. It happens on the day shown, if they were not "
+        "active until then; one purchase or check-in cancels it. Whether and when, the terms of inactivity say."
+    )
     search_help_text = _("A member's storefront id")
     fields = ["whose", "since", "state", "attempt", "told_at", "announced_at", "due_at", "points", "voided", "turned_at"]
     readonly_fields = ["whose", "state"]
@@ -44,10 +46,3 @@ class InactivityCaseAdmin(BooksAdmin):
     @display(description=_("status"), label=STATUS_COLOURS)
     def state(self, case: InactivityCase) -> tuple[str, Any]:
         return case.status, case.get_status_display()
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "Members to whom it was told that points will be voided for inactivity, the newest first. It happens on the day shown, if they were not "
-            "active until then; one purchase or check-in cancels it. Whether and when, the terms of inactivity say."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})

@@ -21,7 +21,7 @@ from accounts.activity import selectors as activity
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import end_of_day, local_date, start_of_day
-from loyalty.lib.screens import ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name, page_link
 from loyalty.lib.spreadsheets import lines
 from loyalty.programme import selectors as programme
 from points.terms import selectors as terms
@@ -34,10 +34,6 @@ KIND_COLOURS = dict.fromkeys(Entry.Kind.values, NEITHER) | {
     Entry.Kind.SPEND: SPENT, Entry.Kind.CAPTURE: SPENT, Entry.Kind.TRANSFER_OUT: SPENT, Entry.Kind.CLAWBACK: "danger", Entry.Kind.EXPIRE: "danger",
     Entry.Kind.FORFEIT: "danger", Entry.Kind.FREEZE: "danger",
 }  # fmt: skip
-
-
-def _page(model: str, pk: Any, text: Any) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), text)
 
 
 class BooksAdmin(ReadOnlyAdmin):
@@ -72,7 +68,7 @@ class BooksAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, row: Any) -> str:
-        return _page("accounts_member", row.member_id, row.member.external_id)
+        return page_link("accounts_member", row.member_id, row.member.external_id)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -180,7 +176,7 @@ class EntryAdmin(BooksAdmin):
         )
         head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr>", gettext("lot"), gettext("expires"), gettext("taken"), gettext("held ±"))
         rows = [
-            (_page("points_lot", part.lot_id, part.lot.get_source_display()), _moment(part.lot.expires_at), f"{part.points:+,}", f"{part.held:+,}")
+            (page_link("points_lot", part.lot_id, part.lot.get_source_display()), _moment(part.lot.expires_at), f"{part.points:+,}", f"{part.held:+,}")
             for part in taken
         ]
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
@@ -189,16 +185,17 @@ class EntryAdmin(BooksAdmin):
     @display(description=_("lots it made"))
     def made(self, entry: Entry) -> str:
         lots = Lot.objects.filter(member_id=entry.member_id, entry_id=entry.id)[:100]
-        return format_html_join(", ", "{}", ((_page("points_lot", lot.id, f"{lot.get_source_display()} {lot.original:,}"),) for lot in lots)) or gettext("none")
+        named = ((page_link("points_lot", lot.id, f"{lot.get_source_display()} {lot.original:,}"),) for lot in lots)
+        return format_html_join(", ", "{}", named) or gettext("none")
 
     @display(description=_("refers to"))
     def about(self, entry: Entry) -> str:
-        return _page("points_entry", entry.refers_to_id, entry.refers_to) if entry.refers_to else gettext("none")
+        return page_link("points_entry", entry.refers_to_id, entry.refers_to) if entry.refers_to else gettext("none")
 
     @display(description=_("later entries about it"))
     def followed(self, entry: Entry) -> str:
         later = Entry.objects.filter(member_id=entry.member_id, refers_to_id=entry.id).order_by("seq")[:100]
-        return format_html_join(", ", "{}", ((_page("points_entry", one.id, one),) for one in later)) or gettext("none")
+        return format_html_join(", ", "{}", ((page_link("points_entry", one.id, one),) for one in later)) or gettext("none")
 
     def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("points.export_entry")
@@ -253,12 +250,12 @@ class LotAdmin(BooksAdmin):
 
     @display(description=_("made by"))
     def made_by(self, lot: Lot) -> str:
-        return _page("points_entry", lot.entry_id, lot.entry)
+        return page_link("points_entry", lot.entry_id, lot.entry)
 
     @display(description=_("entries that took from it or gave back"))
     def allocated(self, lot: Lot) -> str:
         taken = Allocation.objects.filter(member_id=lot.member_id, lot_id=lot.id).select_related("entry").order_by("entry__seq")[:100]
-        rows = [(_page("points_entry", part.entry_id, part.entry), f"{part.points:+,}", f"{part.held:+,}") for part in taken]
+        rows = [(page_link("points_entry", part.entry_id, part.entry), f"{part.points:+,}", f"{part.held:+,}") for part in taken]
         head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th></tr>", gettext("entry"), gettext("taken"), gettext("held ±"))
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
         return format_html('<table class="console-table">{}{}</table>', head, body) if rows else gettext("none")
@@ -285,4 +282,4 @@ class HoldAdmin(BooksAdmin):
 
     @display(description=_("made by"))
     def made_by(self, hold: Hold) -> str:
-        return _page("points_entry", hold.entry_id, hold.entry)
+        return page_link("points_entry", hold.entry_id, hold.entry)

@@ -8,7 +8,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -17,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from accounts.members.models import Member
 from loyalty.approvals.admin import RequestAdmin
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import in_two_steps
+from loyalty.lib.screens import in_two_steps, page_link
 
 from . import selectors, services
 from .models import Merge
@@ -100,7 +99,7 @@ class MergeAdmin(RequestAdmin):
         return (queryset.filter(Q(merged__external_id=term) | Q(survivor__external_id=term)) if term else queryset), False
 
     def _page_of(self, member: Member) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[member.id]), member)
+        return page_link("accounts_member", member.id, member)
 
     @display(description=_("is merged"))
     def old(self, merge: Merge) -> str:

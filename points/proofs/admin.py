@@ -202,10 +202,6 @@ def _address(proof_id: UUID) -> str:
     return reverse("admin:points_proof_change", args=[proof_id])
 
 
-def _link(page: str, key: Any, text: str) -> str:
-    return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
-
-
 class GradesField(forms.CharField):
     """One grade a line."""
 

@@ -3,7 +3,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.members import selectors as members
-from loyalty.lib.screens import ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name, page_link
 from points.ledger.admin import BooksAdmin
 
 from . import services
@@ -55,7 +54,7 @@ class FindingAdmin(BooksAdmin):
         name = members.external_ids_of([finding.member_id]).get(finding.member_id)
         if name is None:
             return str(finding.member_id)
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[finding.member_id]), name)
+        return page_link("accounts_member", finding.member_id, name)
 
     @display(description=_("status"), label={Finding.Status.OPEN: "danger", Finding.Status.CLOSED: "success"})
     def state(self, finding: Finding) -> tuple[str, str]:

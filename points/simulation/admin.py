@@ -26,7 +26,7 @@ from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date
 from loyalty.lib.money import show
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ReadOnlyAdmin, operator_name
+from loyalty.lib.screens import ReadOnlyAdmin, operator_name, page_link
 from loyalty.programme import selectors as programme
 from points.budgets.models import Budget
 from points.rulebook import rules as book_rules
@@ -116,7 +116,7 @@ class SimulationAdmin(ReadOnlyAdmin):
     list_display = ["whats_tried", "span", "stands", "change", "points", "asked_by", "asked_at"]
     list_display_links = ["whats_tried"]
     list_filter = ["status", "asked_at"]
-    list_before_template = "admin/explanation.html"
+    explanation = _("What versions of rules would have cost on facts that have happened. Nothing here touches anybody's points.")
     sortable_by = ()
     show_add_link = False
     actions_list = ["try_rules"]
@@ -130,10 +130,6 @@ class SimulationAdmin(ReadOnlyAdmin):
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("What versions of rules would have cost on facts that have happened. Nothing here touches anybody's points.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @action(description=_("Try rules on history"), permissions=["ask"], icon="manage_history", variant=ActionVariant.PRIMARY)
     def try_rules(self, request: HttpRequest) -> HttpResponse:
@@ -387,7 +383,6 @@ class SimulatedMemberAdmin(ReadOnlyAdmin):
     list_display = ["whose", "old", "new", "signed"]
     list_display_links = None
     list_select_related = ["member"]
-    list_before_template = "admin/explanation.html"
     sortable_by = ("signed",)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -417,7 +412,7 @@ class SimulatedMemberAdmin(ReadOnlyAdmin):
 
     @display(description=_("member"))
     def whose(self, one: SimulatedMember) -> str:
-        return format_html('<a class="console-link" href="{}">{}</a>', reverse("admin:accounts_member_change", args=[one.member_id]), one.member)
+        return page_link("accounts_member", one.member_id, one.member)
 
     @display(description=_("change"), ordering="change")
     def signed(self, one: SimulatedMember) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -159,14 +159,10 @@ class CutPointsAdmin(ReadOnlyAdmin):
     """The quintiles of each night."""
 
     list_display = ["day", "members", "recency", "frequency", "spent", "ever"]
-    list_before_template = "admin/explanation.html"
+    explanation = _("Where the fifths of all members who ever bought lay on each night, while recency, frequency, spend and lifetime value decide.")
     sortable_by = ()
     fields = ["day", "computed_at", "members", "recency", "frequency", "spent", "ever"]
     readonly_fields = ["spent", "ever"]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("Where the fifths of all members who ever bought lay on each night, while recency, frequency, spend and lifetime value decide.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @display(description=_("spend"))
     def spent(self, row: CutPoints) -> str:

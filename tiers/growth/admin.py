@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
@@ -17,7 +16,7 @@ from accounts.members import selectors as members
 from accounts.members.models import Member
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import ConfigurationAdmin, ReasonForm, ScreenAdmin, operator_name
 from tiers.evaluation import services as evaluation
 from tiers.standing.admin import OfMembersAdmin
 
@@ -79,22 +78,18 @@ class GrowthTermsAdmin(ConfigurationAdmin):
 
 
 @admin.register(GrowthRate)
-class GrowthRateAdmin(ModelAdmin):
+class GrowthRateAdmin(ScreenAdmin):
     """What behaviours grow by, each kind of fact for itself. Who changed what is in the audit trail."""
 
     list_display = ["kind", "growth", "most_a_day", "active"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "What members do besides buying can count for their tier, too: a review, a share, a check-in. Kinds that are not listed bring no growth. "
+        "A change holds from now on; what has grown stays."
+    )
     list_select_related = ["kind"]
     sortable_by = ()
     actions = None
     fields = ["kind", "growth", "most_a_day", "active"]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "What members do besides buying can count for their tier, too: a review, a share, a check-in. Kinds that are not listed bring no growth. "
-            "A change holds from now on; what has grown stays."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["kind"] if obj is not None else []

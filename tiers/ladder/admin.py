@@ -163,7 +163,10 @@ class TierAdmin(HistoryAdmin):
     inlines = [BenefitInline]
     list_display = ["swatch", "code", "name_zh", "name_en", "rank", "leads", "times", "counts"]
     list_display_links = ["code"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "Best first. Members whom nobody has put into a tier are in the lowest active one. Without any tier, everything counts once. "
+        "A tier that somebody belongs to, or once did, cannot be deleted: deactivate it."
+    )
     ordering = ["-rank"]
     sortable_by = ()
     actions = None
@@ -205,13 +208,6 @@ class TierAdmin(HistoryAdmin):
     @display(description=_("status"), label={"active": "success", "inactive": "warning"})
     def counts(self, tier: Tier) -> tuple[str, Any]:
         return ("active", _("in use")) if tier.active else ("inactive", _("not in use"))
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "Best first. Members whom nobody has put into a tier are in the lowest active one. Without any tier, everything counts once. "
-            "A tier that somebody belongs to, or once did, cannot be deleted: deactivate it."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fixed = ["threshold"] if plans.anybody_stands() else []

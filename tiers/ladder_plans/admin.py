@@ -120,7 +120,10 @@ class LadderPlanAdmin(ReadOnlyAdmin):
 
     list_display = ["purpose", "stands", "moves", "who", "made_at", "applied_at"]
     list_filter = ["status"]
-    list_before_template = "admin/explanation.html"
+    explanation = _(
+        "How thresholds, terms and the evaluation change: propose it, have it counted who would move, then apply it. "
+        "Who rises is lifted at once; who falls, falls when their term ends."
+    )
     sortable_by = ()
     show_add_link = False
     actions_list = ["propose"]
@@ -134,13 +137,6 @@ class LadderPlanAdmin(ReadOnlyAdmin):
 
     def has_apply_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("tiers.apply_ladderplan")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _(
-            "How thresholds, terms and the evaluation change: propose it, have it counted who would move, then apply it. "
-            "Who rises is lifted at once; who falls, falls when their term ends."
-        )
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @action(description=_("Propose a change"), permissions=["propose"], icon="edit_note", variant=ActionVariant.PRIMARY)
     def propose(self, request: HttpRequest) -> HttpResponse:

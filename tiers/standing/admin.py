@@ -80,15 +80,8 @@ def by_whom(actor: str) -> str:
 
 
 class OfMembersAdmin(members_admin.OfMembersAdmin):
-    """With the sentence that explains the list."""
-
-    list_before_template = "admin/explanation.html"
     sortable_by = ()
     ordering = ["-id"]
-    explanation: Any = ""
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": self.explanation})
 
     @display(description=_("last day"))
     def last_day(self, row: Standing | StandingChange) -> str:
