@@ -133,8 +133,9 @@ def make_good(available: int, *, old_per_unit: int, new_per_unit: int) -> int:
 
 
 def expected_paid(purchase: Purchase, *, worth_cents: int) -> int:
-    """What an order must have cost in money: Σ lines + shipping − discounts − worth of the points."""
-    return purchase.lines_cents + purchase.shipping_cents - purchase.discount_cents - worth_cents
+    """What an order must have cost in money: Σ lines + shipping − discounts − worth of the points. Discounts take off no more than there is."""
+    priced = purchase.lines_cents + purchase.shipping_cents
+    return priced - min(purchase.discount_cents, max(0, priced)) - worth_cents
 
 
 # What is due for which goods, what of it points may pay, and what pays it in the end

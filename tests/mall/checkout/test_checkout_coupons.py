@@ -136,6 +136,19 @@ def test_a_guest_has_no_coupons(shop, refuses):
     assert [one.why for one in quote.coupons.refusals] == ["coupon_unknown"]
 
 
+@pytest.mark.parametrize(
+    ("amounts", "shipping", "discount", "more"), [((1_000,), 0, 500, {}), ((600, 400), 300, 1_200, {"kind": "free_shipping", "amount_cents": 0})]
+)
+def test_what_a_quote_says_is_due_is_paid_where_discounts_beside_a_coupon_leave_nothing(shop, member, coupon, amounts, shipping, discount, more):
+    facts = with_coupons(shop.order(*amounts, shipping=shipping, discount=discount), coupon(member, **more))
+    quote = shop.quote(member, facts)
+    assert quote.total_cents == 0
+    paid = shop.pay(member, replace(facts, paid_cents=quote.total_cents))
+    assert (paid.settlement.earned, Coupon.objects.get().status) == (0, "used")
+    shop.refund(lines=[(line.id,) for line in facts.lines])
+    assert Coupon.objects.get().status == "available"
+
+
 # Beside points
 
 

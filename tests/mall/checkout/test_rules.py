@@ -145,6 +145,9 @@ def test_whatever_the_policy_the_most_is_a_step_within_the_share_and_never_below
         ([(1000,), (-300,)], 500, 200, 100, 900),
         ([], 0, 0, 0, 0),
         ([(1000,)], 0, 0, 1000, 0),
+        ([(1000,)], 200, 1500, 0, 0),
+        ([(1000,)], 0, 1500, 300, -300),
+        ([(-1000,)], 0, 500, 0, -1000),
     ],
 )
 def test_lines_and_shipping_less_discounts_and_worth_of_the_points_is_what_was_paid(lines, shipping, discount, worth, paid):
