@@ -26,9 +26,27 @@ def _money(cents: int) -> str:
 
 
 class TopUpTermsForm(forms.ModelForm):
-    least_cents = AmountField(label=capfirst(_("least in one go")))
-    most_cents = AmountField(label=capfirst(_("most in one go")))
-    most_cents_month = AmountField(label=capfirst(_("most of a member in a month")), help_text=_("By the programme's calendar month."))
+    LIMITS = ("least_cents", "most_cents", "most_cents_month")
+
+    least_cents = AmountField(label=capfirst(_("least in one go")), help_text=_("Nobody buys for less: 1.00 is one unit of money."))
+    most_cents = AmountField(label=capfirst(_("most in one go")), help_text=_("Nobody buys for more at once; at least the least."))
+    most_cents_month = AmountField(label=capfirst(_("most of a member in a month")), help_text=_("By the programme's calendar month. At least the least."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.LIMITS:
+            self.fields[name].required = self.fields[name].widget.is_required = True
+            self.fields[name].initial = TopUpTerms._meta.get_field(name).default
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        for name in self.LIMITS:
+            if given.get(name) == 0:
+                self.add_error(name, _("Give an amount above 0."))
+        for name in ("most_cents", "most_cents_month"):
+            if given.get(name) and given.get("least_cents") and given[name] < given["least_cents"]:
+                self.add_error(name, _("This is less than the least in one go: nobody could buy anything."))
+        return given
 
 
 @admin.register(TopUpTerms)

@@ -157,3 +157,16 @@ def test_the_terms_are_a_page_of_settings(operator):
     assert selectors.terms().active
     kept = TopUpTerms.current()
     assert (kept.least_cents, kept.most_cents, kept.most_cents_month) == (100, 1_050, 5_000)
+
+
+def test_the_form_begins_with_limits_that_work_and_says_which_of_them_to_change(operator):
+    add = "/admin/mall/topupterms/add/"
+    form = operator.get(add).context["adminform"].form
+    assert [form[name].value() for name in form.LIMITS] == ["1.00", "1000.00", "5000.00"]
+    given = {"active": "on", "points_per_unit": 100}
+    said = operator.post(add, {**given, "least_cents": "", "most_cents": "0", "most_cents_month": "50"}).context["adminform"].form.errors
+    assert said == {"least_cents": ["This field is required."], "most_cents": ["Give an amount above 0."]}
+    said = operator.post(add, {**given, "least_cents": "20", "most_cents": "10", "most_cents_month": "10"}).context["adminform"].form.errors
+    assert set(said) == {"most_cents", "most_cents_month"}
+    assert "nobody could buy anything" in str(said)
+    assert TopUpTerms.objects.count() == 0
