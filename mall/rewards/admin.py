@@ -623,7 +623,6 @@ def card(item: shelf.Item, language: str, *, now: datetime) -> dict[str, Any]:
     """A reward as a member's app might show it, in that language."""
     with override(language):
         offer, price = item.offer, item.price
-        less = (price.points, price.cents) != (price.list_points, price.list_cents) and price.points <= price.list_points and price.cents <= price.list_cents
         if item.why_not is not None:
             # The sentence itself is in the operator's language already.
             said = type(item.why_not).title
@@ -637,8 +636,8 @@ def card(item: shelf.Item, language: str, *, now: datetime) -> dict[str, Any]:
             "name": offer.name(language),
             "text": offer.text(language),
             "price": cost(price.points, price.cents),
-            "list": cost(price.list_points, price.list_cents) if less else "",
-            "why": str(WHY.get(price.why, "")),
+            "list": cost(price.list_points, price.list_cents) if price.is_less else "",
+            "badges": [str(WHY[one]) for one in dict.fromkeys((price.base, price.why)) if one in WHY],
             "shipping": capfirst(_shipped(item.shipping.cents)) if item.shipping.cents else "",
             "told": [text for _code, text in shelf.in_words(item, now=now)],
             "left": "" if item.left is None else gettext("%(count)s left") % {"count": f"{item.left:,}"},

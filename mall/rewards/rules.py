@@ -81,13 +81,26 @@ class Viewer:
 
 
 class Price(NamedTuple):
-    """What one costs. `why`: list, clearance, scarcity, tier, tier_discount or markdown; `list_points` and `list_cents` are what it would be without."""
+    """What one costs. `why`: list, clearance, scarcity, tier, tier_discount or markdown; `list_points` and `list_cents` are what it would be without.
+
+    `base`: which price that comes off: list, or the clearance or scarcity price in its place.
+    """
 
     points: int
     cents: int
     why: str
     list_points: int
     list_cents: int
+    base: str = "list"
+
+    @property
+    def is_less(self) -> bool:
+        """Less than the list price: of points, of money or of both, and more of neither."""
+        return self.points <= self.list_points and self.cents <= self.list_cents and self[:2] != self[3:5]
+
+    @property
+    def is_more(self) -> bool:
+        return self.points >= self.list_points and self.cents >= self.list_cents and self[:2] != self[3:5]
 
 
 class Shipping(NamedTuple):
@@ -119,12 +132,11 @@ def price(offer: Offer, viewer: Viewer, *, left: int | None, markdown_bps: int =
             cheapest = min(found, key=lambda one: worth(one.points, one.cents))
             base, why = (cheapest.points, cheapest.cents), kind
             break
-    candidates = [(*base, why)]
+    candidates = [Price(*base, why, *standard, why)]
     if off:
-        candidates.append((less(base[0], off), base[1], "markdown" if markdown_bps > viewer.discount_bps else "tier_discount"))
-    candidates += [(one.points, one.cents, "tier") for one in set_now if one.kind == "tier" and one.tier == viewer.tier]
-    points, cents, why = min(candidates, key=lambda one: worth(one[0], one[1]))
-    return Price(points, cents, why, *standard)
+        candidates.append(Price(less(base[0], off), base[1], "markdown" if markdown_bps > viewer.discount_bps else "tier_discount", *standard, why))
+    candidates += [Price(one.points, one.cents, "tier", *standard) for one in set_now if one.kind == "tier" and one.tier == viewer.tier]
+    return min(candidates, key=lambda one: worth(one.points, one.cents))
 
 
 def shipping(offer: Offer, viewer: Viewer) -> Shipping:

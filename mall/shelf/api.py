@@ -35,7 +35,10 @@ class WhyNotShown(serializers.Serializer[Any]):
 
 
 class NoteShown(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="free_shipping, opens (later), early_access (it is open for them, not for others yet) or early_access_coming.")
+    code = serializers.CharField(
+        help_text="few_left or clearance (which price another comes off), free_shipping, opens (later), "
+        "early_access (it is open for them, not for others yet) or early_access_coming."
+    )
     text = serializers.CharField(help_text="A sentence for the member, in the request's language.")
 
 
@@ -54,7 +57,9 @@ class RewardOnShelf(serializers.Serializer[Any]):
     shipping_cents = serializers.IntegerField(help_text="What the parcel costs who looks, however many are in it; 0 where it is free.")
     list_shipping_cents = serializers.IntegerField(help_text="What it costs whom it is not free for.")
     total_cents = serializers.IntegerField(help_text="All the money due for one: `cents` and `shipping_cents`.")
-    price = serializers.ChoiceField(choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time.")
+    price = serializers.ChoiceField(
+        choices=PRICES, help_text="Which price it is: markdown is one of the whole shelf, for a time. `why` says which price a discount comes off."
+    )
     left = serializers.IntegerField(allow_null=True, help_text="So many are left; null: not counted, or more than 1,000 codes.")
     least_tier = serializers.CharField(help_text="For members of this tier and above; empty: for all.")
     starts_at = MomentField(allow_null=True, help_text="From when on everybody may have it; null: there is no such time.")
@@ -66,7 +71,9 @@ class RewardOnShelf(serializers.Serializer[Any]):
     why_not = WhyNotShown(allow_null=True)
     affordable = serializers.BooleanField(allow_null=True, help_text="Whether the member's points pay for one; null: no member was named.")
     points_missing = serializers.IntegerField(allow_null=True, help_text="So many points are still to go; 0: none.")
-    why = NoteShown(many=True, help_text="What to tell beside the price: why shipping is free, when it opens, until when they are earlier than others.")
+    why = NoteShown(
+        many=True, help_text="What to tell beside the price: that few are left, why shipping is free, when it opens, until when they are earlier than others."
+    )
 
 
 _REWARD = {
@@ -104,6 +111,25 @@ _REWARD = {
     "why": [
         {"code": "free_shipping", "text": "您的等级免运费。"},
         {"code": "early_access", "text": "您可提前兑换至 11月27日 20:00，之后对所有人开放。"},
+    ],
+}
+_SCARCE = {
+    **_REWARD,
+    "id": "plant",
+    "code": "plant",
+    "name": "桌面绿植",
+    "text": "",
+    "pictures": [],
+    "points": 270,
+    "list_points": 260,
+    "left": 2,
+    "starts_at": None,
+    "opens_at": None,
+    "affordable": True,
+    "points_missing": 0,
+    "why": [
+        {"code": "few_left", "text": "所剩不多，目前的价格高于平时。"},
+        {"code": "free_shipping", "text": "您的等级免运费。"},
     ],
 }
 _LATER = {
@@ -174,7 +200,11 @@ _ABOUT = (
     "What can be redeemed, cheapest first, at this member's own prices; what cannot be had now says why. A click a moment later decides anew: "
     "send the price that you showed with the redemption."
 )
-_EXAMPLES = [OpenApiExample("For a gold member", _REWARD, response_only=True), OpenApiExample("Not for this tier", _LATER, response_only=True)]
+_EXAMPLES = [
+    OpenApiExample("For a gold member", _REWARD, response_only=True),
+    OpenApiExample("A tier's discount off the price of the last ones", _SCARCE, response_only=True),
+    OpenApiExample("Not for this tier", _LATER, response_only=True),
+]
 
 
 def _asked(given: Mapping[str, str]) -> dict[str, Any]:

@@ -225,7 +225,13 @@ def _why_not(
 
 def in_words(one: Item, *, now: datetime) -> list[tuple[str, str]]:
     """What a member is told beside the price, in the reader's language: codes and sentences."""
-    said = []
+    said, price = [], one.price
+    if price.base == "scarcity":
+        more = gettext("Few are left: it costs more than usual at the moment.")
+        said.append(("few_left", more if price.is_more else gettext("Few are left: they have a price of their own.")))
+    elif price.base == "clearance":
+        less = gettext("Clearance: it costs less than usual for a time.")
+        said.append(("clearance", less if price.is_less else gettext("Clearance: it has a price of its own for a time.")))
     if one.shipping.waived_cents:
         said.append(("free_shipping", gettext("Shipping is free for your tier.")))
     starts_at = one.offer.starts_at

@@ -223,6 +223,16 @@ def test_the_preview_says_what_shipping_costs_whom_and_who_comes_sooner(operator
     assert "shipping CN¥8.00" in text(client.get(LIST))
 
 
+def test_the_preview_says_that_few_are_left_beside_the_tiers_discount_off_that_price(operator, mall, tier):
+    tier("gold", 30)
+    ladder.keep_benefit(tier="gold", kind="redemption_discount", value=1_000, actor="tests", now=mall.now)
+    reward = mall.reward(points=260, stock=2, prices=[{"kind": "scarcity", "points": 300, "left_at_most": 5}])
+    seen = text(operator().get(page(reward, "preview"), {"tier": "gold"}))
+    assert "270 points</p>" in seen
+    for said in ("<b>Few left</b><b>Your tier&#x27;s discount</b>", "it costs more than usual at the moment", "所剩不多，目前的价格高于平时。"):
+        assert said in seen, said
+
+
 def test_a_copy_has_the_same_prices_and_pictures_and_neither_stock_nor_a_place_on_the_shelf(operator, mall):
     client = operator(*KEEPS)
     client.post(f"{LIST}add/", form(files=[picture()], prices=[{"kind": "scarcity", "left_at_most": "2"}]))

@@ -40,7 +40,7 @@ def test_without_more_the_list_price_holds():
 )
 def test_a_clearance_price_is_in_force_from_its_first_to_its_last_instant(now, why):
     offer = mug(SetPrice("clearance", 600, starts_at=NOON, ends_at=NOON + HOUR))
-    assert cost(offer, now=now) == Price(600 if why == "clearance" else 1_000, 0, why, 1_000, 0)
+    assert cost(offer, now=now)[:5] == (600 if why == "clearance" else 1_000, 0, why, 1_000, 0)
 
 
 @pytest.mark.parametrize(("left", "points", "why"), [(0, 1_500, "scarcity"), (3, 1_500, "scarcity"), (4, 1_000, "list"), (None, 1_000, "list")])
@@ -85,6 +85,8 @@ def test_what_is_left_after_a_percent_is_the_exact_share_less_than_one_point_off
 
 GOLD = Viewer(tier="gold", rank=30, discount_bps=1_000)
 FOR_GOLD = SetPrice("tier", 880, tier="gold")
+FEW = SetPrice("scarcity", 1_500, left_at_most=3)
+CLEARANCE = SetPrice("clearance", 600, ends_at=NOON + HOUR)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,35 @@ FOR_GOLD = SetPrice("tier", 880, tier="gold")
     ],
 )
 def test_a_viewer_pays_the_best_of_what_applies_and_discounts_do_not_add_up(viewer, prices, off, points, why):
-    assert cost(mug(*prices), viewer, off=off) == Price(points, 0, why, 1_000, 0)
+    assert cost(mug(*prices), viewer, off=off)[:5] == (points, 0, why, 1_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "prices", "off", "why", "base"),
+    [
+        (Viewer(), (), 0, "list", "list"),
+        (GOLD, (), 0, "tier_discount", "list"),
+        (Viewer(), (FEW,), 0, "scarcity", "scarcity"),
+        (GOLD, (FEW,), 0, "tier_discount", "scarcity"),
+        (GOLD, (FEW,), 3_000, "markdown", "scarcity"),
+        (GOLD, (CLEARANCE,), 0, "tier_discount", "clearance"),
+        (GOLD, (CLEARANCE, FEW), 0, "tier_discount", "clearance"),
+        (Viewer(), (CLEARANCE,), 3_000, "markdown", "clearance"),
+        (GOLD, (FEW, FOR_GOLD), 0, "tier", "list"),
+    ],
+)
+def test_a_price_says_what_its_discount_came_off(viewer, prices, off, why, base):
+    found = cost(mug(*prices), viewer, off=off, left=2)
+    assert (found.why, found.base) == (why, base)
+
+
+@pytest.mark.parametrize(
+    ("price", "is_less", "is_more"),
+    [((900, 0), True, False), ((1_000, 0), False, False), ((1_100, 0), False, True), ((900, 100), False, False), ((1_000, 100), False, True)],
+)
+def test_a_price_is_less_or_more_than_the_list_price_only_where_nothing_speaks_against_it(price, is_less, is_more):
+    found = Price(*price, "list", 1_000, 0)
+    assert (found.is_less, found.is_more) == (is_less, is_more)
 
 
 @pytest.mark.parametrize(("now", "points"), [(NOON - INSTANT, 900), (NOON, 880), (NOON + HOUR - INSTANT, 880), (NOON + HOUR, 900)])

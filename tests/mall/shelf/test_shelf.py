@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from django.utils import translation
 
 from loyalty.lib import configuration
 from loyalty.lib.refusals import BusinessError
@@ -200,6 +201,29 @@ def test_the_price_on_the_shelf_is_what_the_click_costs_while_few_are_left(mall,
         [item] = look(member)
         assert item.price.points == expected
         mall.redeem(member, expected=(item.price.points, item.price.cents))
+
+
+@pytest.mark.parametrize(
+    ("price", "discount", "points", "why", "code", "said"),
+    [
+        ({"kind": "scarcity", "points": 300, "left_at_most": 5}, 0, 300, "scarcity", "few_left", "Few are left: it costs more than usual at the moment."),
+        ({"kind": "scarcity", "points": 300, "left_at_most": 5}, 1_000, 270, "tier_discount", "few_left", "it costs more than usual"),
+        ({"kind": "scarcity", "points": 300, "left_at_most": 5}, 2_000, 240, "tier_discount", "few_left", "they have a price of their own"),
+        ({"kind": "clearance", "points": 200}, 1_000, 180, "tier_discount", "clearance", "it costs less than usual"),
+        ({"kind": "clearance", "points": 290}, 1_000, 261, "tier_discount", "clearance", "it has a price of its own"),
+    ],
+)
+def test_what_a_discount_came_off_is_told_beside_the_price(mall, look, tier, price, discount, points, why, code, said):
+    gold = tier("gold", 30)
+    if discount:
+        gold.benefits.create(kind="redemption_discount", value=discount)
+    ends = {"ends_at": mall.now + timedelta(days=1)} if price["kind"] == "clearance" else {}
+    mall.reward(points=260, stock=3, prices=[{**price, **ends}])
+    [item] = look(who=selectors.as_tier("gold"))
+    with translation.override("en"):
+        [(told, text)] = selectors.in_words(item, now=mall.now)
+    assert (item.price.points, item.price.list_points, item.price.why, told) == (points, 260, why, code)
+    assert said in text
 
 
 def test_a_tier_is_tried_on_without_a_member(mall, look, tier):
