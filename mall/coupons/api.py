@@ -293,7 +293,9 @@ class CouponView(APIView):
 class CouponUseAsked(StrictSerializer):
     purchase = IdField(help_text="Yours. The same coupon for the same purchase again is a replay.")
     member = IdField(required=False, help_text="Whose it must be.")
-    discount_cents = CentsField(required=False, help_text="What it took off, for the books.")
+    discount_cents = CentsField(
+        required=False, help_text="What it took off, for the books: no more than its terms allow. Another figure for the same purchase is a conflict."
+    )
 
 
 class UseView(APIView):

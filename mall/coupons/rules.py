@@ -12,6 +12,7 @@ from loyalty.lib.localtime import end_of_day, local_date, start_of_day
 from loyalty.lib.money import share
 
 ONE = 10_000
+LARGEST_CENTS = 10**12
 KINDS = ("percent", "amount", "free_shipping")  # In the order in which they take off.
 
 # Nothing that is mistaken for something else when it is read aloud or copied by hand; no vowels but A and E, so no words.
@@ -170,6 +171,13 @@ def _stack(given: Sequence[Given], lines: Sequence[Line], shipping_cents: int) -
         else:
             applied.append((one, off))
     return Together(applied, refused)
+
+
+def most_off(terms: Terms) -> int:
+    """More than this no cart makes of it: the amount, the cap, or else that of the largest order there can be."""
+    if terms.kind == "amount":
+        return terms.amount_cents
+    return _percent(LARGEST_CENTS, terms) if terms.kind == "percent" else LARGEST_CENTS
 
 
 class Validity(NamedTuple):

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members
@@ -77,6 +78,19 @@ class NotUsable(BusinessError):
 
     def __init__(self, why: str, **figures: Any) -> None:
         super().__init__(str(selectors.SENTENCES[why]), why=why, **figures)
+
+
+class TookTooMuch(BusinessError):
+    code, status, title = "coupon_discount_too_large", 422, _("The coupon does not take off so much.")
+
+    def __init__(self, terms: rules.Terms, **figures: Any) -> None:
+        most = rules.most_off(terms)
+        said = gettext("The coupon takes no more than %(most)s off.") % {"most": selectors.amount(most)}
+        super().__init__(said, most_cents=most, **figures)
+
+
+class UseConflict(BusinessError):
+    code, status, title = "coupon_use_conflict", 409, _("This coupon's use for that purchase was told with another discount.")
 
 
 class NotUsedFor(BusinessError):
@@ -285,13 +299,25 @@ def use_all(*, member_id: UUID, codes: Sequence[str], purchase_ref: str, discoun
 def use(*, code: str, purchase_ref: str, member_id: UUID | None = None, discount_cents: int | None = None, now: datetime) -> Coupon:
     """Use a coupon for a purchase of a storefront's own till. For the same purchase again: nothing happens. `member_id`: whose it must be.
 
-    Refuses: CouponUnknown, NotUsable.
+    `discount_cents`: what it took off there, where the storefront says so; again, it may be left out.
+    Refuses: CouponUnknown, NotUsable, TookTooMuch, UseConflict.
     """
     found = selectors.coupon(code=code)
     if member_id is not None and members.survivor_id(found.member_id) != members.survivor_id(member_id):
         raise NotUsable("coupon_not_members", coupon=found.code)
     ledger.lock(member_id=found.member_id)
-    return _use(_again(found), purchase_ref, discount_cents=discount_cents, now=now)
+    row = _again(found)
+    if discount_cents is not None:
+        _check_discount(row, purchase_ref, discount_cents)
+    return _use(row, purchase_ref, discount_cents=discount_cents, now=now)
+
+
+def _check_discount(row: Coupon, purchase_ref: str, discount_cents: int) -> None:
+    if row.status == Status.USED and row.used_by == purchase_ref and row.discount_cents != discount_cents:
+        raise UseConflict(coupon=row.code, discount_cents=row.discount_cents)
+    terms = rules.Terms.from_json(row.terms)
+    if discount_cents > rules.most_off(terms):
+        raise TookTooMuch(terms, coupon=row.code)
 
 
 def _again(row: Coupon) -> Coupon:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from mall.coupons.rules import LARGEST_CENTS
 from points.reconciliation.selectors import snapshot
 
 # What the questions speak of besides tables: what steps have given back; and of a redemption, how many of it are still out.
@@ -110,6 +111,12 @@ CHECKS: tuple[tuple[int, str, str], ...] = (
           FROM (SELECT 'coupon/' || template_id AS counter, count(*) AS issued FROM mall_coupon WHERE counted AND status <> 'withdrawn' GROUP BY template_id) c
           FULL JOIN (SELECT counter, times FROM points_shareduse WHERE counter LIKE 'coupon/%%') u USING (counter)
          WHERE coalesce(c.issued, 0) <> coalesce(u.times, 0)"""),
+    (7, "a used coupon took off no more than its terms allow", """
+        SELECT 'coupon ' || c.id, 'at most ' || x.most, c.discount_cents
+          FROM mall_coupon c, LATERAL (SELECT CASE c.terms->>'kind' WHEN 'amount' THEN (c.terms->>'amount_cents')::bigint WHEN 'percent'
+                                         THEN least((c.terms->>'cap_cents')::bigint, %(largest)s * (c.terms->>'percent_bps')::bigint / 10000)
+                                         ELSE %(largest)s END AS most) x
+         WHERE c.discount_cents NOT BETWEEN 0 AND x.most"""),
     (8, "one voucher or its points, never both and never neither", """
         SELECT r.about, CASE WHEN o.state = 'delivered' THEN 'delivered' WHEN o.state IN ('refused', 'withdrawn') THEN 'points back' ELSE 'fulfilling' END,
                r.status
@@ -240,7 +247,7 @@ def audit(*, most: int = 1000, now: datetime) -> Audited:
 
 def _asked(invariant: int, what: str, sql: str, *, most: int, now: datetime) -> Iterator[Breach]:
     with connection.cursor() as cursor:
-        cursor.execute(_WITH.format(sql), {"most": most, "now": now})
+        cursor.execute(_WITH.format(sql), {"most": most, "largest": LARGEST_CENTS, "now": now})
         for about, expected, found in cursor.fetchall():
             yield Breach(invariant, what, about, expected, found)
 

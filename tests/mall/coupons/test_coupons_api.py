@@ -102,6 +102,24 @@ def test_a_till_uses_a_coupon_once_and_gives_it_back(coupons, member, post, get)
     assert get(f"coupons/{code.lower()}").json()["status"] == "available"
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "conflict"),
+    [
+        ("en", "The coupon takes no more than CN¥50.00 off.", "This coupon's use for that purchase was told with another discount."),
+        ("zh-hans", "该优惠券最多抵扣 ¥50.00。", "该优惠券用于此订单时报告的抵扣金额不同。"),
+    ],
+)
+def test_what_a_till_took_off_must_be_possible_and_stays_as_it_was_told(coupons, member, post, storefront, language, said, conflict):
+    coupons.template(kind="percent", percent_bps=1_500, cap_cents=5_000)
+    code = coupons.issue(member).code
+    storefront.credentials(**{**storefront._credentials, "HTTP_ACCEPT_LANGUAGE": language})
+    far = post(f"coupons/{code}/use", {"purchase": "A-1", "discount_cents": 99_999_999_999})
+    assert (far.status_code, far.json()["code"], far.json()["most_cents"], far.json()["detail"]) == (422, "coupon_discount_too_large", 5_000, said)
+    assert post(f"coupons/{code}/use", {"purchase": "A-1", "discount_cents": 5_000}).status_code == 200
+    other = post(f"coupons/{code}/use", {"purchase": "A-1", "discount_cents": 4_000})
+    assert (other.status_code, other.json()["code"], other.json()["detail"]) == (409, "coupon_use_conflict", conflict)
+
+
 def test_a_coupon_that_expired_meanwhile_is_not_given_back_and_the_till_is_told(coupons, member, post):
     coupons.template(valid_days=1)
     coupons.wait(days=-5)

@@ -1,3 +1,5 @@
+import pytest
+
 from mall.coupons import services
 from mall.coupons.models import Coupon
 from mall.coupons.selectors import CouponUnknown
@@ -21,6 +23,43 @@ def test_for_the_same_purchase_again_nothing_happens(coupons, member):
     first = coupons.use(coupon)
     coupons.wait(days=40)
     assert coupons.use(coupon).used_at == first.used_at
+
+
+@pytest.mark.parametrize(
+    ("terms", "most"),
+    [
+        ({"kind": "amount", "amount_cents": 1_000}, 1_000),
+        ({"kind": "percent", "percent_bps": 1_500, "cap_cents": 5_000}, 5_000),
+        ({"kind": "percent", "percent_bps": 1_500}, 150_000_000_000),
+        ({"kind": "free_shipping"}, 1_000_000_000_000),
+    ],
+)
+def test_a_till_cannot_say_that_a_coupon_took_off_more_than_it_can(coupons, member, refuses, terms, most):
+    coupons.template(**terms)
+    coupon = coupons.issue(member)
+    with refuses(services.TookTooMuch) as refused:
+        coupons.use(coupon, discount_cents=most + 1)
+    assert refused.value.figures["most_cents"] == most
+    assert coupons.again(coupon).status == Status.AVAILABLE
+    assert coupons.use(coupon, discount_cents=most).discount_cents == most
+
+
+def test_the_terms_of_the_day_on_which_it_was_issued_decide_how_much_that_is(coupons, member, refuses):
+    coupons.template()
+    coupon = coupons.issue(member)
+    coupons.template(amount_cents=5_000)
+    with refuses(services.TookTooMuch):
+        coupons.use(coupon, discount_cents=1_001)
+
+
+def test_for_the_same_purchase_with_another_discount_is_a_conflict(coupons, member, refuses):
+    coupons.template()
+    coupon = coupons.issue(member)
+    coupons.use(coupon, discount_cents=900)
+    with refuses(services.UseConflict) as refused:
+        coupons.use(coupon, discount_cents=800)
+    assert refused.value.figures["discount_cents"] == 900
+    assert coupons.use(coupon, discount_cents=900).discount_cents == coupons.use(coupon).discount_cents == 900
 
 
 def test_a_code_is_read_as_people_type_it(coupons, member):

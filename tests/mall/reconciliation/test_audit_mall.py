@@ -98,6 +98,8 @@ def test_a_mall_run_by_its_verbs_adds_up(busy):
         (6, "UPDATE mall_code SET voided_at = NULL WHERE voided_at IS NOT NULL"),
         (7, "UPDATE mall_coupon SET subject = '' WHERE status = 'available'"),
         (7, "UPDATE points_shareduse SET times = times + 1 WHERE counter LIKE 'coupon/%'"),
+        (7, "UPDATE mall_coupon SET discount_cents = 1001 WHERE status = 'used'"),
+        (7, "UPDATE mall_coupon SET terms = terms || '{\"kind\": \"percent\", \"percent_bps\": 9000, \"cap_cents\": 999}' WHERE status = 'used'"),
         (8, "UPDATE mall_reward SET kind = 'voucher' WHERE code = 'coupon'"),
         (12, "UPDATE mall_redemption SET spend_id = NULL, revived = true WHERE status = 'confirmed'"),
         (11, "UPDATE mall_settlement SET worth_cents = worth_cents + 1"),
