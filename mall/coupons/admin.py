@@ -89,7 +89,7 @@ class CouponTemplateAdmin(HistoryAdmin):
     list_filter = ["kind", "claimable", "active"]
     search_fields = ["code", "name_zh", "name_en"]
     actions = None
-    list_before_template = "admin/explanation.html"
+    explanation = _("What coupons do. Rules, tiers, rewards and check-in prizes name a template by its code; operators issue its coupons under “Coupons”.")
     fieldsets = [
         (None, {"fields": ["code", ("name_zh", "name_en"), ("text_zh", "text_en"), "active"]}),
         (
@@ -117,10 +117,6 @@ class CouponTemplateAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("What coupons do. Rules, tiers, rewards and check-in prizes name a template by its code; operators issue its coupons under “Coupons”.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         found = super().get_changelist_instance(request)
@@ -283,7 +279,7 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     list_select_related = ["template", "segment"]
     ordering = ["-id"]
     sortable_by = ()
-    list_before_template = "admin/explanation.html"
+    explanation = _("One coupon each for a segment or a list of members, issued a page at a time by the job “Issue coupons to many members”.")
     fieldsets = [
         (None, {"fields": ["template", "whom", "status", "members", "issued", "left_out", "reason", "made_by", "made_at", "finished_at", "why", "standing"]}),
         (_("Withdrawal"), {"fields": ["how_far", "withdrawn_for", "withdrawn_by", "withdrawn_at"]}),
@@ -291,10 +287,6 @@ class CouponBatchAdmin(ReadOnlyAdmin):
     readonly_fields = ["whom", "why", "standing", "how_far"]
     actions_list = ["issue_to_many"]
     actions_detail = ["stop_issuing", "withdraw_issue"]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        said = _("One coupon each for a segment or a list of members, issued a page at a time by the job “Issue coupons to many members”.")
-        return super().changelist_view(request, {**(extra_context or {}), "explanation": said})
 
     @display(description=_("to whom"))
     def whom(self, row: CouponBatch) -> Any:
