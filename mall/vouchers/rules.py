@@ -17,6 +17,8 @@ FINAL = ("issued", "refused", "cancelled")
 
 MOST_KEPT = 300
 LONGEST_WAIT = timedelta(days=1)
+# Whoever says how soon to ask is asked then; but after many attempts no sooner than this.
+PATIENCE = timedelta(minutes=5)
 BACK_OFF = (
     timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3),
 )  # fmt: skip
@@ -171,7 +173,10 @@ def following(
         return Next("refused", ask) if refused else Next("waiting", "POST", now)
     if answer.said in ("unknown", "pending") and ask == "POST":
         ask = "GET"
-    again = now + (answer.retry_after or BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
+    wait = BACK_OFF[min(attempts, len(BACK_OFF)) - 1]
+    if answer.retry_after:
+        wait = max(answer.retry_after, min(wait, PATIENCE))
+    again = now + wait
     return Next("waiting", ask, again) if again <= until else Next("unknown", ask)
 
 

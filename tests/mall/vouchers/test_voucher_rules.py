@@ -122,6 +122,16 @@ def test_points_come_back_only_where_the_provider_has_said_that_nothing_will_be_
     assert rules.following(Answer(said), ask=ask, unanswered=unanswered, attempts=1, until=LATER, now=NOW) == following
 
 
+@pytest.mark.parametrize(
+    ("attempts", "asked", "seconds"),
+    [(1, 1, 10), (1, 60, 60), (3, 1, 60), (4, 1, 300), (7, 1, 300), (100, 299, 300), (100, 3600, 3600), (100, None, 10_800)],
+)
+def test_who_says_how_soon_is_asked_then_and_after_many_attempts_no_sooner_than_in_five_minutes(attempts, asked, seconds):
+    answer = Answer("throttled", retry_after=None if asked is None else timedelta(seconds=asked))
+    following = rules.following(answer, ask="POST", unanswered=False, attempts=attempts, until=LATER, now=NOW)
+    assert following == Next("waiting", "POST", NOW + timedelta(seconds=seconds))
+
+
 OPEN = ("issued", "absent", "unknown", "pending", "throttled", "unreachable")
 
 
