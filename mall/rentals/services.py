@@ -8,6 +8,7 @@ from uuid import UUID
 from babel.dates import format_datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members
@@ -137,7 +138,7 @@ def _take_back(row: Redemption, quantity: int, now: datetime) -> None:
         return
     whole = quantity == row.quantity and rental.state == State.ASKED
     if not (whole and vouchers.call_off(order_id=rental.order_id, member_id=row.member_id, now=now)):
-        raise RentalOut
+        raise RentalOut(gettext("Its term is over, or it was given back: no points come back for it.") if rental.cause else "")
     _go(rental, State.REFUSED, settled_at=now, now=now)
 
 
@@ -276,7 +277,8 @@ def renew(*, rental_id: UUID, member_id: UUID | None = None, reason: str = "", a
         return Renewed(row, earlier, True)
     if no := selectors.not_renewed(row, now=now):
         raise _NOT_RENEWED[no]
-    product = row.terms.product
+    # Only who has lent it can make its term longer, whichever product the terms name by now.
+    product = row.order.product
     vouchers.check(product)
     _refuse_fallen(row, payer, now=now)
     renewal = Renewal(id=new_id(), member_id=row.member_id, rental=row, points=row.renewal_points, key=key, actor=actor, reason=reason, asked_at=now)

@@ -11,7 +11,7 @@ from mall.rentals.models import Rental, RentalTerms
 from mall.rewards.models import StockChange
 from mall.rewards.services import RewardInvalid
 from mall.vouchers import services as vouchers
-from mall.vouchers.models import Provider, VoucherAttempt, VoucherOrder
+from mall.vouchers.models import Provider, ProviderProduct, VoucherAttempt, VoucherOrder
 from points.ledger import services as ledger
 from riskcontrol.screening import services as screening
 from tiers.standing import services as standings
@@ -127,8 +127,9 @@ def test_what_was_never_asked_for_can_be_cancelled_and_what_is_lent_cannot(desk,
     with refuses(services.RentalOut):
         desk.mall.step("return_", rental.redemption, restock=True, reason="no", key="r")
     desk.end(rental)
-    with refuses(services.RentalOut):
+    with refuses(services.RentalOut) as refused:
         desk.mall.step("return_", rental.redemption, restock=True, reason="no", key="r")
+    assert refused.value.message != str(services.RentalOut.title), "it is lent no more"
     desk.send()
     with refuses(services.RentalOut):
         desk.mall.step("return_", rental.redemption, restock=True, reason="no", key="r")
@@ -465,3 +466,16 @@ def test_a_reward_names_terms_that_are_there(desk, mall, refuses):
     for item in ("nothing", ""):
         with refuses(RewardInvalid):
             mall.reward("x", kind="rental", item=item, stock=None)
+
+
+def test_it_is_renewed_by_the_partner_that_has_lent_it_whichever_the_terms_name_now(desk, rich, terms, mall, all_is_well):
+    rental = desk.borrow(rich)
+    other = Provider(code="railway", name_zh="铁路", name_en="Railway", base_url="https://railway.example.com", key_id="k", active=True)
+    product = ProviderProduct(code="rail-miles", provider=other, sku="RAIL", name_zh="铁路里程", name_en="Rail miles")
+    vouchers.keep(provider=other, products=[product], actor="tests", now=mall.now)
+    terms.product = product
+    services.keep(terms=terms, actor="tests", now=mall.now)
+    desk.renew(rental)
+    desk.settle()
+    assert (desk.renewals(), desk.fresh(rental).ends_at > rental.ends_at) == (["done"], True)
+    all_is_well()
