@@ -129,8 +129,8 @@ def test_who_asks_for_more_than_a_sale_gives_one_member_or_than_was_promised_rea
     sale = sales.on(units=3, per_member=2)
     with refuses(redemptions.QuantityInvalid) as refused:
         sales.line_up(sale, rich, quantity=3)
-    assert (refused.value.figures, "1,000" in refused.value.message) == ({"most": 2}, False)
+    assert (refused.value.figures, refused.value.message != str(redemptions.QuantityInvalid.title)) == ({"most": 2}, True)
     sales.line_up(sale, rich, quantity=1)
     with refuses(services.NotYourTurn) as refused:
         sales.redeem(sale, rich, quantity=2)
-    assert (refused.value.figures, "Take a ticket" in refused.value.message) == ({"place": None, "units": 1}, False)
+    assert (refused.value.figures, refused.value.message != str(services.NotYourTurn.title)) == ({"place": None, "units": 1}, True)
