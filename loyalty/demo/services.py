@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.activity.rules import Line, Purchase
 from accounts.members import selectors as members
 from accounts.segments import selectors as segments
-from loyalty.lib.localtime import local_date
+from loyalty.lib.localtime import local_date, start_of_day
 from loyalty.programme import selectors as programme
 from mall.checkout import selectors as till
 from mall.checkout import services as checkout
@@ -29,8 +29,10 @@ from mall.privileges.models import PrivilegeKind
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import Recipient
+from mall.rentals import selectors as renting
 from mall.rentals import services as rentals
 from mall.rentals.models import RentalTerms
+from mall.revival.models import RevivalReward, RevivalWindow
 from mall.rewards import selectors as rewards_seen
 from mall.rewards import services as rewards
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, RewardPrice
@@ -80,9 +82,13 @@ def stock_mall(*, actor: str, now: datetime) -> int:
     for one in said["flash_plans"]:
         sold, at = Reward.objects.get(code=one.pop("reward")), time.fromisoformat(one.pop("at"))
         flashsale.keep_plan(plan=FlashPlan(**one, reward=sold, at=at, first_on=local_date(now, programme.zone(now=now))), actor=actor, now=now)
-    who = members.ids_of({one["member"] for one in said["redemptions"]})
-    if len(who) == 2:
+    _season(said["revival"], now=now)
+    names = {one["member"] for one in said["redemptions"]}
+    if (who := members.ids_of(names)).keys() == names:
         _past(said, who, actor=actor, now=now)
+    soon = said["flash_sale_soon"]
+    begins = now + timedelta(minutes=soon["in_minutes"])
+    _announce(soon, begins, begins + timedelta(hours=soon["hours"]), actor=actor, now=now)
     return len(there)
 
 
@@ -134,10 +140,13 @@ def _past(said: dict[str, Any], who: dict[str, UUID], *, actor: str, now: dateti
 
 
 def _can_be_had(said: dict[str, Any]) -> bool:
-    """Not so for a voucher whose provider is not reached here."""
-    of = rewards_seen.offer(said["reward"])
-    product = vouchers.product(of.item) if of.kind == "voucher" else None
-    return of.kind != "voucher" or (product is not None and not vouchers.fault(product.provider))
+    """Not so for what was left out, nor for what comes from a provider that is not reached here."""
+    of = rewards_seen.catalogue().by_code.get(said["reward"])
+    if of is None or of.kind not in ("voucher", "rental"):
+        return of is not None
+    lent = renting.terms(of.item) if of.kind == "rental" else None
+    product = lent.product if lent else vouchers.product(of.item)
+    return product is not None and not vouchers.fault(product.provider)
 
 
 class _Redeemed:
@@ -186,12 +195,28 @@ def _recipient(member: str) -> Recipient:
     return Recipient(f"Sample Member {member[2:]}", "", "1 Sample Street")
 
 
+def _season(said: dict[str, Any], *, now: datetime) -> None:
+    """This year's month in which what has expired in the year buys rewards once more."""
+    zone = programme.zone(now=now)
+    year = local_date(now, zone).year
+    opens, closes = date(year, said["month"], 1), date(year + said["month"] // 12, said["month"] % 12 + 1, 1)
+    began, ended, opens_at, closes_at = (start_of_day(day, zone) for day in (date(year, 1, 1), date(year + 1, 1, 1), opens, closes))
+    names = {name: said[name] for name in ("name_zh", "name_en")}
+    window = RevivalWindow.objects.create(**names, opens_at=opens_at, closes_at=closes_at, expired_from=began, expired_until=ended)
+    for code, points in said["rewards"].items():
+        RevivalReward.objects.create(window=window, reward=Reward.objects.get(code=code), points=points)
+
+
+def _announce(said: dict[str, Any], at: datetime, ends_at: datetime, *, actor: str, now: datetime) -> FlashSale:
+    about = {name: said[name] for name in ("points", "quantity", "name_zh", "name_en", "text_zh", "text_en") if name in said}
+    sold = Reward.objects.get(code=said["reward"])
+    return flashsale.keep_sale(sale=FlashSale(**about, reward=sold, starts_at=at, ends_at=ends_at), actor=actor, now=now)
+
+
 def _sell_out(said: dict[str, Any], who: dict[str, UUID], at: datetime, *, actor: str) -> None:
     """A flash sale from its announcement to its end."""
     ends_at = at + timedelta(hours=said["begins"] - said["ends"])
-    about = {name: said[name] for name in ("points", "quantity", "name_zh", "name_en")}
-    sold = Reward.objects.get(code=said["reward"])
-    sale = flashsale.keep_sale(sale=FlashSale(**about, reward=sold, starts_at=at, ends_at=ends_at), actor=actor, now=at - timedelta(days=1))
+    sale = _announce(said, at, ends_at, actor=actor, now=at - timedelta(days=1))
     flashsale.set_aside(sale_id=sale.id, actor=actor, now=at - timedelta(hours=1))
     for name in said["sold_to"]:
         flashsale.line_up(sale_id=sale.id, member_id=who[name], now=at)

@@ -1,6 +1,7 @@
 """The sample mall of the demo."""
 
 import json
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +10,7 @@ from loyalty.demo import rules, services
 from mall.codes import selectors as codes
 from mall.coupons import selectors as coupons
 from mall.flashsale.models import FlashSale
+from mall.revival.models import RevivalWindow
 from mall.rewards import selectors as rewards
 from mall.shelf import selectors as shelf
 from mall.vouchers import services as vouchers
@@ -61,6 +63,18 @@ def test_there_is_a_flash_sale_each_friday_at_eight(stocked):
     begins = [one.starts_at.astimezone(zone) for one in FlashSale.objects.filter(reward__code="mug")]
     assert {(one.isoweekday(), one.hour) for one in begins} == {(5, 20)}
     assert len(begins) in (4, 5)
+
+
+def test_a_sale_begins_within_the_hour_and_december_is_a_season(stocked, now):
+    soon = FlashSale.objects.get(reward__code="plant")
+    assert timedelta() < soon.starts_at - now < timedelta(hours=1) < soon.ends_at - soon.starts_at
+    window = RevivalWindow.objects.get()
+    zone = ZoneInfo("Asia/Shanghai")
+    year = now.astimezone(zone).year
+    december = [datetime(year, 12, 1, tzinfo=zone), datetime(year + 1, 1, 1, tzinfo=zone)]
+    assert [window.opens_at, window.closes_at] == december
+    assert [window.expired_from, window.expired_until] == [datetime(year, 1, 1, tzinfo=zone), december[1]]
+    assert sorted(one.reward.code for one in window.rewards.all()) == ["coffee", "free-shipping", "mug"]
 
 
 def test_where_there_is_a_reward_nothing_is_touched(mall: Mall, now):

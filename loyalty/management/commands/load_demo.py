@@ -64,12 +64,15 @@ OPERATORS = {"administrator": "sample-administrator", "finance": "sample-finance
 # What each role may move alone: points per adjustment, per day. The sample adjustment is beyond it.
 LIMITS = {"administrator": (1000, 5000), "finance": (500, 2000)}
 # Who invited them, and so many days before the programme's first start they registered.
-MEMBERS = {"M-1001": ("", 14), "M-1002": ("", 10), "M-1003": ("M-1001", 2), "M-1004": ("", 12), "M-1005": ("", 11)}
+MEMBERS = {"M-1001": ("", 14), "M-1002": ("", 10), "M-1003": ("M-1001", 2), "M-1004": ("", 12), "M-1005": ("", 11), "M-1006": ("", 11)}
+# Who stands there by hand.
+TIERS = {"M-1002": "gold", "M-1006": "diamond"}
 # Days before, number, member, lines.
 ORDERS = (
     (9, "SAMPLE-3", "M-1001", (Line("1", "SAMPLE-CREAM", "BEAUTY", "Sample", 1, 8_800), Line("2", "SAMPLE-BOWL", "HOME/KITCHEN", "Sample", 2, 3_200))),
     (9, "SAMPLE-5", "M-1004", (Line("1", "SAMPLE-SOFA", "HOME/LIVING", "Sample", 1, 190_000),)),
     (9, "SAMPLE-6", "M-1005", (Line("1", "SAMPLE-SOFA", "HOME/LIVING", "Sample", 1, 190_000),)),
+    (9, "SAMPLE-7", "M-1006", (Line("1", "SAMPLE-BED", "HOME/LIVING", "Sample", 1, 90_000),)),
     (5, "SAMPLE-4", "M-1002", (Line("1", "SAMPLE-MILK", "MILK POWDER", "Sample", 1, 6_000),)),
     (0, "SAMPLE-1", "M-1002", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
     (0, "SAMPLE-2", "M-1003", (Line("1", "SAMPLE-MUG", "HOME/KITCHEN", "Sample", 2, 12_800), Line("2", "SAMPLE-LAMP", "HOME/LIGHT", "Sample", 1, 20_000))),
@@ -184,10 +187,11 @@ class Command(BaseCommand):
             earning.register(external_id=name, occurred_at=at, actor=ACTOR, now=at, **profile)
 
     def _distinguish(self, at: datetime) -> None:
-        """M-1002 is somebody special, unless an operator has thought otherwise."""
-        vip = members_seen.get("M-1002")
-        if not standings.changes(member_id=vip.id).exists():
-            placing.set_standing(member_id=vip.id, tier="gold", reason="Sample", actor=ACTOR, now=at)
+        """Some are somebody special, unless an operator has thought otherwise."""
+        for name, tier in TIERS.items():
+            member = members_seen.get(name)
+            if not standings.changes(member_id=member.id).exists():
+                placing.set_standing(member_id=member.id, tier=tier, reason="Sample", actor=ACTOR, now=at)
         if not Segment.objects.filter(code="vip").exists():
             with transaction.atomic():
                 Segment(code="vip", name_zh="贵宾", name_en="VIP", description="Sample: members whom a rule or a mission can be for.").save()
