@@ -52,7 +52,7 @@ class VouchersMissing(BusinessError):
 
 
 class NobodyThere(BusinessError):
-    code, status, title = "voucher_for_nobody", 409, _("The member was erased: nobody gets it. Have it cancelled at the provider, or write it off.")
+    code, status, title = "voucher_for_nobody", 409, _("The member was erased: nobody gets it. Have the provider cancel it, or say that nothing was issued.")
 
 
 class ProviderInvalid(BusinessError):
