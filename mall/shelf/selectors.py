@@ -160,9 +160,11 @@ def items(found: Sequence[Found], *, who: Who, now: datetime) -> list[Item]:
     made = []
     for offer, price, stock in found:
         today, in_all = shared.get((offer.id, "day")), shared.get((offer.id, "all"))
-        limits = ((stock, redeeming.SoldOut), (behind.get((offer.kind, offer.item)), _EMPTY.get(offer.kind)), (in_all, redeeming.TotalLimit))
-        left = min((one for one, _refusal in limits if one is not None), default=None)
-        why_not = _why_not(offer, who, limits=(*limits, (today, redeeming.DayLimit)), by_kind=by_kind, now=now)
+        last = behind.get((offer.kind, offer.item))
+        left = min((one for one in (stock, last, in_all) if one is not None), default=None)
+        # In the order in which a redemption comes to them.
+        limits = ((in_all, redeeming.TotalLimit), (today, redeeming.DayLimit), (stock, redeeming.SoldOut))
+        why_not = _why_not(offer, who, limits=limits, by_kind=by_kind, behind=last, now=now)
         missing = max(0, price.points - who.viewer.available) if who.member_id else None
         made.append(Item(offer, price, pricing.shipping(offer, who.viewer), pricing.opens_at(offer, who.viewer), left, why_not, missing))
     return made
@@ -211,16 +213,23 @@ def _by_kind(offers: Sequence[Offer], who: Who, *, now: datetime) -> dict[tuple[
 
 
 def _why_not(
-    offer: Offer, who: Who, *, limits: Sequence[tuple[int | None, type[BusinessError] | None]], by_kind: Mapping[tuple[str, str], str], now: datetime
+    offer: Offer,
+    who: Who,
+    *,
+    limits: Sequence[tuple[int | None, type[BusinessError]]],
+    by_kind: Mapping[tuple[str, str], str],
+    behind: int | None,
+    now: datetime,
 ) -> BusinessError | None:
     if no := pricing.refused(offer, who.viewer, quantity=1, now=now):
         return REFUSALS[no.code](**no.figures)
     if who.stopped is not None:
         return who.stopped
-    if gone := next((refusal for left, refusal in limits if left == 0 and refusal), None):
+    if gone := next((refusal for left, refusal in limits if left == 0), None):
         return gone()
-    why = by_kind.get((offer.kind, offer.item))
-    return REFUSALS[why]() if why else None
+    if why := by_kind.get((offer.kind, offer.item)):
+        return REFUSALS[why]()
+    return _EMPTY[offer.kind]() if behind == 0 else None
 
 
 def in_words(one: Item, *, now: datetime) -> list[tuple[str, str]]:

@@ -90,6 +90,9 @@ def test_what_is_off_the_shelf_or_over_is_not_there_and_what_comes_is(mall, look
         ({"per_member_day": 1}, 1, "member_day_limit"),
         ({"per_day": 1}, 1, "day_limit"),
         ({"in_all": 1}, 1, "total_limit"),
+        ({"in_all": 1, "stock": 1}, 1, "total_limit"),
+        ({"per_day": 1, "stock": 1}, 1, "day_limit"),
+        ({"per_day": 1, "in_all": 1}, 1, "total_limit"),
         ({"per_day": 2, "in_all": 2}, 1, None),
         ({"starts_at": timedelta(hours=1)}, 0, "reward_not_yet"),
     ],
@@ -111,6 +114,8 @@ def test_why_it_cannot_be_had_is_what_the_click_would_be_refused_with(mall, look
         ({"per_member": 1}, {}, 1, 0, "coupon_member_limit"),
         ({"per_member": 2}, {}, 1, 0, None),
         ({"in_all": 1}, {}, 1, 0, "coupons_out"),
+        ({"in_all": 1}, {"active": False}, 1, 0, "coupon_template_inactive"),
+        ({"in_all": 1, "per_member": 1}, {}, 1, 0, "coupon_member_limit"),
     ],
 )
 def test_a_coupon_that_cannot_be_had_says_why(mall, look, member, refuses, template, then, had, days, code):
