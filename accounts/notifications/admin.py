@@ -23,7 +23,7 @@ from accounts.channels.rules import WHY_NOT as CHANNELS_WHY_NOT
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, operator_name, page_link
+from loyalty.lib.screens import ConfigurationAdmin, HistoryAdmin, ReadOnlyAdmin, moment, operator_name, page_link
 
 from . import rules, selectors, services
 from .models import Attempt, Channel, Delivery, Language, NotificationKind, NotificationSettings, Template
@@ -345,8 +345,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return _why(delivery.detail)
 
     @display(description=_("next attempt"))
-    def due(self, delivery: Delivery) -> Any:
-        return delivery.due_at if delivery.state == State.WAITING else None
+    def due(self, delivery: Delivery) -> str:
+        return moment(delivery.due_at) if delivery.state == State.WAITING else ""
 
     @display(description=_("text"))
     def said(self, delivery: Delivery) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,10 +11,12 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import DateTimeField, Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +39,13 @@ class ScreenAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return super().changelist_view(request, {"explanation": self.explanation, **(extra_context or {})})
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(db_field, DateTimeField):
+            clock = _("By the programme's clock, %(zone)s.") % {"zone": timezone.get_current_timezone_name()}
+            field.help_text = f"{field.help_text} {clock}".strip()
+        return field
 
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """The row that an address names, as its list shows it. Raises Http404."""
@@ -270,6 +280,11 @@ def in_two_steps(
 def page_link(page: str, key: Any, text: Any) -> SafeString:
     """To the page of the row with that `key`; `page` is an app's and a model's name, like `points_entry`."""
     return format_html('<a class="console-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
+
+
+def moment(at: datetime | None) -> str:
+    """A moment by the programme's clock, as lists show it. Of what a page computes; columns of the table are shown so by themselves."""
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else ""
 
 
 def operator_name(request: HttpRequest) -> str:

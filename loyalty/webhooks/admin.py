@@ -24,7 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from accounts.members import selectors as members
 from loyalty.lib.refusals import BusinessError
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name, page_link
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, moment, operator_name, page_link
 
 from . import rules, selectors, services
 from .models import TYPES, WebhookDelivery, WebhookEndpoint
@@ -159,8 +159,8 @@ class WebhookEndpointAdmin(HistoryAdmin):
         return f"{len(endpoint.topics)} / {len(rules.TOPICS)}"
 
     @display(description=_("last delivered"))
-    def last_delivered(self, endpoint: WebhookEndpoint) -> Any:
-        return selectors.last_delivered(endpoint_id=endpoint.id) or gettext("nothing yet")
+    def last_delivered(self, endpoint: WebhookEndpoint) -> str:
+        return moment(selectors.last_delivered(endpoint_id=endpoint.id)) or gettext("nothing yet")
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: EndpointForm, change: bool) -> None:
         given = {**form.cleaned_data, "actor": operator_name(request), "now": timezone.now()}
@@ -328,8 +328,8 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         return in_words(row.last_error)
 
     @display(description=_("next attempt"))
-    def due(self, row: WebhookDelivery) -> Any:
-        return row.due_at if row.status == Status.WAITING else None
+    def due(self, row: WebhookDelivery) -> str:
+        return moment(row.due_at) if row.status == Status.WAITING else ""
 
     @display(description="webhook-id")
     def message(self, row: WebhookDelivery) -> str:

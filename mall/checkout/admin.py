@@ -30,7 +30,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
 from loyalty.lib.money import minor_digits, show, to_cents
-from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, operator_name
+from loyalty.lib.screens import PublishedAdmin, PublishForm, ReadOnlyAdmin, ReasonForm, moment, operator_name
 from loyalty.programme import selectors as programme
 from tiers.ladder import selectors as ladder
 
@@ -300,8 +300,8 @@ class MakeGoodForm(ReasonForm):
 @admin.register(BurnPolicy)
 class BurnPolicyAdmin(PublishedAdmin):
     list_display = ["shown", "state", "points_per_unit", "threshold", "step", "share", "starts", "published_by"]
-    fields = ["number", "stands", "says", "otherwise", "in_force_from", "published_at", "published_by", "reason"]
-    readonly_fields = ["stands", "says", "otherwise"]
+    fields = ["number", "stands", "says", "otherwise", "starts", "published_at", "published_by", "reason"]
+    readonly_fields = ["stands", "says", "otherwise", "starts"]
     publish_form = PolicyForm
     publish_template = "admin/mall/burnpolicy/publish.html"
     consequence = _("From the moment it is in force, quotes follow the new version. Holds and purchases made before keep theirs, with the worth they had.")
@@ -324,12 +324,13 @@ class BurnPolicyAdmin(PublishedAdmin):
         return self.state(policy)[1]
 
     @display(description=_("in force from"))
-    def starts(self, policy: BurnPolicy) -> Any:
-        return policy.starts_at
+    def starts(self, policy: BurnPolicy) -> str:
+        return moment(policy.starts_at)
 
     @display(description=_("up to a share of the order"))
     def share(self, policy: BurnPolicy) -> str:
-        return _share(policy.max_share_bps)
+        said, bands = _share(policy.max_share_bps), [band.share_bps for band in selectors.policy_rules(policy).bands]
+        return gettext("%(share)s (by the total up to %(most)s)") % {"share": said, "most": _share(max(bands))} if bands else said
 
     @display(description=_("says"))
     def says(self, policy: BurnPolicy) -> str:
@@ -668,5 +669,5 @@ class CheckoutHoldAdmin(ReadOnlyAdmin):
         return self._money(hold.worth_cents)
 
     @display(description=_("deadline"))
-    def deadline(self, hold: CheckoutHold) -> Any:
-        return hold.hold.expires_at
+    def deadline(self, hold: CheckoutHold) -> str:
+        return moment(hold.hold.expires_at)

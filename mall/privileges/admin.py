@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.members.admin import GrantForm, grant_by_hand
-from loyalty.lib.screens import HistoryAdmin, operator_name
+from loyalty.lib.screens import HistoryAdmin, moment, operator_name
 from mall.redemptions.admin import about
 from points.ledger.admin import BooksAdmin
 
@@ -106,8 +106,8 @@ class PrivilegeAdmin(BooksAdmin):
     def used(self, row: Privilege) -> str:
         lines = []
         for use in selectors.uses(row)[:USES_SHOWN]:
-            back = gettext("given back %(at)s") % {"at": _moment(use.given_back_at)} if use.given_back_at else ""
-            lines.append((_moment(use.used_at), use.subject, back))
+            back = gettext("given back %(at)s") % {"at": moment(use.given_back_at)} if use.given_back_at else ""
+            lines.append((moment(use.used_at), use.subject, back))
         if not lines:
             return gettext("nothing yet")
         return format_html('<table class="console-table">{}</table>', format_html_join("", "<tr><td>{}</td><th scope='row'>{}</th><td>{}</td></tr>", lines))
@@ -146,7 +146,3 @@ class PrivilegeAdmin(BooksAdmin):
         row = self.found(request, object_id)
         said = _("%(member)s can use it no more. No points are given back by this. It cannot be undone.") % {"member": row.member}
         return self.ask(request, row, act, with_reason=True, title=_("End privilege"), consequence=said, danger=True)
-
-
-def _moment(at: Any) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"

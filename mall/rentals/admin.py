@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 
 from loyalty.lib.callers import named
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name, page_link
+from loyalty.lib.screens import HistoryAdmin, ReasonForm, moment, operator_name, page_link
 from mall.redemptions.admin import titled
 from points.ledger.admin import BooksAdmin
 
@@ -70,16 +70,16 @@ class RenewForm(ReasonForm):
 
 @admin.register(Rental)
 class RentalAdmin(BooksAdmin):
-    list_display = ["terms", "whose", "quantity", "status", "started_at", "ends_at", "renewals", "renews_itself", "cause"]
+    list_display = ["terms", "whose", "quantity", "status", "started_at", "over", "renewals", "renews_itself", "cause"]
     list_filter = ["state", "terms"]
     list_select_related = ["terms", "member"]
     search_help_text = _("A member's storefront id, or the number of a rental")
     fieldsets = [
-        (None, {"fields": ["whose", "terms", "quantity", "stands", "started_at", "ends_at", "due_at", "redeemed", "asked_for"]}),
+        (None, {"fields": ["whose", "terms", "quantity", "stands", "started_at", "over", "reminder", "redeemed", "asked_for"]}),
         (_("Renewals"), {"fields": ["days", "left", "renewal_points", "renews_itself", "renewed"]}),
         (_("How it ended"), {"fields": ["cause", "reason", "by", "closed_at", "settled_at"]}),
     ]
-    readonly_fields = ["whose", "stands", "redeemed", "asked_for", "left", "renewed", "by"]
+    readonly_fields = ["whose", "stands", "over", "reminder", "redeemed", "asked_for", "left", "renewed", "by"]
     actions_detail = ["renew", "end"]
 
     @display(description=_("status"), label=STATE_COLOURS)
@@ -89,6 +89,15 @@ class RentalAdmin(BooksAdmin):
     @display(description=_("status"))
     def stands(self, row: Rental) -> str:
         return str(row.get_state_display())
+
+    @display(description=_("ends"), ordering="ends_at")
+    def over(self, row: Rental) -> str:
+        at = moment(row.over_at)
+        return gettext("ended %(at)s") % {"at": at} if row.closed_at else "" if row.state == State.REFUSED else at
+
+    @display(description=_("reminder due"))
+    def reminder(self, row: Rental) -> str:
+        return moment(row.due_at) if row.state == State.LENT and not row.cause else ""
 
     @display(description=_("redemption"))
     def redeemed(self, row: Rental) -> str:
@@ -106,7 +115,7 @@ class RentalAdmin(BooksAdmin):
     def renewed(self, row: Rental) -> str:
         lines = [
             (
-                f"{timezone.localtime(one.asked_at):%Y-%m-%d %H:%M}",
+                moment(one.asked_at),
                 f"{one.points:,}",
                 page_link("mall_voucherorder", one.order_id, _said(one)),
                 named(one.actor),

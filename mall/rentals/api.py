@@ -31,7 +31,7 @@ class RentalShown(serializers.Serializer[Rental]):
         help_text="asked: the partner has not answered yet. lent. ending: over, the partner is to take it back. taken_back. refused: its points are back.",
     )
     started_at = MomentField(allow_null=True, help_text="Since when it is lent.")
-    ends_at = MomentField(help_text="The first instant at which it is over.")
+    ends_at = MomentField(source="over_at", help_text="The first instant at which it is over; of what was given back early, when that was.")
     handed = serializers.SerializerMethodField(help_text="While it is lent: what the member shows to the partner, one for each.")
     renewals_left = serializers.SerializerMethodField()
     renewal_points = serializers.IntegerField(help_text="What a renewal of all of it costs.")

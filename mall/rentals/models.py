@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -133,6 +135,11 @@ class Rental(models.Model):
             models.Index(fields=["ends_at"], name="rental_to_renew", condition=Q(state="lent", renews_itself=True)),
             models.Index(fields=["member", "terms"], name="rental_out", condition=Q(state__in=["asked", "lent", "ending"])),
         ]
+
+    @property
+    def over_at(self) -> datetime:
+        """The first instant at which it is over: the end of its term, or when it was ended before that."""
+        return min(self.ends_at, self.closed_at) if self.closed_at else self.ends_at
 
     def __str__(self) -> str:
         return f"{self.terms.name} × {self.quantity}"

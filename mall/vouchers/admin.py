@@ -17,7 +17,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, operator_name, page_link
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, ReasonForm, moment, operator_name, page_link
 from mall.redemptions.admin import titled
 
 from . import rules, selectors, services
@@ -234,8 +234,8 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
         return ", ".join(rules.masked(one["code"] or one["url"]) for one in order.vouchers) or gettext("none")
 
     @display(description=_("next attempt"))
-    def due(self, order: VoucherOrder) -> Any:
-        return order.due_at if order.state == State.WAITING else None
+    def due(self, order: VoucherOrder) -> str:
+        return moment(order.due_at) if order.state == State.WAITING else ""
 
     @display(description=_("attempts"))
     def chain(self, order: VoucherOrder) -> SafeString:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from loyalty.programme import selectors as programme
 from mall.checkout import services
 from mall.checkout.models import BurnPolicy
 from mall.checkout.rules import Band, CategoryShare, TierShare
@@ -173,3 +174,18 @@ def test_nobody_is_made_good_for_points_that_are_worth_more_or_as_much(operator,
 def test_the_value_of_a_share_is_read_as_it_was_typed(operator, gold):
     form = operator.post(ADD, {**FORM, "bands.0.share": "33.33"}).context["form"]
     assert (form.policy.bands[0].share_bps, form.cleaned_data["bands.0.share"]) == (3_333, Decimal("33.33"))
+
+
+def test_the_list_says_how_far_the_bands_go_and_the_page_since_when_it_is_in_force(operator, publish_policy):
+    policy = publish_policy(max_share_bps=3_000, bands=[Band(10_000, 5_000), Band(30_000, 8_000)])
+    assert "30 % (by the total up to 80 %)" in operator.get("/admin/mall/burnpolicy/").content.decode()
+    since = f"{timezone.localtime(policy.starts_at, programme.zone(now=policy.starts_at)):%Y-%m-%d %H:%M}"
+    assert operator.get(f"/admin/mall/burnpolicy/{policy.pk}/change/").content.decode().count(since) == 2  # published at, and in force from
+
+
+def test_what_is_wrong_is_said_on_top_and_a_preview_is_landed_at(operator, gold):
+    said = operator.post(ADD, {**FORM, "points_per_unit": "0"}).content.decode()
+    assert '<li><a href="#id_points_per_unit">Points for one unit of money</a>: Ensure this value is greater than or equal to 1.</li>' in said
+    assert 'id="result"' not in said
+    said = operator.post(ADD, FORM).content.decode()
+    assert ('action="#result"' in said, 'id="result"' in said) == (True, True)

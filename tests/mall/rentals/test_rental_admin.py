@@ -5,9 +5,11 @@ import re
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
+from django.utils import timezone
 
 from loyalty.audit.models import AuditEntry
 from loyalty.console import services as console
+from loyalty.programme import selectors as programme
 from mall.rentals.models import Renewal, Rental, RentalTerms
 from mall.vouchers.models import VoucherOrder
 
@@ -101,6 +103,10 @@ def test_an_operator_ends_one_with_a_reason(operator, desk, rich):
     row = desk.fresh(rental)
     assert (row.state, row.cause, row.reason, row.actor) == ("ending", "operator", "misused", "sample-service")
     assert AuditEntry.objects.get(verb="rental.ended").reason == "misused"
+    ended = f"ended {timezone.localtime(row.closed_at, programme.zone(now=row.closed_at)):%Y-%m-%d %H:%M}"
+    assert ended in text(client.get(page("rental", "change", rental.id)))
+    assert ended in text(client.get("/admin/mall/rental/"))
+    assert f"{timezone.localtime(rental.ends_at, programme.zone(now=row.closed_at)):%Y-%m-%d}" not in text(client.get(page("rental", "change", rental.id)))
     assert "End now" not in text(client.get(page("rental", "change", rental.id)))
 
 

@@ -1,5 +1,7 @@
 """What the storefront and the member's app read and ask for."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -63,6 +65,8 @@ def test_given_back_by_the_app_its_codes_are_shown_no_more(desk, rich, app):
     rental = desk.borrow(rich)
     done = app.post(f"me/rentals/{rental.id}/end").json()
     assert (done["status"], done["ended_because"], done["handed"], done["renewable"]) == ("ending", "member", [], False)
+    over = datetime.fromisoformat(done["ends_at"])
+    assert timezone.now() - timedelta(minutes=1) < over <= timezone.now() < rental.ends_at, "it says when it ended, not when it would have"
     assert app.post(f"me/rentals/{rental.id}/end").json() == done
     catch_up(desk)
     assert app.get("me/rentals").json()["results"][0]["status"] == "taken_back"
