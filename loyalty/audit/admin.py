@@ -252,9 +252,11 @@ class ScheduleAdmin(ScreenAdmin):
 
         schedule = self.found(request, object_id)
         consequence = _("The job is started once, besides its schedule. It is safe to run while another run is still going on.")
+        # Headed by what the job is, not by what the scheduler calls it.
+        page = {**self._previewed(schedule.task), "opts": None, "object": None, "original": None}
         return self.ask(
             request, schedule, act, with_reason=True, title=_("Run now: %(job)s") % {"job": _title(schedule.task)}, consequence=consequence,
-            back=reverse("admin:django_celery_beat_periodictask_changelist"), context=self._previewed(schedule.task), template="loyalty/audit/run_now.html",
+            back=reverse("admin:django_celery_beat_periodictask_changelist"), context=page, template="loyalty/audit/run_now.html",
         )  # fmt: skip
 
     def _previewed(self, job: str) -> dict[str, Any]:

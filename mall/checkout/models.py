@@ -22,7 +22,7 @@ class BurnPolicy(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
         help_text=_("100: a hundred points pay one yuan, dollar … This is what points are worth, wherever worth is shown."),
     )
-    threshold = models.PositiveIntegerField(_("fewest points of an order"), default=0, help_text=_("An order uses at least so many, or none. 0: no threshold."))
+    threshold = models.PositiveIntegerField(_("fewest points"), default=0, help_text=_("An order uses at least so many, or none. 0: no threshold."))
     step = models.PositiveIntegerField(
         _("in steps of"), default=1, validators=[MinValueValidator(1)], help_text=_("100: only 100, 200, 300 … points can be used.")
     )

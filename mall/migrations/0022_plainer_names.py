@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             model_name="burnpolicy",
             name="threshold",
             field=models.PositiveIntegerField(
-                default=0, help_text="An order uses at least so many, or none. 0: no threshold.", verbose_name="fewest points of an order"
+                default=0, help_text="An order uses at least so many, or none. 0: no threshold.", verbose_name="fewest points"
             ),
         ),
     ]
