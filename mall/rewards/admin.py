@@ -47,7 +47,7 @@ from tiers.ladder.models import Tier
 
 from . import selectors, services
 from .models import CODE, Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
-from .rules import Margin
+from .rules import Margin, SetPrice
 
 STATES = {"on": _("on the shelf"), "coming": _("comes later"), "out": _("sold out"), "over": _("over"), "off": _("off the shelf")}
 STATE_COLOURS = {"on": "success", "coming": "info", "out": "danger", "over": "warning", "off": "warning"}
@@ -452,8 +452,18 @@ class RewardAdmin(HistoryAdmin):
         super().save_formset(request, form, formset, change)
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        before = selectors.parts(reward_id=form.instance.pk)
         super().save_related(request, form, formsets, change)
-        services.changed()
+        services.parts_kept(reward=form.instance, before=before, actor=operator_name(request), now=timezone.now())
+
+    def set_history_delta_changes(self, request: HttpRequest, historical_records: Any, foreign_keys_are_objs: bool = True) -> None:
+        """What a save did to prices and pictures stands with what it did to the reward itself."""
+        super().set_history_delta_changes(request, historical_records, foreign_keys_are_objs)
+        rows = list(historical_records)[::-1]
+        later = rows[-1].next_record if rows else None
+        changes = selectors.parts_changes(reward_id=rows[0].id, saves=[row.history_date for row in rows], until=later and later.history_date) if rows else []
+        for row, one in zip(rows, changes, strict=True):
+            row.history_delta_changes = [*getattr(row, "history_delta_changes", []), *_parts_told(one)]
 
     def response_add(self, request: HttpRequest, obj: Reward, post_url_continue: Any = None) -> HttpResponse:
         """A new reward that is counted has nothing in stock: what comes next is a restock."""
@@ -560,7 +570,7 @@ class RewardAdmin(HistoryAdmin):
     @action(description=_("Margin"), url_path="margin", permissions=["view"], icon="stacked_bar_chart")
     def margin(self, request: HttpRequest, object_id: str) -> HttpResponse:
         reward, now = self._named(object_id), timezone.now()
-        rows = [(_price_name(one), cost(one.points, one.cents), one.margin) for one in shelf.margins(selectors.as_offer(reward), now=now)]
+        rows = [(_price_name(one.why, one.tier), cost(one.points, one.cents), one.margin) for one in shelf.margins(selectors.as_offer(reward), now=now)]
         form = SpanForm(request.GET or None, now=now)
         begin, end = form.span()
         sold = shelf.sold(reward_id=reward.id, begin=begin, end=end)
@@ -647,12 +657,41 @@ def card(item: shelf.Item, language: str, *, now: datetime) -> dict[str, Any]:
         }
 
 
-def _price_name(one: shelf.Priced) -> str:
+def _parts_told(change: selectors.PartsChange) -> list[dict[str, str]]:
+    """As the page of the history shows changes."""
+    told = []
+    for before, after in change.prices:
+        either = after or before
+        assert either is not None, "a change is of something"
+        told.append({"field": capfirst(_price_name(either.kind, either.tier)), "old": _price_said(before), "new": _price_said(after)})
+    pictures = [ngettext("%(n)s added", "%(n)s added", change.added) % {"n": change.added}] if change.added else []
+    pictures += [ngettext("%(n)s removed", "%(n)s removed", change.removed) % {"n": change.removed}] if change.removed else []
+    if pictures or change.moved:
+        told.append({"field": gettext("Pictures"), "old": "", "new": ", ".join(pictures) or gettext("in another order")})
+    return told
+
+
+def _price_said(one: SetPrice | None) -> str:
+    """A price with its conditions: 200 points, until 2026-12-01 00:00."""
+    if one is None:
+        return gettext("none")
+    said = [cost(one.points, one.cents)]
+    said += [gettext("from %(at)s") % {"at": _when(one.starts_at)}] if one.starts_at else []
+    said += [gettext("until %(at)s") % {"at": _when(one.ends_at)}] if one.ends_at else []
+    said += [gettext("while at most %(n)s are left") % {"n": one.left_at_most}] if one.left_at_most is not None else []
+    return ", ".join(said)
+
+
+def _when(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
+
+
+def _price_name(why: str, of_tier: str) -> str:
     names: dict[str, Any] = {"list": _("list price"), "clearance": _("clearance"), "scarcity": _("scarcity"), "markdown": _("markdown of the whole shelf")}
-    if one.tier:
-        name = next((str(tier) for tier in Tier.objects.filter(code=one.tier)), one.tier)
-        return gettext("%(tier)s: own price") % {"tier": name} if one.why == "tier" else gettext("%(tier)s: discount") % {"tier": name}
-    return str(names[one.why])
+    if of_tier:
+        name = next((str(tier) for tier in Tier.objects.filter(code=of_tier)), of_tier)
+        return gettext("%(tier)s: own price") % {"tier": name} if why == "tier" else gettext("%(tier)s: discount") % {"tier": name}
+    return str(names[why])
 
 
 WIDTH = 320

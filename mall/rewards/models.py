@@ -170,6 +170,7 @@ class RewardPicture(models.Model):
     reward = models.ForeignKey(Reward, verbose_name=_("reward"), on_delete=models.CASCADE, related_name="pictures")
     picture = models.ForeignKey("mall.Picture", verbose_name=_("picture"), on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    history = HistoricalRecords(app="mall")
 
     class Meta:
         verbose_name = _("picture of a reward")

@@ -21,6 +21,29 @@ class SetPrice:
     left_at_most: int | None = None
 
 
+class PriceChange(NamedTuple):
+    """A price that was changed; without `before` it was set, without `after` removed."""
+
+    before: SetPrice | None
+    after: SetPrice | None
+
+
+def price_changes(before: Collection[SetPrice], after: Collection[SetPrice]) -> list[PriceChange]:
+    """What became of set prices: one of the same kind and tier is taken for the same price, changed."""
+    old, new = list(before), list(after)
+    for one in before:
+        if one in new:
+            old.remove(one)
+            new.remove(one)
+    changes = []
+    for one in old:
+        same = next((other for other in new if (other.kind, other.tier) == (one.kind, one.tier)), None)
+        if same is not None:
+            new.remove(same)
+        changes.append(PriceChange(one, same))
+    return [*changes, *(PriceChange(None, one) for one in new)]
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A reward as the shelf knows it. `counted`: it has a stock; limits of None are none."""

@@ -1,5 +1,7 @@
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -8,8 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from loyalty.lib.configuration import forget, held
 from loyalty.lib.refusals import BusinessError
 
-from .models import Category, Reward, StockChange
-from .rules import Offer, SetPrice
+from .models import Category, Reward, RewardPicture, RewardPrice, StockChange
+from .rules import Offer, PriceChange, SetPrice, price_changes
+
+MOST_CHANGES = 10_000
 
 
 class RewardUnknown(BusinessError):
@@ -62,8 +66,65 @@ def as_offer(row: Reward) -> Offer:
         least_tier=row.least_tier_id or "",
         least_rank=row.least_tier.rank if row.least_tier else None,
         pictures=tuple(one.picture_id for one in row.pictures.all()),
-        prices=tuple(SetPrice(one.kind, one.points, one.cents, one.tier_id or "", one.starts_at, one.ends_at, one.left_at_most) for one in row.prices.all()),
+        prices=tuple(_set_price(one) for one in row.prices.all()),
     )
+
+
+def _set_price(row: Any) -> SetPrice:
+    """A price as it stands, or as its history says that it stood."""
+    return SetPrice(row.kind, row.points, row.cents, row.tier_id or "", row.starts_at, row.ends_at, row.left_at_most)
+
+
+class Parts(NamedTuple):
+    """What of a reward stands in rows of its own: the prices besides the list price, and the pictures in order."""
+
+    prices: Sequence[SetPrice] = ()
+    pictures: Sequence[str] = ()
+
+
+def parts(*, reward_id: int) -> Parts:
+    """As they stand in the database now. Two statements."""
+    pictures = RewardPicture.objects.filter(reward_id=reward_id).order_by("position", "id").values_list("picture_id", flat=True)
+    return Parts(tuple(map(_set_price, RewardPrice.objects.filter(reward_id=reward_id))), tuple(pictures))
+
+
+class PartsChange(NamedTuple):
+    """What a save did to the prices and pictures of a reward. `moved`: pictures stand in another order."""
+
+    prices: Sequence[PriceChange]
+    added: int
+    removed: int
+    moved: bool
+
+
+def parts_changes(*, reward_id: int, saves: Sequence[datetime], until: datetime | None = None) -> list[PartsChange]:
+    """What each of these saves, in the order of time, did to the reward's prices and pictures; `until`: when it was saved next. Two statements.
+
+    A save writes the reward first: what is written from then until the next one is of that save.
+    """
+    prices, pictures = (_changed(model, reward_id, saves, until) for model in (RewardPrice, RewardPicture))
+    changes = []
+    for (old, new), (gone, come) in zip(prices, pictures, strict=True):
+        before, after = ({one.picture_id for one in rows} for rows in (gone, come))
+        about = price_changes([*map(_set_price, old)], [*map(_set_price, new)])
+        changes.append(PartsChange(about, len(after - before), len(before - after), moved=bool(before & after)))
+    return changes
+
+
+def _changed(model: Any, reward_id: int, saves: Sequence[datetime], until: datetime | None) -> list[tuple[list[Any], list[Any]]]:
+    """By save: the rows as they were before it and after it, those that it changed."""
+    found: list[tuple[list[Any], list[Any]]] = [([], []) for _save in saves]
+    stood: dict[int, Any] = {}
+    for row in model.history.filter(reward_id=reward_id).order_by("history_date", "history_id")[:MOST_CHANGES]:
+        which = bisect_right(saves, row.history_date) - 1
+        before = stood.get(row.id)
+        stood[row.id] = row
+        if which < 0 or (until is not None and until <= row.history_date):
+            continue
+        old, new = found[which]
+        old += [before] if before else [row] if row.history_type == "-" else []
+        new += [row] if row.history_type != "-" else []
+    return found
 
 
 def offers_of(reward_ids: Collection[int]) -> Mapping[int, Offer]:

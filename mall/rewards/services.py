@@ -5,19 +5,30 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from loyalty.audit import services as audit
 from loyalty.lib.configuration import forget
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 
-from . import selectors
+from . import rules, selectors
 from .models import Reward, RewardPrice, Stock, StockChange
+from .rules import PriceChange, SetPrice
+from .selectors import Parts
 
 Kind = StockChange.Kind
 
 
 class SoldOut(BusinessError):
-    code, status, title = "sold_out", 409, _("There are not so many left.")
+    """`left` among the figures: how many there are."""
+
+    code, status, title = "sold_out", 409, _("It is sold out.")
+    fewer = _("There are not so many left.")
+
+    def __init__(self, *, left: int = 0) -> None:
+        if left:
+            self.title = self.fewer
+        super().__init__(ngettext("Only %(left)s is left.", "Only %(left)s are left.", left) % {"left": left} if left else "", left=left)
 
 
 class StockBelowZero(BusinessError):
@@ -69,7 +80,9 @@ def move_stock(*, reward_id: int, change: int, kind: str, subject: str = "", act
         cursor.execute(_MOVE, values)
         row = cursor.fetchone()
     if row is None:
-        raise SoldOut
+        # Some may have come back since the statement missed.
+        on_hand = Stock.objects.filter(reward_id=reward_id).values_list("on_hand", flat=True).first() or 0
+        raise SoldOut(left=min(on_hand, -change - 1))
     return int(row[0])
 
 
@@ -144,6 +157,7 @@ def keep(*, reward: Reward, prices: Sequence[RewardPrice] | None = None, actor: 
         raise RewardInvalid(fields=error.message_dict) from error
     if reward.kind != Reward.Kind.GOODS and (fault := item_fault(reward.kind, reward.item)):
         raise RewardInvalid(fields={"item": [fault]})
+    before = selectors.parts(reward_id=reward.id) if reward.id else Parts()
     reward.save()
     if prices is not None:
         reward.prices.all().delete()
@@ -156,9 +170,32 @@ def keep(*, reward: Reward, prices: Sequence[RewardPrice] | None = None, actor: 
             one.save()
     if reward.counted:
         Stock.objects.get_or_create(reward=reward)
-    changed()
     audit.record(actor=actor, verb="reward.kept", subject=f"reward/{reward.code}", figures={"points": reward.points, "cents": reward.cents}, now=now)
+    parts_kept(reward=reward, before=before, actor=actor, now=now)
     return reward
+
+
+def parts_kept(*, reward: Reward, before: Parts, actor: str, now: datetime) -> None:
+    """Its prices and pictures stand as they should, and were `before`: the audit trail says what was changed, where anything was."""
+    changed()
+    after = selectors.parts(reward_id=reward.id)
+    if prices := [_price_told(one) for one in rules.price_changes(before.prices, after.prices)]:
+        audit.record(actor=actor, verb="reward.prices_kept", subject=f"reward/{reward.code}", figures={"prices": prices}, now=now)
+    if before.pictures != after.pictures:
+        added, removed = (len(set(one) - set(other)) for one, other in ((after.pictures, before.pictures), (before.pictures, after.pictures)))
+        audit.record(actor=actor, verb="reward.pictures_kept", subject=f"reward/{reward.code}", figures={"added": added, "removed": removed}, now=now)
+
+
+def _price_told(change: PriceChange) -> dict[str, Any]:
+    def plain(one: SetPrice) -> dict[str, Any]:
+        times = {name: at.isoformat() for name, at in (("starts_at", one.starts_at), ("ends_at", one.ends_at)) if at}
+        few = {} if one.left_at_most is None else {"left_at_most": one.left_at_most}
+        return {"points": one.points, "cents": one.cents, **few, **times}
+
+    either = change.after or change.before
+    assert either is not None, "a change is of something"
+    about = {"kind": either.kind, **({"tier": either.tier} if either.tier else {})}
+    return {**about, "before": change.before and plain(change.before), "after": change.after and plain(change.after)}
 
 
 @transaction.atomic(savepoint=False)
@@ -174,9 +211,11 @@ def duplicate(*, reward_id: int, code: str, actor: str, now: datetime) -> Reward
         one._state.adding = True
     row.code, row.active, row._prefetched_objects_cache = code, False, {}
     made = keep(reward=row, prices=prices, actor=actor, now=now)
+    before = selectors.parts(reward_id=made.id)
     for one in pictures:
         one.reward = made
         one.save()
+    parts_kept(reward=made, before=before, actor=actor, now=now)
     return made
 
 

@@ -223,6 +223,64 @@ def test_the_preview_says_what_shipping_costs_whom_and_who_comes_sooner(operator
     assert "shipping CN¥8.00" in text(client.get(LIST))
 
 
+def told(client, reward):
+    """The rows of its history, the newest first, as text."""
+    rows = re.findall(r"<tr class.*?</tr>", text(client.get(page(reward, "history"))), re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).replace("arrow_right_alt", "→").split()) for row in rows]
+
+
+def kept_price(price, **more):
+    return {"prices-INITIAL_FORMS": "1", "prices-TOTAL_FORMS": "1", "prices-0-id": str(price.pk), "prices-0-kind": price.kind, **more}
+
+
+def test_the_history_says_which_price_was_set_changed_and_removed_in_one_row_for_each_save(operator):
+    client = operator(*KEEPS)
+    client.post(f"{LIST}add/", form(prices=[{"kind": "scarcity", "points": "600", "left_at_most": "2"}]))
+    reward = Reward.objects.get()
+    price = reward.prices.get()
+    client.post(page(reward), form(points="510", **kept_price(price, **{"prices-0-points": "620", "prices-0-cents": "1.50", "prices-0-left_at_most": "3"})))
+    client.post(page(reward), form(points="510", **kept_price(price, **{"prices-0-points": "620", "prices-0-DELETE": "on"})))
+    removed, changed, made = told(client, reward)
+    assert "Scarcity: 620 points + CN¥1.50, while at most 3 are left → none" in removed
+    assert "Points: 500 → 510" in changed
+    assert "Scarcity: 600 points, while at most 2 are left → 620 points + CN¥1.50, while at most 3 are left" in changed
+    assert "Scarcity: none → 600 points, while at most 2 are left" in made
+
+
+def test_the_history_says_that_pictures_came_and_went_in_one_row_for_each_save(operator):
+    client = operator(*KEEPS)
+    client.post(f"{LIST}add/", form(files=[picture(), picture(colour=(30, 200, 30))]))
+    reward = Reward.objects.get()
+    first, second = reward.pictures.all()
+    pictures = {"pictures-0-id": str(first.pk), "pictures-0-DELETE": "on", "pictures-1-id": str(second.pk)}
+    client.post(page(reward), form(files=["", "", picture(colour=(30, 30, 200))], kept=2, **pictures))
+    last = reward.pictures.order_by("id").last()
+    order = {"pictures-0-id": str(second.pk), "pictures-1-id": str(last.pk)}
+    client.post(page(reward), form(files=["", ""], kept=2, **order, **{"pictures-0-position": "5"}))
+    moved, changed, made = told(client, reward)
+    assert moved.endswith("Pictures: in another order")
+    assert changed.endswith("Pictures: 1 added, 1 removed")
+    assert made.endswith("Pictures: 2 added")
+
+
+def test_the_audit_trail_keeps_what_was_done_to_prices_and_pictures(operator, mall):
+    client = operator(*KEEPS)
+    reward = mall.reward(prices=[{"kind": "scarcity", "points": 150, "left_at_most": 2}])
+    price = reward.prices.get()
+    client.post(page(reward), form(**kept_price(price, **{"prices-0-points": "160", "prices-0-left_at_most": "2"}), files=[picture()]))
+    kept = AuditEntry.objects.filter(actor="sample")
+    assert kept.get(verb="reward.prices_kept").figures == {
+        "prices": [
+            {"kind": "scarcity", "before": {"points": 150, "cents": 0, "left_at_most": 2}, "after": {"points": 160, "cents": 0, "left_at_most": 2}},
+        ],
+    }
+    assert kept.get(verb="reward.pictures_kept").figures == {"added": 1, "removed": 0}
+    client.post(page(reward), form(**kept_price(price, **{"prices-0-points": "160", "prices-0-left_at_most": "2"}), kept=1, files=[""], **{
+        "pictures-0-id": str(reward.pictures.get().pk),
+    }))  # fmt: skip
+    assert [kept.filter(verb=f"reward.{what}").count() for what in ("kept", "prices_kept", "pictures_kept")] == [2, 1, 1]
+
+
 def test_the_preview_says_that_few_are_left_beside_the_tiers_discount_off_that_price(operator, mall, tier):
     tier("gold", 30)
     ladder.keep_benefit(tier="gold", kind="redemption_discount", value=1_000, actor="tests", now=mall.now)

@@ -256,3 +256,22 @@ def test_the_cheapest_stands_first_by_points_then_money_then_code():
     prices = {"d": (200, 0), "b": (100, 50), "a": (100, 50), "c": (100, 0)}
     offers = [(Offer(n, code, "goods", *price), Price(*price, "list", *price)) for n, (code, price) in enumerate(prices.items())]
     assert [offer.code for offer, _price in sorted(offers, key=lambda one: rules.place(*one))] == ["c", "a", "b", "d"]
+
+
+SILVER = SetPrice("tier", 950, tier="silver")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ((), (), []),
+        ((FEW, FOR_GOLD), (FOR_GOLD, FEW), []),
+        ((), (FEW,), [(None, FEW)]),
+        ((FEW,), (), [(FEW, None)]),
+        ((FOR_GOLD,), (SILVER,), [(FOR_GOLD, None), (None, SILVER)]),
+        ((FOR_GOLD, FEW), (SetPrice("tier", 870, tier="gold"), FEW), [(FOR_GOLD, SetPrice("tier", 870, tier="gold"))]),
+        ((FEW, FEW), (FEW,), [(FEW, None)]),
+    ],
+)
+def test_a_price_of_the_same_kind_and_tier_is_the_same_one_changed(before, after, changes):
+    assert rules.price_changes(before, after) == changes
