@@ -2,7 +2,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from uuid import UUID
 import httpx
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +23,7 @@ from loyalty.lib.configuration import forget as forget_held
 from loyalty.lib.ids import new_id
 from loyalty.lib.redaction import replace
 from loyalty.lib.refusals import BusinessError
+from loyalty.lib.threads import in_threads
 from loyalty.outbox.rules import Event
 
 from . import rules, selectors
@@ -91,8 +91,10 @@ def make_endpoint(*, name: str, url: str, topics: Sequence[str], actor: str, now
 @transaction.atomic(savepoint=False)
 def change_endpoint(*, endpoint_id: UUID, name: str, url: str, topics: Sequence[str], actor: str, now: datetime) -> WebhookEndpoint:
     """Another address, other events. What waits goes to the new address, at once. Refuses: EndpointUnknown, AddressRefused, NothingAsked."""
+    if moved := WebhookEndpoint.objects.filter(id=endpoint_id).exclude(url=url).exists():
+        _hurry(endpoint_id, now=now)
     endpoint = _locked(endpoint_id)
-    if url != endpoint.url:
+    if moved:
         endpoint.failures, endpoint.failing_since, endpoint.rests_until = 0, None, None
     _describe(endpoint, name=name, url=url, topics=topics)
     return _keep(endpoint, "changed", actor, now=now)
@@ -130,7 +132,8 @@ def switch_off(*, endpoint_id: UUID, actor: str, reason: str, now: datetime) -> 
 
 @transaction.atomic(savepoint=False)
 def switch_on(*, endpoint_id: UUID, actor: str, reason: str, now: datetime) -> WebhookEndpoint:
-    """What waits is sent, the oldest first, and what happens from now on. Refuses: EndpointUnknown, EndpointOn."""
+    """What waits is sent at once, the oldest first, and what happens from now on. Refuses: EndpointUnknown, EndpointOn."""
+    _hurry(endpoint_id, now=now)
     endpoint = _locked(endpoint_id)
     if endpoint.off_at is None:
         raise EndpointOn
@@ -142,6 +145,11 @@ def switch_on(*, endpoint_id: UUID, actor: str, reason: str, now: datetime) -> W
 def _switch_off(endpoint: WebhookEndpoint, why: OffWhy, *, actor: str, reason: str = "", now: datetime) -> WebhookEndpoint:
     endpoint.off_at, endpoint.off_why = now, why
     return _keep(endpoint, "switched_off", actor, reason=reason, now=now)
+
+
+def _hurry(endpoint_id: UUID, *, now: datetime) -> None:
+    """What was put off because the endpoint was away need not wait for its turn."""
+    WebhookDelivery.objects.filter(endpoint_id=endpoint_id, status=Status.WAITING, due_at__gt=now).update(due_at=now)
 
 
 def _locked(endpoint_id: UUID) -> WebhookEndpoint:
@@ -196,16 +204,7 @@ def send_due(*, limit: int, at_once: int = 1, until: datetime | None = None, clo
         with keeping_connections():
             return _send_lines(*part, until=until, clock=clock, luck=luck)
 
-    def aside(part: tuple[WebhookEndpoint, list[WebhookDelivery]]) -> Counter[str]:
-        try:
-            return send_part(part)
-        finally:
-            connection.close()
-
-    if at_once == 1:
-        return sum(map(send_part, work), Counter())
-    with ThreadPoolExecutor(at_once) as pool:
-        return sum(pool.map(aside, work), Counter())
+    return in_threads(send_part, work, at_once=at_once)
 
 
 def _send_lines(
@@ -270,10 +269,9 @@ def _finish(endpoint: WebhookEndpoint, row: WebhookDelivery, answer: Answer, *, 
 
 
 def _recovered(endpoint: WebhookEndpoint, *, now: datetime) -> None:
-    WebhookEndpoint.objects.filter(id=endpoint.id).update(failures=0, failing_since=None, rests_until=None)
     if endpoint.failures >= rules.RESTS_AFTER:
-        # What was put off because the endpoint was away need not wait for its turn.
-        WebhookDelivery.objects.filter(endpoint_id=endpoint.id, status=Status.WAITING, due_at__gt=now).update(due_at=now)
+        _hurry(endpoint.id, now=now)
+    WebhookEndpoint.objects.filter(id=endpoint.id).update(failures=0, failing_since=None, rests_until=None)
     endpoint.failures = 0
 
 

@@ -331,3 +331,20 @@ def test_the_job_sends_what_is_due(receiver, member, make, now):
 def test_an_id_that_nobody_has_is_refused(refuses, now):
     with refuses(selectors.EndpointUnknown):
         services.switch_off(endpoint_id=new_id(), actor="sample", reason="no", now=now)
+
+
+@pytest.mark.parametrize("how", ["moved", "switched on again"])
+def test_what_was_put_off_is_sent_at_once_where_an_operator_has_mended_the_endpoint(how, endpoint, receiver, happen, member, send, hour):
+    receiver.answer = lambda _said: 500
+    happen(1, member_id=member.id)
+    for hours in range(4):
+        send(hour(hours))
+    assert WebhookDelivery.objects.get().due_at > hour(4)
+    receiver.answer = lambda _said: 204
+    about = {"endpoint_id": endpoint.id, "actor": "sample"}
+    if how == "moved":
+        services.change_endpoint(**about, name="x", url=receiver.url + "/new", topics=endpoint.topics, now=hour(3.1))
+    else:
+        services.switch_off(**about, reason="it is being mended", now=hour(3.05))
+        services.switch_on(**about, reason="mended", now=hour(3.1))
+    assert send(hour(3.1)) == {"delivered": 1}
