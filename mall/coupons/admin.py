@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,14 +18,15 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.members import selectors as members
-from accounts.members.admin import GrantForm, grant_by_hand
+from accounts.members.admin import GrantForm
 from accounts.segments import selectors as segments
 from accounts.segments.admin import IdsForm
 from loyalty.lib.ids import new_id
-from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, in_two_steps, operator_name
+from loyalty.lib.screens import HistoryAdmin, ReadOnlyAdmin, in_two_steps, moment, operator_name, page_link
 from mall.redemptions.admin import about
 from mall.rewards.admin import AmountField, ShareField
 from points.ledger.admin import BooksAdmin
+from tiers.ladder import selectors as ladder
 
 from . import rules, selectors, services
 from .models import Coupon, CouponBatch, CouponTemplate
@@ -167,11 +169,24 @@ def samples(terms: rules.Terms) -> Sequence[tuple[str, str, str, str]]:
 
 
 def template_choices() -> list[tuple[str, str]]:
-    return [(one.code, f"{one} · {selectors.what_it_does(one.terms)}") for one in selectors.active_templates()]
+    return [("", "–"), *((one.code, f"{one} · {selectors.what_it_does(one.terms)}") for one in selectors.active_templates())]
 
 
 class IssueForm(GrantForm):
     template = forms.ChoiceField(label=_("Template"), choices=template_choices, widget=UnfoldAdminSelectWidget)
+
+    @property
+    def told(self) -> list[tuple[Any, Any]]:
+        """What is about to be issued, and to whom."""
+        asked = self.cleaned_data
+        of = selectors.template(asked["template"])
+        return [
+            (_("Template"), of),
+            (_("What it does"), f"{selectors.what_it_does(of.terms)} · {selectors.until(of)}"),
+            (_("To whom"), members.get(self["member"].value().strip())),
+            (_("How many"), f"{asked['count']:,}"),
+            (_("Reason"), asked["reason"]),
+        ]
 
 
 @admin.register(Coupon)
@@ -184,9 +199,9 @@ class CouponAdmin(BooksAdmin):
     fieldsets = [
         (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
         (_("Where it comes from"), {"fields": ["source", "about", "by", "key", "number"]}),
-        (_("What became of it"), {"fields": ["used_by", "used_at", "with_order", "took_off", "withdrawn_for"]}),
+        (_("What became of it"), {"fields": ["used_by", "used_at", "order_only", "took_off", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "stands", "does", "about", "by", "took_off"]
+    readonly_fields = ["whose", "stands", "does", "about", "by", "order_only", "took_off"]
     actions_list = ["issue_coupons"]
     actions_detail = ["withdraw_coupon"]
 
@@ -211,7 +226,16 @@ class CouponAdmin(BooksAdmin):
 
     @display(description=_("about"))
     def about(self, coupon: Coupon) -> str:
+        match coupon.subject.split("/"):
+            case ["tier_reached", tier, at]:
+                return gettext("%(tier)s, reached %(at)s") % {"tier": ladder.name(tier), "at": moment(datetime.fromisoformat(at))}
+            case ["coupon-batch", batch]:
+                return page_link("mall_couponbatch", batch, gettext("issue to many"))
         return about(coupon.subject)
+
+    @display(description=_("comes back with its order only"))
+    def order_only(self, coupon: Coupon) -> str:
+        return (gettext("yes") if coupon.with_order else gettext("no")) if coupon.used_at else ""
 
     @display(description=_("took off"))
     def took_off(self, coupon: Coupon) -> str:
@@ -225,12 +249,26 @@ class CouponAdmin(BooksAdmin):
 
     @action(description=_("Issue coupons"), url_path="issue", permissions=["issue"], icon="add_card", variant=ActionVariant.PRIMARY)
     def issue_coupons(self, request: HttpRequest) -> HttpResponse:
-        def issue(**asked: Any) -> str:
-            issued = services.issue(**asked)
-            return ngettext("%(count)s coupon was issued.", "%(count)s coupons were issued.", len(issued)) % {"count": len(issued)}
+        def act(asked: Mapping[str, Any]) -> str:
+            given = {name: asked[name] for name in ("template", "count", "reason")}
+            about = {"member_id": asked["member"], "actor": operator_name(request), "key": f"by-hand/{asked['key']}", "now": timezone.now()}
+            issued = len(services.issue(**given, **about))
+            messages.success(request, ngettext("%(count)s coupon was issued.", "%(count)s coupons were issued.", issued) % {"count": issued})
+            return back
 
-        consequence = _("The member can use the coupons at once. Those not used yet can be withdrawn again, one at a time.")
-        return grant_by_hand(request, self, IssueForm(request), grant=issue, title=_("Issue coupons"), consequence=consequence)
+        form, back = IssueForm(request), reverse("admin:mall_coupon_changelist")
+        return in_two_steps(
+            request,
+            site=self.admin_site,
+            title=_("Issue coupons"),
+            consequence=_("The member can use the coupons at once. Those not used yet can be withdrawn again, one at a time."),
+            form=form,
+            preview=lambda _asked: {"told": form.told},
+            act=act,
+            back=back,
+            template="admin/mall/coupon/preview.html",
+            context={"opts": self.opts},
+        )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The button stands where it can do something now; who finds another way to it is told by the verb."""
@@ -245,7 +283,9 @@ class CouponAdmin(BooksAdmin):
             return _("The coupon is withdrawn.")
 
         coupon = self.found(request, object_id)
-        consequence = _("%(member)s can no longer use this coupon. This cannot be undone.") % {"member": coupon.member}
+        consequence = _("%(member)s can no longer use this coupon: %(coupon)s, which is %(does)s. This cannot be undone.") % {
+            "member": coupon.member, "coupon": coupon.template.name, "does": self.does(coupon),
+        }  # fmt: skip
         return self.ask(request, coupon, act, with_reason=True, title=_("Withdraw coupon"), consequence=consequence, danger=True)
 
 

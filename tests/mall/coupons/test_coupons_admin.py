@@ -114,7 +114,7 @@ def asked(**more):
 
 def test_coupons_are_issued_with_a_reason_and_a_form_sent_twice_is_one_issue(operator, coupons, member):
     coupons.template()
-    client, sent = operator("issue_coupon"), asked()
+    client, sent = operator("issue_coupon"), asked(confirmed="1")
     for _twice in range(2):
         assert client.post(f"{COUPONS}issue/", sent).status_code == 302
     assert Coupon.objects.count() == 2
@@ -134,15 +134,37 @@ def test_coupons_are_issued_with_a_reason_and_a_form_sent_twice_is_one_issue(ope
 def test_what_is_wrong_with_an_issue_is_said_and_nothing_is_issued(operator, coupons, member, wrong, sentence):
     coupons.template(in_all=3)
     coupons.template("gone", active=False)
-    assert sentence in text(operator("issue_coupon").post(f"{COUPONS}issue/", asked(**wrong)))
+    assert sentence in text(operator("issue_coupon").post(f"{COUPONS}issue/", asked(**wrong, confirmed="1")))
     assert not Coupon.objects.exists()
+
+
+def test_a_template_is_chosen_and_what_would_be_issued_is_said_before_it_is(operator, coupons, member):
+    coupons.template()
+    client = operator("issue_coupon")
+    assert client.get(f"{COUPONS}issue/").context["form"].fields["template"].choices[0] == ("", "–")
+    assert "This field is required." in text(client.post(f"{COUPONS}issue/", asked(template="")))
+    page = text(client.post(f"{COUPONS}issue/", asked()))
+    for said in ("Ten off (ten-off)", "CN¥10.00 off", str(member), "ticket 4711", 'name="confirmed"'):
+        assert said in page, said
+    assert not Coupon.objects.exists()
+    assert 'name="confirmed"' not in text(client.post(f"{COUPONS}issue/", asked(again="1")))
+
+
+def test_a_coupon_for_a_tier_says_in_words_what_it_is_about_and_nothing_of_a_use_that_was_not(operator, coupons, member, now):
+    coupons.template()
+    services.issue_won(member_id=member.id, template="ten-off", count=1, subject="tier_reached/gold/2026-11-22T13:10:47.127638+00:00", key="k", now=now)
+    page = text(operator().get(f"{COUPONS}{Coupon.objects.get().id}/change/"))
+    assert "gold, reached 2026-11-22 21:10" in page
+    assert "It was used in an order that is recorded here." not in page
 
 
 def test_a_coupon_is_withdrawn_with_a_reason(operator, coupons, member):
     coupons.template()
     coupon = coupons.issue(member)
     client = operator("withdraw_coupon")
-    assert "cannot be undone" in text(client.get(f"{COUPONS}{coupon.id}/withdraw/"))
+    page = text(client.get(f"{COUPONS}{coupon.id}/withdraw/"))
+    assert "cannot be undone" in page
+    assert f"{member} can no longer use this coupon: Ten off, which is CN¥10.00 off" in page
     assert client.post(f"{COUPONS}{coupon.id}/withdraw/", {"reason": "sent to the wrong member"}).status_code == 302
     assert coupons.again(coupon).withdrawn_for == "sent to the wrong member"
     assert "withdraw/" not in text(client.get(f"{COUPONS}{coupon.id}/change/"))
