@@ -9,12 +9,12 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
-from loyalty.lib.localtime import local_date
+from loyalty.lib.localtime import in_words, local_date
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.programme import selectors as programme
 from mall.redemptions import selectors as redemptions_seen
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 Status = FlashTicket.Status
 TIME = "time"
+ENDS_BEFORE_NOW = _("It would be over already. Choose a time to come.")
 
 
 class FlashSaleInvalid(BusinessError):
@@ -66,6 +67,10 @@ class FlashSaleBegun(BusinessError):
     code, status, title = "flash_sale_begun", 409, _("It has begun, or somebody with early access had a turn: when it begins stays.")
 
 
+class FlashSaleStays(BusinessError):
+    code, status, title = "flash_sale_stays", 409, _("Units were set aside for it, tickets were taken, or its plan would make it again: it stays. Call it off.")
+
+
 class DayOfPlan(BusinessError):
     code, status, title = "flash_sale_day_of_plan", 409, _("The plan would make one for its day again. Call it off, and make one by hand for the other day.")
 
@@ -91,7 +96,7 @@ def keep_plan(*, plan: FlashPlan, actor: str, now: datetime) -> FlashPlan:
 def keep_sale(*, sale: FlashSale, actor: str, now: datetime) -> FlashSale:
     """Write a sale as it stands in hand; its stock is not touched. What a plan made no longer follows the plan.
 
-    Refuses: FlashSaleInvalid, with a sentence for each field; SetAsideBefore where units are set aside and the reward or their number changes;
+    Refuses: FlashSaleInvalid, with a sentence for each field, also where it would be over already; SetAsideBefore where units are set aside and the reward or their number changes;
     FlashSaleOver; FlashSaleBegun and DayOfPlan where it is to begin at another time.
     """
     _check(sale)
@@ -101,8 +106,13 @@ def keep_sale(*, sale: FlashSale, actor: str, now: datetime) -> FlashSale:
             raise FlashSaleOver
         if selectors.stock_of(before) and (before.reward_id, before.quantity) != (sale.reward_id, sale.quantity):
             raise SetAsideBefore
-        if sale.starts_at != before.starts_at:
+        if abs(sale.starts_at - before.starts_at) < timedelta(minutes=1):
+            # A form may know no seconds.
+            sale.starts_at = before.starts_at
+        else:
             _begin_at(sale, before, now=now)
+    if sale.ends_at <= now:
+        raise FlashSaleInvalid(fields={"ends_at": [str(ENDS_BEFORE_NOW)]})
     sale.by_hand = True
     sale.save()
     figures = {"points": sale.points, "cents": sale.cents, "starts_at": sale.starts_at.isoformat(), "ends_at": sale.ends_at.isoformat()}
@@ -214,8 +224,8 @@ def add_units(*, sale_id: int, change: int, reason: str, actor: str, now: dateti
     if stock.left - stock.promised + change < 0:
         raise StockBelowZero
     counted = _from_the_shelf(sale_id) if stock.set_aside else selectors.on_the_shelf(sale).counted
-    if change > 0 and counted and _carve(sale, change, actor=actor, reason=reason.strip(), now=now) < change:
-        raise SoldOut
+    if change > 0 and counted and (carved := _carve(sale, change, actor=actor, reason=reason.strip(), now=now)) < change:
+        raise SoldOut(left=carved)
     if change < 0:
         _put_back(sale, -change, actor=actor, reason=reason.strip(), now=now)
     stock.set_aside += change
@@ -262,6 +272,19 @@ def call_off(*, sale_id: int, reason: str, actor: str, now: datetime) -> FlashSa
     return sale
 
 
+@transaction.atomic(savepoint=False)
+def remove(*, sale_id: int, actor: str, now: datetime) -> None:
+    """Delete a sale that nothing came of. Refuses: FlashSaleUnknown, FlashSaleStays."""
+    sale = FlashSale.objects.select_for_update(of=("self",)).select_related("stock").filter(id=sale_id).first()
+    if sale is None:
+        raise selectors.FlashSaleUnknown
+    if not selectors.may_go(sale, now=now):
+        raise FlashSaleStays
+    figures = {"starts_at": sale.starts_at.isoformat(), "ends_at": sale.ends_at.isoformat()}
+    audit.record(actor=actor, verb="flash_sale.removed", subject=_subject(sale_id), figures=figures, now=now)
+    sale.delete()
+
+
 # The line
 
 # The number is drawn once the stock's row is shared, which whoever moves the line wants for themselves: so every lower number is there by then.
@@ -304,7 +327,8 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
     seen = redemptions_seen.known(member_id=member_id, offers=[offer], sale_id=sale.id, now=now)
     opens_at = sale.line_opens_at - seen.viewer.early
     if now < opens_at:
-        raise LineNotOpen(opens_at=opens_at.isoformat())
+        said = gettext("Tickets can be taken from %(time)s on.") % {"time": in_words(opens_at, programme.zone(now=now), get_language() or "zh")}
+        raise LineNotOpen(said, opens_at=opens_at.isoformat())
     if not 1 <= quantity <= sale.per_member:
         raise redemptions.QuantityInvalid(gettext("In this sale a member may have fewer."), most=sale.per_member)
     matures_at = sale.starts_at - seen.viewer.early

@@ -39,6 +39,16 @@ def test_when_a_sale_began_is_not_changed_any_more(sales, rich, refuses):
         move(sales, sale, minutes=30)
 
 
+def test_a_form_that_knows_no_seconds_moves_nothing(sales, rich, mall):
+    mall.now = mall.now.replace(second=30, microsecond=500)
+    sale = sales.on(units=5)
+    began = sale.starts_at
+    sale.starts_at, sale.points = began.replace(second=0, microsecond=0), 40
+    services.keep_sale(sale=sale, actor="tests", now=mall.now)
+    sale.refresh_from_db()
+    assert (sale.starts_at, sales.buy(sale, rich).points) == (began, 40)
+
+
 def test_nor_once_somebody_who_may_come_sooner_had_their_turn(sales, mall, rich, tier, refuses):
     tier("basic", 1)
     tier("gold", 2)
