@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,10 +25,11 @@ from loyalty.lib.localtime import add_months, end_of_day, local_date, start_of_d
 from loyalty.lib.money import show
 from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name, page_link
 from loyalty.programme import selectors as programme
-from mall.rewards.admin import AmountField
+from mall.rewards import selectors as rewards
+from mall.rewards.admin import AmountField, LeastForm
 
 from . import rules, selectors, services
-from .models import FlashPlan, FlashSale
+from .models import FlashPlan, FlashSale, FlashStock
 
 PHASES = {
     "announced": _("to come"),
@@ -54,7 +55,7 @@ def _when(moment: datetime) -> str:
     return f"{timezone.localtime(moment, programme.zone(now=moment)):%Y-%m-%d %H:%M}"
 
 
-class PricedForm(forms.ModelForm):
+class PricedForm(LeastForm):
     cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
 
     class Meta:
@@ -68,6 +69,15 @@ class FlashPlanForm(PricedForm):
         choices=[(number + 1, name) for number, name in WEEKDAYS.items()],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
+
+
+class FlashSaleForm(PricedForm):
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        begin, end = asked.get("starts_at"), asked.get("ends_at")
+        if begin and end and begin < end <= timezone.now():
+            self.add_error("ends_at", services.ENDS_BEFORE_NOW)
+        return asked
 
 
 @admin.register(FlashPlan)
@@ -165,9 +175,9 @@ class Day(NamedTuple):
 
 @admin.register(FlashSale)
 class FlashSaleAdmin(HistoryAdmin):
-    """Sales by hand and those that plans made. One that was on is never deleted; one that is not wanted is called off."""
+    """Sales by hand and those that plans made. One that anything came of is never deleted; one that is not wanted is called off."""
 
-    form = PricedForm
+    form = FlashSaleForm
     list_display = ["begins", "name", "reward", "price", "bar", "state"]
     list_filter = ["plan", "starts_at"]
     explanation = _("A reward for a short time, from units of its own. Who takes a ticket first is served first. What is left at the end returns to the shelf.")
@@ -209,7 +219,10 @@ class FlashSaleAdmin(HistoryAdmin):
         return super().has_change_permission(request, obj) and not over
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return obj is not None and self.has_steer_permission(request) and selectors.may_go(obj, now=timezone.now())
+
+    def delete_model(self, request: HttpRequest, obj: FlashSale) -> None:
+        services.remove(sale_id=obj.pk, actor=operator_name(request), now=timezone.now())
 
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("mall.change_flashsale")
@@ -232,7 +245,7 @@ class FlashSaleAdmin(HistoryAdmin):
     @display(description=_("taken / units"))
     def bar(self, row: FlashSale) -> str:
         stock = selectors.stock_of(row)
-        if stock is None and row.called_off_at is not None:
+        if stock is None and selectors.phase(row, now=timezone.now()) in ("over", "called_off"):
             return "–"
         if stock is None:
             return gettext("%(n)s to be set aside") % {"n": f"{row.quantity:,}"}
@@ -264,8 +277,11 @@ class FlashSaleAdmin(HistoryAdmin):
 
     def _in_words(self, row: FlashSale) -> str:
         if selectors.stock_of(row) is None:
-            if row.called_off_at is not None:
+            now = timezone.now()
+            if selectors.phase(row, now=now) in ("over", "called_off"):
                 return gettext("Nothing was set aside.")
+            if row.set_aside_at <= now:
+                return gettext("Nothing is set aside yet; that happens within the next minutes.")
             return gettext("Nothing is set aside yet; that happens at %(at)s.") % {"at": _when(row.set_aside_at)}
         said = gettext(
             "%(set_aside)s set aside: %(out)s redeemed, %(left)s left (%(promised)s of them promised), %(returned)s given back. %(waiting)s wait in line."
@@ -281,6 +297,12 @@ class FlashSaleAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: FlashSale, form: forms.ModelForm, change: bool) -> None:
         services.keep_sale(sale=obj, actor=operator_name(request), now=timezone.now())
+        if not obj.reward.counted or FlashStock.objects.filter(sale=obj).exists():
+            return
+        on_hand = rewards.stocks(reward_ids=[obj.reward_id]).get(obj.reward_id, 0)
+        if on_hand < obj.quantity:
+            said = gettext("The shelf has %(on_hand)s of it, fewer than the %(wanted)s of the sale. Restock it in time, or all there are will be set aside.")
+            messages.warning(request, said % {"on_hand": f"{on_hand:,}", "wanted": f"{obj.quantity:,}"})
 
     # What is done to one
 

@@ -60,6 +60,12 @@ def phase(sale: FlashSale, *, early: timedelta = timedelta(), now: datetime) -> 
     )
 
 
+def may_go(sale: FlashSale, *, now: datetime) -> bool:
+    """Whether it can be deleted: no unit was ever set aside and no ticket taken, and no plan would make it again."""
+    again = sale.plan_id is not None and now < sale.ends_at
+    return stock_of(sale) is None and not again and not FlashTicket.objects.filter(sale_id=sale.id).exists()
+
+
 def on_the_shelf(sale: FlashSale) -> Offer:
     """The reward as it is outside of the sale."""
     return rewards.offer_of(sale.reward_id)

@@ -96,8 +96,8 @@ def keep_plan(*, plan: FlashPlan, actor: str, now: datetime) -> FlashPlan:
 def keep_sale(*, sale: FlashSale, actor: str, now: datetime) -> FlashSale:
     """Write a sale as it stands in hand; its stock is not touched. What a plan made no longer follows the plan.
 
-    Refuses: FlashSaleInvalid, with a sentence for each field, also where it would be over already; SetAsideBefore where units are set aside and the reward or their number changes;
-    FlashSaleOver; FlashSaleBegun and DayOfPlan where it is to begin at another time.
+    Refuses: FlashSaleInvalid, with a sentence for each field, also where it would be over already; SetAsideBefore where units are set aside and the
+    reward or their number changes; FlashSaleOver; FlashSaleBegun and DayOfPlan where it is to begin at another time.
     """
     _check(sale)
     if sale.pk:

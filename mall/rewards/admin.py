@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MinValueValidator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -114,7 +115,20 @@ class ShareField(forms.DecimalField):
         return int((super().clean(value) or Decimal(0)) * 100)
 
 
-class RewardForm(forms.ModelForm):
+class LeastForm(forms.ModelForm):
+    """Of a number that has to be more than zero its field says so at once, in one sentence for zero and for what is below."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for column in self._meta.model._meta.fields:
+            field = self.fields.get(column.name)
+            least = max((one.limit_value for one in column.validators if isinstance(one, MinValueValidator)), default=0)
+            if isinstance(field, forms.IntegerField) and least > 0:
+                field.validators = [one for one in field.validators if not isinstance(one, MinValueValidator)] + [MinValueValidator(least)]
+                field.widget.attrs["min"] = least
+
+
+class RewardForm(LeastForm):
     cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
     shipping_cents = AmountField(
         label=capfirst(_("shipping")),
@@ -152,7 +166,7 @@ class RewardForm(forms.ModelForm):
         return asked
 
 
-class PriceForm(forms.ModelForm):
+class PriceForm(LeastForm):
     cents = AmountField(label=capfirst(_("and money")))
 
     class Meta:
