@@ -197,8 +197,8 @@ def had_of(*, member_id: UUID, templates: Collection[str]) -> dict[str, int]:
     return dict(rows.values_list("template_id").annotate(count=Count("id")))
 
 
-def why_not_issued(codes: Collection[str], *, member_id: UUID | None, now: datetime) -> dict[str, str]:
-    """Of these templates those of which none can be issued now, to that member or to anybody, and why: a code. Limits in all apart.
+def why_not_issued(codes: Collection[str], *, member_id: UUID | None, now: datetime) -> dict[str, No]:
+    """Of these templates those of which none can be issued now, to that member or to anybody, and why. Limits in all apart.
 
     Two statements at most.
     """
@@ -206,13 +206,14 @@ def why_not_issued(codes: Collection[str], *, member_id: UUID | None, now: datet
     for code in codes:
         of = templates().get(code)
         if of is None or not of.active:
-            found[code] = "coupon_template_inactive" if of else TemplateUnknown.code
+            found[code] = No("coupon_template_inactive" if of else TemplateUnknown.code, {"template": code})
         elif validity(of, now=now) is None:
-            found[code] = "coupon_template_over"
+            found[code] = No("coupon_template_over", {"template": code})
         elif of.per_member is not None:
             limited[code] = of.per_member
     had_before = had_of(member_id=member_id, templates=limited) if member_id and limited else {}
-    return found | {code: "coupon_member_limit" for code, count in had_before.items() if count >= limited[code]}
+    gone = {code: No("coupon_member_limit", {"limit": limited[code], "had": count}) for code, count in had_before.items() if count >= limited[code]}
+    return found | gone
 
 
 def charge(template: str, times: int, *, limit: int | None = None) -> budget_rules.Charge:

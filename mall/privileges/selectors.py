@@ -73,14 +73,14 @@ def last_end(ends: Collection[datetime | None]) -> datetime | None:
     return None if None in ends else max((end for end in ends if end), default=None)
 
 
-def held(*, kinds: Collection[str], member_id: UUID, now: datetime) -> set[str]:
-    """Of these kinds those of which one more would bring the member nothing now. One statement."""
+def held(*, kinds: Collection[str], member_id: UUID, now: datetime) -> dict[str, datetime | None]:
+    """Of these kinds those of which one more would bring the member nothing now, with when what they have ends (None: never). One statement."""
     beside: dict[str, list[datetime | None]] = {}
     of: dict[str, PrivilegeKind] = {}
     for row in standing(member_ids=[member_id], now=now).filter(kind__in=kinds, uses=None).select_related("kind"):
         of[row.kind_id] = row.kind
         beside.setdefault(row.kind_id, []).append(row.ends_at)
-    return {code for code, ends in beside.items() if span(of[code], ends, now=now) is None}
+    return {code: last_end(ends) for code, ends in beside.items() if span(of[code], ends, now=now) is None}
 
 
 def uses(row: Privilege) -> QuerySet[PrivilegeUse]:

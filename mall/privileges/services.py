@@ -99,14 +99,18 @@ def _spans(kind: PrivilegeKind, count: int, *, member_id: UUID, insist: bool = F
     for _number in range(count):
         one = selectors.span(kind, ends, now=now)
         if one is None:
-            until = selectors.last_end(ends)
             if not insist:
-                raise PrivilegeHeld(kind=kind.code, until=until.isoformat() if until else None)
+                raise already_held(kind.code, selectors.last_end(ends))
             one = rules.Span(now, kind.as_term.ends_at(now, programme.zone(now=now)))
         if kind.uses is None:
             ends.append(one.ends_at)
         spans.append(one)
     return spans
+
+
+def already_held(kind: str, until: datetime | None) -> PrivilegeHeld:
+    """The refusal of one more of a kind that the member has until then; None: for ever."""
+    return PrivilegeHeld(kind=kind, until=until.isoformat() if until else None)
 
 
 class Used(NamedTuple):

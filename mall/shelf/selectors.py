@@ -18,7 +18,7 @@ from mall.coupons import selectors as coupons
 from mall.coupons import services as issuing
 from mall.markdowns import selectors as markdowns
 from mall.privileges import selectors as privileges
-from mall.privileges.services import PrivilegeHeld
+from mall.privileges.services import already_held
 from mall.redemptions import selectors as redemptions
 from mall.redemptions import services as redeeming
 from mall.redemptions.models import Redemption
@@ -34,7 +34,7 @@ from riskcontrol.screening.rules import Verdict
 from riskcontrol.screening.services import Screened
 from tiers.ladder import selectors as ladder
 
-# Any of these may come back from `pricing.refused`, or from the kinds of what is handed out (`_by_kind`).
+# Any of these may come back from `pricing.refused`, or from `coupons.why_not_issued`.
 REFUSALS: dict[str, type[BusinessError]] = {
     one.code: one
     for one in (
@@ -47,7 +47,6 @@ REFUSALS: dict[str, type[BusinessError]] = {
         issuing.TemplateInactive,
         issuing.TemplateOver,
         issuing.MemberLimit,
-        PrivilegeHeld,
     )
 }
 _EMPTY: dict[str, type[BusinessError]] = {"code": CodesOut, "coupon": issuing.CouponsOut}
@@ -203,13 +202,14 @@ def _behind(offers: Sequence[Offer | Reward], *, now: datetime) -> dict[tuple[st
     return found | {("coupon", code): left for code, left in coupons.left(templates).items()}
 
 
-def _by_kind(offers: Sequence[Offer], who: Who, *, now: datetime) -> dict[tuple[str, str], str]:
-    """What these hand out and the member, or nobody, can have none of now, by kind and item, and why: a code of REFUSALS. Three statements at most."""
+def _by_kind(offers: Sequence[Offer], who: Who, *, now: datetime) -> dict[tuple[str, str], BusinessError]:
+    """What these hand out and the member, or nobody, can have none of now, by kind and item, and why. Three statements at most."""
     given = {offer.item for offer in offers if offer.kind == "coupon"}
     terms = {offer.item for offer in offers if offer.kind == "privilege"}
-    found = {("coupon", code): why for code, why in (coupons.why_not_issued(given, member_id=who.member_id, now=now) if given else {}).items()}
-    held = privileges.held(kinds=terms, member_id=who.member_id, now=now) if terms and who.member_id else ()
-    return found | {("privilege", kind): PrivilegeHeld.code for kind in held}
+    gone = coupons.why_not_issued(given, member_id=who.member_id, now=now) if given else {}
+    held = privileges.held(kinds=terms, member_id=who.member_id, now=now) if terms and who.member_id else {}
+    found: dict[tuple[str, str], BusinessError] = {("coupon", code): REFUSALS[no.why](**no.figures) for code, no in gone.items()}
+    return found | {("privilege", kind): already_held(kind, until) for kind, until in held.items()}
 
 
 def _why_not(
@@ -217,7 +217,7 @@ def _why_not(
     who: Who,
     *,
     limits: Sequence[tuple[int | None, type[BusinessError]]],
-    by_kind: Mapping[tuple[str, str], str],
+    by_kind: Mapping[tuple[str, str], BusinessError],
     behind: int | None,
     now: datetime,
 ) -> BusinessError | None:
@@ -227,8 +227,8 @@ def _why_not(
         return who.stopped
     if gone := next((refusal for left, refusal in limits if left == 0), None):
         return gone()
-    if why := by_kind.get((offer.kind, offer.item)):
-        return REFUSALS[why]()
+    if (no_more := by_kind.get((offer.kind, offer.item))) is not None:
+        return no_more
     return _EMPTY[offer.kind]() if behind == 0 else None
 
 
