@@ -153,7 +153,7 @@ class MembersSalesView(MemberView):
     )
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        rows, viewer = selectors.coming_for(member_id=self.member.id, now=now)
+        rows, viewer = services.coming_for(member_id=self.member.id, now=now)
         return Response(SalesShown(sales_shown(rows, viewer=viewer, language=_language(request), root=root_of(request), now=now)).data)
 
 

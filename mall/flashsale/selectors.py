@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.lib.refusals import BusinessError
-from mall.redemptions import selectors as redemptions
 from mall.redemptions.models import Redemption
 from mall.rewards import selectors as rewards
 from mall.rewards.rules import Offer, Viewer, visible
@@ -85,10 +84,9 @@ def coming(*, now: datetime) -> QuerySet[FlashSale]:
     return rows.order_by("starts_at", "id")[:MOST_SHOWN]
 
 
-def coming_for(*, member_id: UUID, now: datetime) -> tuple[list[FlashSale], Viewer]:
-    """The same for a member: what they may see, and as whom. Two statements."""
-    viewer = redemptions.known(member_id=member_id, offers=[], now=now).viewer
-    return [row for row in coming(now=now) if visible(offer_in(row), viewer, now=now)], viewer
+def coming_for(viewer: Viewer, *, now: datetime) -> list[FlashSale]:
+    """Those of them that the viewer may see. One statement."""
+    return [row for row in coming(now=now) if visible(offer_in(row), viewer, now=now)]
 
 
 def between(*, begin: datetime, end: datetime) -> QuerySet[FlashSale]:

@@ -20,13 +20,16 @@ from loyalty.programme import selectors as programme
 from mall.redemptions import selectors as redemptions_seen
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
+from mall.redemptions.selectors import Known
 from mall.redemptions.services import NOBODY, Recipient, Redeemed
 from mall.rewards import services as shelf
 from mall.rewards.models import Stock, StockChange
+from mall.rewards.rules import Offer, Viewer
 from mall.rewards.services import SoldOut, StockBelowZero
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from riskcontrol.screening import services as screening
+from tiers.evaluation import services as tiers
 
 from . import rules, selectors
 from .models import TERMS, FlashPlan, FlashSale, FlashStock, FlashTicket
@@ -319,12 +322,28 @@ def line_up(*, sale_id: int, member_id: UUID, quantity: int = 1, now: datetime) 
     return selectors.turn(sale=sale, ticket=ticket, now=now)
 
 
+def coming_for(*, member_id: UUID, now: datetime) -> tuple[list[FlashSale], Viewer]:
+    """What is on or comes that the member may see, and as whom they see it."""
+    viewer = _known(member_id, [], None, now).viewer
+    return selectors.coming_for(viewer, now=now), viewer
+
+
+def _known(member_id: UUID, offers: Sequence[Offer], sale_id: int | None, now: datetime) -> Known:
+    """The member as a sale sees them. Nobody comes sooner by a tier whose term is over: it is decided on first, as a redemption would."""
+    asked: dict[str, Any] = {"member_id": member_id, "offers": offers, "sale_id": sale_id, "now": now}
+    seen = redemptions_seen.known(**asked)
+    if seen.term_over:
+        tiers.look_again(member_ids=[member_id], now=now)
+        seen = redemptions_seen.known(**asked)
+    return seen
+
+
 @transaction.atomic(savepoint=False)
 def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket | None, now: datetime) -> None:
     # What they redeem this moment, by the ticket that they had, counts for what they may have.
     ledger.lock(member_id=member_id)
     offer = selectors.offer_in(sale)
-    seen = redemptions_seen.known(member_id=member_id, offers=[offer], sale_id=sale.id, now=now)
+    seen = _known(member_id, [offer], sale.id, now)
     opens_at = sale.line_opens_at - seen.viewer.early
     if now < opens_at:
         said = gettext("Tickets can be taken from %(time)s on.") % {"time": in_words(opens_at, programme.zone(now=now), get_language() or "zh")}

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from mall.flashsale import services
 from mall.flashsale.models import FlashTicket
 from mall.redemptions import services as redemptions
+from tiers.evaluation import services as evaluation
 from tiers.ladder import services as ladder
 from tiers.standing import services as standings
 
@@ -134,3 +135,27 @@ def test_who_asks_for_more_than_a_sale_gives_one_member_or_than_was_promised_rea
     with refuses(services.NotYourTurn) as refused:
         sales.redeem(sale, rich, quantity=2)
     assert (refused.value.figures, refused.value.message != str(services.NotYourTurn.title)) == ({"place": None, "units": 1}, True)
+
+
+def test_nobody_comes_sooner_by_a_tier_whose_term_is_over(sales, mall, rich, tier, refuses):
+    tier("basic", 1)
+    tier("gold", 2, threshold=5_000)
+    ladder.keep_benefit(tier="gold", kind="early_access", value=30, actor="tests", now=mall.now)
+    evaluation.count_purchase(member_id=rich.id, purchase="A-1", net_cents=500_000, occurred_at=mall.now, now=mall.now)
+    mall.wait(days=800)
+    mall.give(rich, 1_000)
+    sale = sales.sale(units=1, line_minutes=10)
+    mall.wait(minutes=25)
+    with refuses(services.LineNotOpen) as refused:
+        sales.line_up(sale, rich)
+    assert refused.value.figures == {"opens_at": sale.line_opens_at.isoformat()}
+
+
+def test_nor_is_a_sale_shown_sooner_by_one(sales, mall, rich, tier):
+    tier("basic", 1)
+    tier("gold", 2, threshold=5_000)
+    ladder.keep_benefit(tier="gold", kind="early_access", value=30, actor="tests", now=mall.now)
+    evaluation.count_purchase(member_id=rich.id, purchase="A-1", net_cents=500_000, occurred_at=mall.now, now=mall.now)
+    assert services.coming_for(member_id=rich.id, now=mall.now)[1].early == timedelta(minutes=30)
+    mall.wait(days=800)
+    assert services.coming_for(member_id=rich.id, now=mall.now)[1].early == timedelta()
