@@ -1,6 +1,5 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,6 +22,7 @@ from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.localtime import local_date
 from loyalty.lib.refusals import BusinessError
+from loyalty.lib.threads import in_threads
 from loyalty.outbox import services as outbox
 from loyalty.outbox.rules import Event
 from loyalty.programme import selectors as programme
@@ -263,17 +263,7 @@ def send_due(*, limit: int, at_once: int = 1, until: datetime | None = None, clo
     `clock` tells the time, since the network takes some.
     """
     work = selectors.due(limit=limit, now=clock())
-    if at_once == 1:
-        return _send_all(work, until, clock)
-
-    def send_part(part: Sequence[selectors.Due]) -> Counter[str]:
-        try:
-            return _send_all(part, until, clock)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(at_once) as pool:
-        return sum(pool.map(send_part, [work[first::at_once] for first in range(at_once)]), Counter())
+    return in_threads(lambda part: _send_all(part, until, clock), [work[first::at_once] for first in range(at_once)], at_once=at_once)
 
 
 def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Callable[[], datetime]) -> Counter[str]:

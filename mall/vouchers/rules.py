@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NamedTuple
+
+from accounts.channels.rules import short, wait_said
 
 # What was lent is taken back (RETURN) by DELETE as well, but that it is still out is no end of it.
 Ask = Literal["POST", "GET", "DELETE", "RETURN"]
@@ -15,8 +16,6 @@ Said = Literal["issued", "refused", "pending", "absent", "cancelled", "throttled
 # What a provider says and does not take back.
 FINAL = ("issued", "refused", "cancelled")
 
-MOST_KEPT = 300
-LONGEST_WAIT = timedelta(days=1)
 # Whoever says how soon to ask is asked then; but after many attempts no sooner than this.
 PATIENCE = timedelta(minutes=5)
 BACK_OFF = (
@@ -85,7 +84,7 @@ def meaning(*, status: int, headers: Mapping[str, str], text: str, key: str, qua
         if said == "pending" or said == "refused" or said == "cancelled":
             return Answer(said, number=number, detail=detail)
     if status in (429, 503):
-        return Answer("throttled", detail=detail, retry_after=_wait(headers.get("retry-after", ""), now))
+        return Answer("throttled", detail=detail, retry_after=wait_said(headers.get("retry-after", ""), now))
     return Answer("unreachable" if 300 <= status < 500 else "unknown", detail=detail)
 
 
@@ -124,23 +123,6 @@ def _json(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def short(text: str) -> str:
-    """A provider's words as they are kept: one line, not long, nothing that a terminal or a database would stumble over."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())[:MOST_KEPT]
-
-
-def _wait(retry_after: str, now: datetime) -> timedelta | None:
-    """What a `Retry-After` header says, in seconds or as a date; at most a day."""
-    said = retry_after.strip()
-    if re.fullmatch(r"[0-9]{1,9}", said, re.ASCII):
-        return min(timedelta(seconds=int(said)), LONGEST_WAIT)
-    try:
-        until = parsedate_to_datetime(said)
-    except (TypeError, ValueError, IndexError):
-        return None
-    return min(max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0)), LONGEST_WAIT)
 
 
 class Next(NamedTuple):

@@ -1,13 +1,12 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.channels.services import keeping_connections
@@ -15,6 +14,7 @@ from accounts.members import selectors as members_seen
 from loyalty.audit import services as audit
 from loyalty.lib.ids import new_id
 from loyalty.lib.refusals import BusinessError, ReasonMissing
+from loyalty.lib.threads import in_threads
 from mall.redemptions import selectors as redemptions_seen
 from mall.redemptions import services as redemptions
 from mall.redemptions.models import Redemption
@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 JOB = "mall.send_voucher_orders"
 # A question that is silent for so long got no answer: no task lives as long.
 LEASE = timedelta(minutes=3)
-ACTOR = "provider"
+ACTOR = redemptions.PARTNER
 
 
 class VoucherUnavailable(BusinessError):
@@ -165,17 +165,7 @@ def send_due(*, limit: int, at_once: int = 1, until: datetime | None = None, clo
     is not reached or asks for patience, the others of its orders are left for the next pass. `clock` tells the time, since the network takes some.
     """
     work = selectors.due(limit=limit, now=clock())
-    if at_once == 1:
-        return _send_all(work, until, clock)
-
-    def send_part(part: Sequence[selectors.Due]) -> Counter[str]:
-        try:
-            return _send_all(part, until, clock)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(at_once) as pool:
-        return sum(pool.map(send_part, [work[first::at_once] for first in range(at_once)]), Counter())
+    return in_threads(lambda part: _send_all(part, until, clock), [work[first::at_once] for first in range(at_once)], at_once=at_once)
 
 
 def _send_all(work: Sequence[selectors.Due], until: datetime | None, clock: Callable[[], datetime]) -> Counter[str]:
