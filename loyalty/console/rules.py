@@ -281,6 +281,15 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "axes.accessattempt": ("operators", "lock"),
 }
 
+# What has no place of its own → the page that leads to it.
+UNDER: Mapping[str, str] = {
+    "accounts.segmentmember": "accounts.segment",
+    "mall.codeimport": "mall.codepool",
+    "points.batchline": "points.batch",
+    "points.ruleversion": "points.rule",
+    "points.simulatedmember": "points.simulation",
+}
+
 # What a library calls a page differently.
 TITLES: Mapping[str, str] = {
     "auth.user": _("Operators"),

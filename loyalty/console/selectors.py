@@ -2,13 +2,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django_otp import user_has_device
@@ -60,10 +62,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     for model, page in admin.site._registry.items():
         place = rules.place(model._meta.label_lower)
         if place and page.has_view_permission(request):
-            known = rules.TITLES.get(model._meta.label_lower)
-            title = _(known) if known else str(model._meta.verbose_name_plural).capitalize()
-            link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-            groups[place.group].append((place.order, title, {"title": title, "icon": place.icon, "link": link}))
+            title, link = _page(model)
+            here = [link, *(_page(below)[1] for below in admin.site._registry if rules.UNDER.get(below._meta.label_lower) == model._meta.label_lower)]
+            active = request.path.startswith(tuple(here))
+            groups[place.group].append((place.order, title, {"title": title, "icon": place.icon, "link": link, "active": active}))
     home = {"title": "", "items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]}
     shown = [
         {
@@ -76,6 +78,24 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if found
     ]
     return [home, *shown]
+
+
+def _page(model: type[Model]) -> tuple[str, str]:
+    """What the list of these rows is called, and where it is."""
+    known = rules.TITLES.get(model._meta.label_lower)
+    title = _(known) if known else capfirst(str(model._meta.verbose_name_plural))
+    return title, reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def way_to(model: type[Model]) -> list[tuple[str, str]]:
+    """What stands above a page of that model, from the navigation's group down to its list: titles, and where they lead."""
+    way = [_page(model)]
+    while parent := rules.UNDER.get(model._meta.label_lower):
+        model = apps.get_model(parent)
+        way.insert(0, _page(model))
+    place = rules.place(model._meta.label_lower)
+    group = _(rules.GROUPS[place.group][0]) if place else way[0][0]
+    return way if group == way[0][0] else [(group, ""), *way]
 
 
 def account_links(request: HttpRequest) -> list[dict[str, Any]]:

@@ -127,6 +127,8 @@ class ReadOnlyAdmin(ScreenAdmin):
 class HistoryAdmin(SimpleHistoryAdmin, ScreenAdmin):
     """What was set before, by whom, is under “History”: to be read. It is not brought back past the form and its verbs."""
 
+    object_history_list_template = "admin/history.html"
+
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
