@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 JOB = "mall.send_voucher_orders"
 # A question that is silent for so long got no answer: no task lives as long.
 LEASE = timedelta(minutes=3)
-ACTOR = redemptions.PARTNER
+ACTOR = "provider"
 
 
 class VoucherUnavailable(BusinessError):
