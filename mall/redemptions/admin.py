@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -73,8 +74,13 @@ def _money(cents: int) -> str:
 
 
 def _cost(points: int, cents: int, shipping: int = 0) -> str:
-    said = gettext("%(points)s points") % {"points": f"{points:,}"} + (f" + {_money(cents)}" if cents else "")
+    said = ngettext("%(points)s point", "%(points)s points", points) % {"points": f"{points:,}"} + (f" + {_money(cents)}" if cents else "")
     return said + " + " + gettext("shipping %(amount)s") % {"amount": _money(shipping)} if shipping else said
+
+
+def _several(points: int, *cents: int) -> int:
+    """By how many things a sentence about a price goes: one point alone is one."""
+    return 2 if any(cents) else points
 
 
 def _moment(moment: Any) -> str:
@@ -152,9 +158,10 @@ class ParcelsForm(forms.Form):
 
 
 def exported(rows: Sequence[Redemption]) -> Iterator[Sequence[Any]]:
+    """The lines of the file. Moments stand as in the admin, by the programme's clock, and say how far that is from UTC."""
     for row in rows:
         offer = rewards.offer_of(row.reward_id)
-        made = _moment(row.created_at)
+        made = timezone.localtime(row.created_at).isoformat(timespec="seconds")
         yield (str(row.id), row.carrier, row.tracking, offer.code, offer.name(get_language() or "zh"), row.quantity, row.name, row.phone, row.address, made)
 
 
@@ -280,6 +287,14 @@ class RedemptionAdmin(BooksAdmin):
     def has_undo_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("mall.return_redemption")
 
+    def ask(self, request: HttpRequest, row: Any, *args: Any, **asked: Any) -> HttpResponse:
+        """What can be done no more from where it stands is not asked about, also where somebody comes by its address."""
+        wanted = asked.pop("wanted")
+        if request.method != "POST" and (why := services.why_not(row, wanted, now=timezone.now())):
+            messages.error(request, why.message)
+            return HttpResponseRedirect(reverse("admin:mall_redemption_change", args=[row.pk]))
+        return super().ask(request, row, *args, **asked)
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The buttons that can do something now; who finds another way to them is told by the verb."""
         row = self.get_object(request, object_id)
@@ -301,7 +316,7 @@ class RedemptionAdmin(BooksAdmin):
             return _("It is being made ready.")
 
         row = self.found(request, object_id)
-        return self.ask(request, row, act, title=_("Begin to make ready"), consequence=_("From now on the member cannot cancel it."))
+        return self.ask(request, row, act, wanted=Status.FULFILLING, title=_("Begin to make ready"), consequence=_("From now on the member cannot cancel it."))
 
     @action(description=_("Ship"), url_path="ship", permissions=["fulfil"], icon="local_shipping", variant=ActionVariant.PRIMARY)
     def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -314,7 +329,7 @@ class RedemptionAdmin(BooksAdmin):
         title, told = _("Ship"), _("The member is told that it is on its way, and can no longer cancel it.")
         if row.status == Status.SHIPPED:
             title, told = _("Correct the tracking number"), _("Only the number is corrected; what it was before is kept.")
-        return self.ask(request, row, act, form, title=title, consequence=told)
+        return self.ask(request, row, act, form, wanted=Status.SHIPPED, title=title, consequence=told)
 
     @action(description=_("It has arrived"), url_path="deliver", permissions=["fulfil"], icon="task_alt")
     def deliver(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -324,7 +339,7 @@ class RedemptionAdmin(BooksAdmin):
 
         row = self.found(request, object_id)
         told = _("It stands as delivered from now on, also where it was handed over in a shop without being shipped.")
-        return self.ask(request, row, act, title=_("It has arrived"), consequence=told)
+        return self.ask(request, row, act, wanted=Status.DELIVERED, title=_("It has arrived"), consequence=told)
 
     @action(description=_("Take back"), url_path="take-back", permissions=["undo"], icon="assignment_return")
     def take_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -334,16 +349,18 @@ class RedemptionAdmin(BooksAdmin):
             services.return_(redemption_id=row.id, **about, actor=operator_name(request), key=key, now=timezone.now())
             step = selectors.steps(redemption=row).last()
             assert step is not None, "what came back has a step"
-            back = {"points": f"{step.points:,}", "amount": _money(step.cents)}
-            if step.cents:
-                return gettext("%(points)s points are restored. Give back %(amount)s in the storefront.") % back
-            return gettext("%(points)s points are restored.") % back
+            said = ngettext("%(points)s point is restored.", "%(points)s points are restored.", step.points) % {"points": f"{step.points:,}"}
+            return said + " " + gettext("Give back %(amount)s in the storefront.") % {"amount": _money(step.cents)} if step.cents else said
 
         row = self.found(request, object_id)
         left = row.quantity - row.returned
         form = ReturnForm(request.POST or None, left=left, shipping_cents=row.shipping_cents, initial={"key": new_id(), "quantity": left})
-        told = gettext("For each, %(cost)s goes back: points to the lots that they came from, money by the storefront. This cannot be undone.")
-        return self.ask(request, row, act, form, title=_("Take back"), consequence=told % {"cost": _cost(row.unit_points, row.unit_cents)}, danger=True)
+        told = ngettext(
+            "For each, %(cost)s goes back: points to the lots that they came from, money by the storefront. This cannot be undone.",
+            "For each, %(cost)s go back: points to the lots that they came from, money by the storefront. This cannot be undone.",
+            _several(row.unit_points, row.unit_cents),
+        ) % {"cost": _cost(row.unit_points, row.unit_cents)}
+        return self.ask(request, row, act, form, wanted=Status.RETURNED, title=_("Take back"), consequence=told, danger=True)
 
     @action(description=_("Cancel it"), url_path="cancel", permissions=["undo"], icon="block")
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -355,10 +372,12 @@ class RedemptionAdmin(BooksAdmin):
             return _("It is cancelled, and its points are free again.")
 
         row = self.found(request, object_id)
-        told = gettext("%(cost)s goes back to the member, and the stock to the shelf. This cannot be undone.") % {
-            "cost": _cost(row.points, row.cents, row.shipping_cents)
-        }
-        return self.ask(request, row, act, with_reason=True, title=_("Cancel redemption"), consequence=told, danger=True)
+        told = ngettext(
+            "%(cost)s goes back to the member, and the stock to the shelf. This cannot be undone.",
+            "%(cost)s go back to the member, and the stock to the shelf. This cannot be undone.",
+            _several(row.points, row.cents, row.shipping_cents),
+        ) % {"cost": _cost(row.points, row.cents, row.shipping_cents)}
+        return self.ask(request, row, act, wanted=Status.CANCELLED, with_reason=True, title=_("Cancel redemption"), consequence=told, danger=True)
 
     # The queue as a file
 
@@ -376,15 +395,22 @@ class RedemptionAdmin(BooksAdmin):
                 rows = list(selectors.to_fulfil().filter(id__in=ids))
             audit.record(actor=actor, verb="redemptions.exported", subject="redemptions", figures={"rows": len(rows), "which": asked["which"]}, now=now)
             titles = [str(title) for _name, title in EXPORTED]
-            response = StreamingHttpResponse(lines(titles, exported(rows)), content_type="text/csv; charset=utf-8")
-            response["Content-Disposition"] = f'attachment; filename="redemptions_{timezone.localtime(now):%Y-%m-%d_%H%M}.csv"'
+            # Written while the programme's clock is in force, not as it is sent.
+            table = list(exported(rows))
+            name = f"redemptions_{timezone.localtime(now):%Y-%m-%dT%H%M%z}.csv"
+            messages.success(request, _downloaded(len(table), name, begun=asked["begin"]))
+            response = StreamingHttpResponse(lines(titles, table), content_type="text/csv; charset=utf-8")
+            response["Content-Disposition"] = f'attachment; filename="{name}"'
+            # By it the page that asked knows that the file is there.
+            if (asked_by := request.POST.get("asked_by", "")).isdigit():
+                response.set_cookie("downloaded", asked_by[:20], max_age=60, samesite="Lax", secure=request.is_secure())
             return response
         told = _(
             "Goods that wait, the oldest first, 500 at most. Fill in carrier and tracking number and upload the file again. "
             "It holds names and addresses; that you downloaded it is kept in the audit trail."
         )
         page = {"form": form, "button": _("Download"), "consequence": told, "back": reverse("admin:mall_redemption_changelist")}
-        return TemplateResponse(request, "admin/confirm.html", self._page(request, title=_("Download the queue"), **page))
+        return TemplateResponse(request, "admin/mall/redemption/queue.html", self._page(request, title=_("Download the queue"), **page))
 
     @action(description=_("Upload tracking numbers"), url_path="parcels", permissions=["fulfil"], icon="upload_file")
     def upload_parcels(self, request: HttpRequest) -> HttpResponse:
@@ -431,6 +457,15 @@ PRICES = {
 }  # fmt: skip
 
 
+def _downloaded(count: int, name: str, *, begun: bool) -> str:
+    """What became of the queue that was downloaded."""
+    if not count:
+        return gettext("Nothing waits: the file %(name)s is empty.") % {"name": name}
+    said = ngettext("%(n)s redemption is in the file %(name)s.", "%(n)s redemptions are in the file %(name)s.", count) % {"n": f"{count:,}", "name": name}
+    begins = ngettext("It is being made ready from now on.", "They are being made ready from now on.", count)
+    return f"{said} {begins}" if begun else said
+
+
 def _unsealed(text: str) -> list[rules.Parcel]:
     """The parcels that were shown, as they were shown."""
     try:
@@ -447,10 +482,15 @@ def _told(one: selectors.Booking) -> dict[str, Any]:
         "link": reverse("admin:mall_redemption_change", args=[row.id]) if row else "",
         "member": row.member.external_id if row else "",
         "before": f"{row.carrier} {row.tracking}".strip() if row and one.outcome == "corrected" else "",
-        "after": f"{one.parcel.carrier} {one.parcel.tracking}",
+        "after": f"{_short(one.parcel.carrier, 'carrier')} {_short(one.parcel.tracking, 'tracking')}".strip(),
         "good": one.outcome in (*BOOKED, "unchanged"),
         "outcome": OUTCOMES[one.outcome],
     }
+
+
+def _short(text: str, column: str) -> str:
+    """As much of it as a redemption could keep."""
+    return Truncator(text).chars(rules.LONGEST[column])
 
 
 def _step_shown(step: Step) -> tuple[str, str, str, str]:

@@ -366,6 +366,15 @@ def _locked(redemption_id: UUID, member_id: UUID | None = None) -> tuple[Redempt
     return row, merged_into is not None
 
 
+def why_not(row: Redemption, wanted: Status, *, now: datetime) -> StepImpossible | None:
+    """Why it does not get there from where it stands, by whoever's hand; None: it may. Only asks: the verb decides."""
+    seen = Status(selectors.status_at(row, now=now))
+    arrows = Redemption.ARROWS.get(seen, ())
+    # What waits can be shipped at once, and the number of what was shipped corrected.
+    ships = wanted == Status.SHIPPED and row.reward.kind == Reward.Kind.GOODS and (seen == Status.SHIPPED or Status.FULFILLING in arrows)
+    return None if ships or wanted in arrows else _impossible(row, wanted, now=now)
+
+
 def _go(
     row: Redemption,
     to: Status,

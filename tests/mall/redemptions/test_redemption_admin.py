@@ -2,14 +2,19 @@
 
 import csv
 import io
+import re
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone, translation
 
 from loyalty.audit.models import AuditEntry
+from loyalty.programme import services as programme
+from mall.redemptions import services
 from mall.redemptions.models import Redemption
 from mall.redemptions.services import Recipient
 from tiers.ladder import services as ladder
@@ -130,7 +135,7 @@ def test_what_is_cancelled_by_hand_says_how_much_money_goes_back(operator, sold,
     held, *_others = sold
     client = operator(*BOTH)
     mall.step("confirm", held, paid_cents=500)
-    assert "100 points + CN¥5.00 goes back" in text(client.get(f"{LIST}{held.id}/cancel/"))
+    assert "100 points + CN¥5.00 go back" in text(client.get(f"{LIST}{held.id}/cancel/"))
     answer = client.post(f"{LIST}{held.id}/cancel/", {"reason": "out of it"}, follow=True)
     assert "Give back CN¥5.00 in the storefront." in text(answer)
     assert now_at(held) == "cancelled"
@@ -143,7 +148,7 @@ def test_shipping_is_given_back_where_who_takes_it_back_says_so(operator, mall, 
     client, at = operator(*BOTH), f"{LIST}{row.id}"
     assert "200 points + CN¥10.00 + shipping CN¥8.00" in text(client.get(page(row)))
     mall.step("confirm", row, paid_cents=1_800)
-    assert "200 points + CN¥10.00 + shipping CN¥8.00 goes back" in text(client.get(f"{at}/cancel/"))
+    assert "200 points + CN¥10.00 + shipping CN¥8.00 go back" in text(client.get(f"{at}/cancel/"))
     mall.step("ship", row, carrier="Sample Post", tracking="T-1")
     assert "Give back shipping" in text(client.get(f"{at}/take-back/"))
     asked = {"key": str(uuid4()), "quantity": "1", "shipping": "on", "reason": "broken"}
@@ -172,6 +177,56 @@ def test_what_the_verb_refuses_is_said_on_the_page(operator, sold):
     assert "not where it could go on" in text(client.post(f"{LIST}{row.id}/ship/", {"carrier": "P", "tracking": "T"}))
 
 
+@pytest.mark.parametrize(("points", "cents", "said"), [(1, 0, "1 point goes back"), (150, 0, "150 points go back"), (1, 500, "1 point + CN¥5.00 go back")])
+def test_what_goes_back_is_told_in_the_number_that_it_has(operator, mall, member, points, cents, said):
+    mall.give(member, 1_000)
+    mall.reward("set", points=points, cents=cents)
+    row = mall.redeem(member, "set")
+    if cents:
+        mall.step("confirm", row, paid_cents=cents)
+    client = operator(*BOTH)
+    assert said in text(client.get(f"{LIST}{row.id}/cancel/"))
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
+    assert f"For each, {said}" in text(client.get(f"{LIST}{row.id}/take-back/"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "impossible", "possible"),
+    [
+        ((), {"take-back"}, {"begin", "ship", "deliver", "cancel"}),
+        (("begin",), {"begin", "take-back"}, {"ship", "deliver", "cancel"}),
+        (("ship",), {"begin", "cancel"}, {"ship", "deliver", "take-back"}),
+        (("ship", "deliver"), {"begin", "ship", "deliver", "cancel"}, {"take-back"}),
+        (("cancel",), {"begin", "ship", "deliver", "take-back", "cancel"}, set()),
+    ],
+)
+def test_who_comes_by_its_address_to_what_cannot_be_done_any_more_is_told_at_once(operator, mall, member, steps, impossible, possible):
+    mall.give(member, 1_000)
+    mall.reward()
+    row = mall.redeem(member)
+    for step in steps:
+        mall.step(step, row, **({"carrier": "Sample Post", "tracking": "T-1"} if step == "ship" else {}))
+    client = operator(*BOTH)
+    for verb in impossible:
+        answer = client.get(f"{LIST}{row.id}/{verb}/")
+        assert (answer.status_code, answer["Location"]) == (302, page(row)), verb
+    for verb in possible:
+        assert client.get(f"{LIST}{row.id}/{verb}/").status_code == 200, verb
+
+
+def test_the_sentence_about_what_cannot_be_done_stands_on_the_redemptions_page(operator, mall, member):
+    mall.give(member, 1_000)
+    mall.reward()
+    row = mall.redeem(member)
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
+    answer = operator(*BOTH).get(f"{LIST}{row.id}/cancel/", follow=True)
+    [told] = answer.context["messages"]
+    with translation.override("en"):
+        why = services.why_not(Redemption.objects.select_related("reward").get(id=row.id), Redemption.Status.CANCELLED, now=mall.now)
+    assert (told.level_tag, str(told)) == ("error", why.message)
+    assert "goes back" not in text(answer)
+
+
 def downloaded(answer):
     assert answer["Content-Type"].startswith("text/csv")
     return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
@@ -184,6 +239,54 @@ def test_the_queue_is_downloaded_and_is_being_made_ready_from_then_on(operator, 
     assert now_at(sold[2]) == "fulfilling"
     assert AuditEntry.objects.get(verb="redemptions.exported").figures == {"rows": 1, "which": "confirmed"}
     assert len(downloaded(client.post(QUEUE, {"which": "both"}))) == 2
+
+
+def test_moments_in_the_file_are_by_the_programmes_clock_and_say_so(operator, sold):
+    programme.change_zone(zone="America/New_York", now=timezone.now() - timedelta(days=3))
+    client = operator(*BOTH)
+    answer = client.post(QUEUE, {"which": "both"})
+    assert re.search(r'filename="redemptions_\d{4}-\d\d-\d\dT\d{4}-0[45]00\.csv"', answer["Content-Disposition"])
+    rows = downloaded(answer)
+    made = {row["redemption"]: row["made"] for row in rows}
+    assert made[str(sold[2].id)].endswith(("-05:00", "-04:00"))
+    assert datetime.fromisoformat(made[str(sold[2].id)]) == sold[2].created_at.replace(microsecond=0)
+    filled = io.StringIO()
+    table = csv.DictWriter(filled, rows[0].keys())
+    table.writeheader()
+    table.writerows({**row, "carrier": "Sample Post", "tracking number": f"T-{n}"} for n, row in enumerate(rows))
+    assert "2 parcels would be booked." in text(upload(client, filled.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("which", "begin", "said"),
+    [
+        ("both", "on", "2 redemptions are in the file redemptions_"),
+        ("confirmed", "on", "It is being made ready from now on."),
+        ("confirmed", "", "1 redemption is in the file redemptions_"),
+    ],
+)
+def test_the_queue_says_what_was_downloaded_and_marked(operator, sold, which, begin, said):
+    client = operator(*BOTH)
+    answer = client.post(QUEUE, {"which": which, **({"begin": begin} if begin else {}), "asked_by": "1795354736000"})
+    assert answer.cookies["downloaded"].value == "1795354736000"
+    [told] = client.get(LIST).context["messages"]
+    assert said in str(told)
+    assert ("made ready" in str(told)) == bool(begin)
+
+
+def test_a_queue_in_which_nothing_waits_is_said_to_be_empty(operator):
+    client = operator(*BOTH)
+    client.post(QUEUE, {"which": "both", "begin": "on"})
+    [told] = client.get(LIST).context["messages"]
+    assert "Nothing waits" in str(told)
+
+
+def test_a_line_says_next_to_its_parcel_why_it_changes_nothing_however_long_the_carrier(operator, sold):
+    shown = text(upload(operator(*BOTH), f"redemption,carrier,tracking\n{sold[2].id},{'x' * 200},T-1\n"))
+    assert "x" * 59 + "…" in shown
+    assert "x" * 60 not in shown
+    cell = shown.split("x…")[1].split("</td>")[0]
+    assert "Carriers have 60 characters at most" in cell
 
 
 def test_no_name_of_a_member_becomes_a_formula(operator, mall, member):
