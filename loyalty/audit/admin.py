@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ class JobFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["at", "who", "verb", "subject", "reason", "figures"]
+    list_display = ["at", "who", "verb", "subject", "reason", "told"]
     search_fields = ["actor", "verb", "subject", "reason", "=request_id"]
     search_help_text = _("Who, what, the object, the reason, or the id of the request")
     date_hierarchy = "at"
@@ -72,6 +73,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @display(description=_("who"), ordering="actor")
     def who(self, entry: AuditEntry) -> str:
         return named(entry.actor)
+
+    @display(description=_("figures"))
+    def told(self, entry: AuditEntry) -> str:
+        return json.dumps(entry.figures, ensure_ascii=False) if entry.figures else ""
 
 
 @admin.register(JobRun)

@@ -191,17 +191,17 @@ class IssueForm(GrantForm):
 
 @admin.register(Coupon)
 class CouponAdmin(BooksAdmin):
-    list_display = ["code", "template", "whose", "state", "source", "issued_at", "expires_at", "used_by", "took_off"]
+    list_display = ["code", "template", "whose", "state", "source", "issued_on", "expires_at", "used_by", "took_off"]
     list_filter = ["status", "source", "template"]
     list_select_related = ["template", "member"]
     searched = ("used_by", "subject")
     search_help_text = _("A coupon's code; a member's storefront id; or that id, a space and the beginning of what it was issued or used for")
     fieldsets = [
-        (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_at", "starts_at", "expires_at"]}),
+        (None, {"fields": ["code", "whose", "template", "does", "stands", "issued_on", "starts_at", "expires_at"]}),
         (_("Where it comes from"), {"fields": ["source", "about", "by", "key", "number"]}),
         (_("What became of it"), {"fields": ["used_by", "used_at", "order_only", "took_off", "withdrawn_for"]}),
     ]
-    readonly_fields = ["whose", "stands", "does", "about", "by", "order_only", "took_off"]
+    readonly_fields = ["whose", "stands", "issued_on", "does", "about", "by", "order_only", "took_off"]
     actions_list = ["issue_coupons"]
     actions_detail = ["withdraw_coupon"]
 
@@ -219,6 +219,10 @@ class CouponAdmin(BooksAdmin):
     @display(description=_("status"))
     def stands(self, coupon: Coupon) -> Any:
         return self.state(coupon)[1]
+
+    @display(description=_("issued on"), ordering="issued_at")
+    def issued_on(self, coupon: Coupon) -> str:
+        return moment(coupon.issued_at)
 
     @display(description=_("what it does"))
     def does(self, coupon: Coupon) -> str:

@@ -71,7 +71,7 @@ class ProviderAdmin(HistoryAdmin):
     list_display = ["code", "named", "state", "reached_at"]
     actions = None
     inlines = [ProductInline]
-    readonly_fields = ["environment"]
+    readonly_fields = ["reached_at", "environment"]
     actions_detail = ["try_out"]
     explanation = _("Who issues film tickets, memberships and the like: a reward of that kind names a product, and who redeems it gets one from its provider.")
 
@@ -80,7 +80,7 @@ class ProviderAdmin(HistoryAdmin):
         said = _("The secret that signs is set where the programs are started, and shown nowhere.")
         return [
             (None, {"fields": ["code", "name_zh", "name_en", "active"]}),
-            (_("How it is reached"), {"fields": ["base_url", "key_id", "days"], "description": about}),
+            (_("How it is reached"), {"fields": [*(["reached_at"] if obj else []), "base_url", "key_id", "days"], "description": about}),
             *([(_("From the environment"), {"fields": ["environment"], "description": said})] if obj else []),
         ]
 
@@ -108,9 +108,10 @@ class ProviderAdmin(HistoryAdmin):
             return "off", _("not in use")
         return ("stuck", _(rules.WHY_NOT[fault])) if fault else ("asked", _("in use"))
 
-    @display(description=_("address"))
+    @display(description=_("reached at"))
     def reached_at(self, provider: Provider) -> str:
-        return selectors.line(provider).base_url
+        url, name = selectors.line(provider).base_url, rules.environment_name("URL", provider.code)
+        return url if url == provider.base_url else gettext("%(url)s, as %(name)s says") % {"url": url, "name": name}
 
     @display(description=_("environment"))
     def environment(self, provider: Provider) -> str:
@@ -176,7 +177,7 @@ class DecisionForm(ReasonForm):
 
 @admin.register(VoucherOrder)
 class VoucherOrderAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "whose", "what", "quantity", "purpose", "provider", "shown", "attempts", "why"]
+    list_display = ["created_at", "whose", "ordered", "used_for", "issuer", "shown", "why"]
     list_filter = ["state", "purpose", ProviderFilter]
     list_select_related = ["member", "product", "provider"]
     search_fields = ["number"]
@@ -184,13 +185,13 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     sortable_by = ()
     ordering = ["-id"]
     fieldsets = [
-        (None, {"fields": ["whose", "redeemed", "what", "quantity", "purpose", "ends_at", "stands", "why", "issued"]}),
-        (_("At the provider"), {"fields": ["provider", "key", "sku", "number"]}),
+        (None, {"fields": ["whose", "redeemed", "what", "quantity", "used_for", "ends_at", "stands", "why", "issued"]}),
+        (_("At the provider"), {"fields": ["issuer", "key", "sku", "number"]}),
         (_("When"), {"fields": ["created_at", "due", "until", "settled_at"]}),
         (_("Decided"), {"fields": ["reason", "actor"]}),
         (_("What was asked of the provider"), {"fields": ["chain"]}),
     ]
-    readonly_fields = ["whose", "redeemed", "what", "stands", "why", "issued", "key", "due", "chain"]
+    readonly_fields = ["whose", "redeemed", "what", "used_for", "issuer", "stands", "why", "issued", "key", "due", "chain"]
     actions_detail = ["decide", "ask_again", "withdraw"]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[VoucherOrder], search_term: str) -> tuple[QuerySet[VoucherOrder], bool]:
@@ -205,9 +206,21 @@ class VoucherOrderAdmin(ReadOnlyAdmin):
     def redeemed(self, order: VoucherOrder) -> str:
         return page_link("mall_redemption", order.redemption_id, titled(order.redemption))
 
-    @display(description=_("product of a provider"))
+    @display(description=_("product"))
     def what(self, order: VoucherOrder) -> str:
         return order.product.name
+
+    @display(description=_("product"))
+    def ordered(self, order: VoucherOrder) -> str:
+        return f"{order.product.name} × {order.quantity}"
+
+    @display(description=_("purpose"))
+    def used_for(self, order: VoucherOrder) -> str:
+        return str(order.get_purpose_display())
+
+    @display(description=_("provider"))
+    def issuer(self, order: VoucherOrder) -> str:
+        return page_link("mall_provider", order.provider_id, order.provider)
 
     @display(description=_("state"), label=STATE_COLOURS)
     def shown(self, order: VoucherOrder) -> tuple[str, str]:

@@ -201,3 +201,11 @@ def test_who_may_not_decide_sees_and_does_nothing(operator, till, lost, role):
     assert client.post(page("provider", "try_out", "cinema")).status_code == 403
     assert client.post(page("provider", "change", "cinema"), form()).status_code == 403
     assert till.order(lost).state == State.UNKNOWN
+
+
+def test_a_provider_has_one_address_and_the_page_says_who_set_it(operator, till, settings):
+    client = operator()
+    assert "CINEMA says" not in text(client.get(page("provider", "change", "cinema")))
+    settings.VOUCHERS |= {"VOUCHER_URL_CINEMA": "http://127.0.0.1:9"}
+    for shown in (page("provider", "changelist"), page("provider", "change", "cinema")):
+        assert "http://127.0.0.1:9, as VOUCHER_URL_CINEMA says" in text(client.get(shown))
