@@ -24,7 +24,8 @@ from .models import FOR_EVER, Code, CodeImport, CodePool
 
 
 class CodesOut(SoldOut):
-    code, title = "codes_out", _("There are not so many codes left.")
+    code, title = "codes_out", _("All codes are gone.")
+    fewer = _("There are not so many codes left.")
 
 
 class PoolInvalid(BusinessError):
@@ -204,5 +205,5 @@ def _fault(item: str) -> str | None:
     return None if CodePool.objects.filter(code=item).exists() else str(selectors.PoolUnknown.title)
 
 
-item_checked_by(Reward.Kind.CODE, _fault)
+item_checked_by(Reward.Kind.CODE, _fault, among=CodePool.objects.all)
 redemptions.hands_out(Reward.Kind.CODE, HandOut(give=_give, take_back=_take_back, show=selectors.handed, reserve=_reserve, let_go=_let_go))

@@ -60,7 +60,8 @@ class CouponsOut(BusinessError):
 
 
 class MemberLimit(BusinessError):
-    code, status, title = "coupon_member_limit", 409, _("The member has had as many of this coupon as one member may.")
+    code, status, title = "coupon_member_limit", 409, _("One member may not have so many of this coupon.")
+    sentence = _("One member may have at most %(limit)s of this coupon; had %(had)s.")
 
 
 class NotClaimable(BusinessError):
@@ -69,6 +70,9 @@ class NotClaimable(BusinessError):
 
 class TierTooLow(BusinessError):
     code, status, title = "tier_too_low", 403, _("This coupon is for members of a higher tier.")
+
+    def __init__(self, *, tier: str) -> None:
+        super().__init__(gettext("This coupon is for members from %(tier)s on.") % {"tier": ladder.name(tier)}, tier=tier)
 
 
 class NotUsable(BusinessError):
@@ -177,6 +181,16 @@ def claim(*, member_id: UUID, template: str, actor: str, key: str, now: datetime
     return _issue([member_id], of, 1, source=Source.CLAIM, subject="", actor=actor, key=key, now=now)[0]
 
 
+def not_claimed(one: selectors.Claimable) -> BusinessError | None:
+    """What a claim of it would be refused with now; None: it would not."""
+    refusals = {
+        "tier_too_low": lambda: TierTooLow(tier=one.template.least_tier_id or ""),
+        "coupon_member_limit": lambda: MemberLimit(limit=one.template.per_member, had=one.had),
+        "coupons_out": CouponsOut,
+    }
+    return refusals[one.why_not]() if one.why_not else None
+
+
 def claimable(*, member_id: UUID, now: datetime) -> list[selectors.Claimable]:
     """What the member may claim, as `selectors.claimable` says; where their tier's term is over it is decided on first, as a claim would."""
     _decide_tier(member_id, now)
@@ -253,8 +267,8 @@ def _issue(
         raise TemplateOver(template=of.code)
     if of.per_member is not None:
         had = selectors.had(member_ids=member_ids, template=of.code)
-        if any(had.get(one, 0) + count > of.per_member for one in member_ids):
-            raise MemberLimit(limit=of.per_member)
+        if too_many := [had.get(one, 0) for one in member_ids if had.get(one, 0) + count > of.per_member]:
+            raise MemberLimit(limit=of.per_member, had=too_many[0])
     about = {
         "template": of, "terms": of.terms.as_json(), "source": source, "subject": subject, "actor": actor, "key": key,
         "counted": of.in_all is not None, "issued_at": now, "status": Status.RESERVED if reserved_until else Status.AVAILABLE, **good._asdict(),
@@ -722,5 +736,5 @@ def _subject(row: Redemption) -> str:
 
 
 redemptions.hands_out("coupon", redemptions.HandOut(_give, _take_back, _show, _reserve, _let_go))
-shelf.item_checked_by("coupon", selectors.item_fault)
+shelf.item_checked_by("coupon", selectors.item_fault, among=lambda: CouponTemplate.objects.filter(active=True))
 ladder.item_checked_by("level_up_coupon", selectors.item_fault)

@@ -99,7 +99,8 @@ class GiveBackView(MemberView):
 
     @extend_schema(
         summary="Give back the use of a privilege",
-        description="What it was used for is undone: it can be used once more, as long as it is good. Not used for it: nothing happens.",
+        description="What it was used for is undone: it can be used once more, as long as it is good. 409 `privilege_not_used_for` where it was not used "
+        "for that.",
         request=UseAsked,
         responses=PrivilegeShown,
         examples=[

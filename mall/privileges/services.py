@@ -38,7 +38,20 @@ class PrivilegeHeld(BusinessError):
 
 
 class PrivilegeNotGood(BusinessError):
-    code, status, title = "privilege_not_good", 409, _("The privilege cannot be used: it has not begun, is used up, over or ended.")
+    code, status, title = "privilege_not_good", 409, _("The privilege cannot be used.")
+    because = {
+        State.COMING: _("The privilege has not begun yet."),
+        State.USED_UP: _("The privilege was used as often as it can be."),
+        State.OVER: _("The privilege is over."),
+        State.ENDED: _("The privilege was ended."),
+    }
+
+    def __init__(self, seen: Privilege.State) -> None:
+        super().__init__(str(self.because[seen]), privilege_status=seen.value)
+
+
+class NotUsedFor(BusinessError):
+    code, status, title = "privilege_not_used_for", 409, _("This privilege was not used for that.")
 
 
 class PrivilegeSpent(BusinessError):
@@ -127,20 +140,23 @@ def use(*, member_id: UUID, privilege_id: UUID, subject: str, actor: str, now: d
     if selectors.uses(row).filter(subject=subject, given_back_at=None).exists():
         return Used(row, True)
     if (seen := selectors.state_of(row, now=now)) != State.CURRENT:
-        raise PrivilegeNotGood(privilege_status=seen.value)
+        raise PrivilegeNotGood(seen)
     PrivilegeUse.objects.create(member_id=member_id, privilege=row, subject=subject, actor=actor, used_at=now)
     return Used(_count(row, -1), False)
 
 
 @transaction.atomic(savepoint=False)
 def give_back(*, member_id: UUID, privilege_id: UUID, subject: str, now: datetime) -> Used:
-    """What it was used for is undone: it can be used once more, as long as it is good. Not used for it, or given back before: a replay.
+    """What it was used for is undone: it can be used once more, as long as it is good. Given back before: a replay.
 
-    Refuses: PrivilegeUnknown.
+    Refuses: PrivilegeUnknown, NotUsedFor.
     """
     ledger.lock(member_id=member_id)
     row = selectors.privilege(member_id=member_id, privilege_id=privilege_id)
-    if not selectors.uses(row).filter(subject=subject, given_back_at=None).update(given_back_at=now):
+    uses = selectors.uses(row).filter(subject=subject)
+    if not uses.filter(given_back_at=None).update(given_back_at=now):
+        if not uses.exists():
+            raise NotUsedFor(subject=subject)
         return Used(row, True)
     return Used(_count(row, 1), False)
 
@@ -161,7 +177,7 @@ def end(*, member_id: UUID, privilege_id: UUID, reason: str, actor: str, now: da
     ledger.lock(member_id=member_id)
     row = selectors.privilege(member_id=member_id, privilege_id=privilege_id)
     if (seen := selectors.state_of(row, now=now)) in (State.OVER, State.ENDED):
-        raise PrivilegeNotGood(privilege_status=seen.value)
+        raise PrivilegeNotGood(seen)
     _end([row], reason=reason.strip(), now=now)
     figures = {"kind": row.kind_id, "privilege": str(row.id)}
     audit.record(actor=actor, verb="privilege.ended", subject=f"member/{member_id}", reason=reason.strip(), figures=figures, now=now)
@@ -229,5 +245,5 @@ def _fault(item: str) -> str | None:
     return None if selectors.active_kinds().filter(code=item).exists() else str(selectors.PrivilegeKindUnknown.title)
 
 
-item_checked_by(Reward.Kind.PRIVILEGE, _fault)
+item_checked_by(Reward.Kind.PRIVILEGE, _fault, among=selectors.active_kinds)
 redemptions.hands_out(Reward.Kind.PRIVILEGE, HandOut(give=_give, take_back=_take_back, show=_show, reserve=_reserve))

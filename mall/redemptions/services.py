@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members_seen
@@ -34,6 +35,7 @@ from points.ledger.models import Hold
 from points.merging import services as merging
 from riskcontrol.screening import services as screening
 from tiers.evaluation import services as tiers
+from tiers.ladder import selectors as ladder
 
 from . import events, selectors
 from .models import Redemption, Step
@@ -45,6 +47,8 @@ logger = logging.getLogger(__name__)
 Status = Redemption.Status
 MOST_AT_ONCE = 1000
 PAY_WITHIN = timedelta(minutes=30)
+# Who acts where a partner has answered.
+PARTNER = "provider"
 
 
 class RewardUnavailable(BusinessError):
@@ -58,13 +62,18 @@ class RewardNotYet(BusinessError):
 class TierTooLow(BusinessError):
     code, status, title = "tier_too_low", 403, _("This reward is for members of a higher tier.")
 
+    def __init__(self, *, tier: str) -> None:
+        super().__init__(gettext("This reward is for members from %(tier)s on.") % {"tier": ladder.name(tier)}, tier=tier)
+
 
 class MemberLimit(BusinessError):
-    code, status, title = "member_limit", 409, _("The member has had as many of this reward as one member may.")
+    code, status, title = "member_limit", 409, _("One member may not have so many of this reward.")
+    sentence = _("One member may have at most %(limit)s of it; had %(had)s.")
 
 
 class MemberDayLimit(BusinessError):
-    code, status, title = "member_day_limit", 409, _("The member has had as many of this reward today as one member may in a day.")
+    code, status, title = "member_day_limit", 409, _("One member may not have so many of this reward in a day.")
+    sentence = _("One member may have at most %(limit)s of it in a day; had %(had)s today.")
 
 
 class DayLimit(BusinessError):
@@ -408,7 +417,45 @@ def _go(
 
 
 def _impossible(row: Redemption, wanted: Status, *, now: datetime) -> StepImpossible:
-    return StepImpossible(redemption_status=str(selectors.status_at(row, now=now)), wanted=wanted.value)
+    seen = Status(selectors.status_at(row, now=now))
+    return StepImpossible(_instead(row, seen, wanted), redemption_status=seen.value, wanted=wanted.value)
+
+
+# By where it stands and what was wanted, why not, and what can be done instead.
+_INSTEAD = {
+    (Status.HELD, Status.RETURNED): _("It waits for payment: nothing has been handed over that could come back. It can be cancelled."),
+    (Status.CONFIRMED, Status.RETURNED): _("It was not shipped yet: nothing can come back. It can be cancelled."),
+    (Status.FULFILLING, Status.RETURNED): _("It is being made ready: nothing can come back yet. Until it is shipped the shop can cancel it."),
+    (Status.FULFILLING, Status.CANCELLED): _("It is being made ready: the member cannot cancel it any more, the shop can until it is shipped."),
+    (Status.SHIPPED, Status.CANCELLED): _("It was shipped: it cannot be cancelled any more. The shop can take it back."),
+    (Status.DELIVERED, Status.CANCELLED): _("It was delivered: it cannot be cancelled any more. The shop can take it back."),
+}
+_FROM_THE_PARTNER = {
+    Status.RETURNED: _("It is on its way from the partner: nothing can come back yet."),
+    Status.CANCELLED: _("It is on its way from the partner: the member cannot cancel it any more."),
+}
+_OVER = {
+    Status.CANCELLED: _("It was cancelled: nothing more can be done with it."),
+    Status.LAPSED: _("It was not paid in time: nothing more can be done with it."),
+    Status.RETURNED: _("It was returned: nothing more can be done with it."),
+}
+
+
+def _instead(row: Redemption, seen: Status, wanted: Status) -> str:
+    if seen in _OVER:
+        return str(_OVER[seen])
+    if wanted == Status.CONFIRMED:
+        return gettext("No money is due for it: nothing is to be confirmed.")
+    if seen == Status.HELD and wanted not in (Status.CANCELLED, Status.RETURNED):
+        return gettext("It waits for payment: it goes on once that has come in.")
+    kind = rewards.offer_of(row.reward_id).kind
+    if wanted in (Status.SHIPPED, Status.FULFILLING) and kind != Reward.Kind.GOODS:
+        return gettext("It is nothing that is shipped.")
+    if seen == Status.FULFILLING and kind != Reward.Kind.GOODS and wanted in _FROM_THE_PARTNER:
+        return str(_FROM_THE_PARTNER[wanted])
+    if (seen, wanted) in _INSTEAD:
+        return str(_INSTEAD[seen, wanted])
+    return gettext("Where it stands: %(status)s. From there it does not go on to this: %(wanted)s.") % {"status": seen.label, "wanted": wanted.label}
 
 
 def _event(row: Redemption, *, before: str, now: datetime) -> Event:

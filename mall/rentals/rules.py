@@ -30,9 +30,11 @@ No = Literal["not_out", "over", "under_way", "not_renewable", "used_up"]
 
 def not_renewed(*, lent: bool, ended: bool, under_way: bool, renewals: int, most: int, end: datetime, now: datetime) -> No | None:
     """Why it cannot be renewed, whoever pays; None: it can. `ended`: somebody has given it back, or wants to."""
+    if ended:
+        return "over"
     if not lent:
         return "not_out"
-    if ended or end <= now:
+    if end <= now:
         return "over"
     if under_way:
         return "under_way"

@@ -3,12 +3,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members
 from loyalty.audit import services as audit
 from loyalty.lib.localtime import local_date
-from loyalty.lib.money import minor_digits
+from loyalty.lib.money import minor_digits, show
 from loyalty.lib.refusals import BusinessError, ReasonMissing
 from loyalty.programme import selectors as programme
 from points.ledger import services as ledger
@@ -30,7 +31,7 @@ class TopUpAmountInvalid(BusinessError):
 
 
 class TopUpMonthLimit(BusinessError):
-    code, status, title = "top_up_month_limit", 409, _("The member has bought as many points as one member may in a month.")
+    code, status, title = "top_up_month_limit", 409, _("One member may not buy so many points in a month.")
 
 
 class NothingToGiveBack(BusinessError):
@@ -67,7 +68,10 @@ def buy(*, member_id: UUID, cents: int, payment: str, actor: str, now: datetime)
     if not terms.least_cents <= cents <= terms.most_cents:
         raise TopUpAmountInvalid(least_cents=terms.least_cents, most_cents=terms.most_cents)
     if (paid := selectors.paid_in_month(member_ids=theirs, now=now)) + cents > terms.most_cents_month:
-        raise TopUpMonthLimit(limit_cents=terms.most_cents_month, paid_cents=paid)
+        currency, language = programme.programme().currency or "CNY", get_language() or "zh"
+        figures = {"limit": show(terms.most_cents_month, currency, language), "paid": show(paid, currency, language)}
+        said = gettext("One member may buy points for at most %(limit)s in a month; bought for %(paid)s.") % figures
+        raise TopUpMonthLimit(said, limit_cents=terms.most_cents_month, paid_cents=paid)
     digits = minor_digits(programme.programme().currency or "CNY")
     points = rules.points_for(cents, points_per_unit=terms.points_per_unit, minor_digits=digits)
     if not points:

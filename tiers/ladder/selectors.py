@@ -20,6 +20,12 @@ def ladder() -> tuple[Step, ...]:
     return held(Tier, lambda: tuple(tier.step for tier in Tier.objects.order_by("rank")))
 
 
+def name(code: str) -> str:
+    """What members call that tier, in the reader's language."""
+    language = get_language() or ""
+    return next((step.name(language) for step in ladder() if step.code == code), code)
+
+
 def in_use(code: str) -> bool:
     """Whether any row of any table names this tier, be it only as what once was."""
     pointing = [field for field in Tier._meta.get_fields(include_hidden=True) if field.one_to_many or field.one_to_one]

@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
+from loyalty.lib.localtime import in_words
+from loyalty.programme import selectors as programme
 from mall.flashsale import services
 from mall.flashsale.models import FlashTicket
 from mall.redemptions import services as redemptions
@@ -22,8 +25,10 @@ def stands(sales, sale, member):
 def test_tickets_can_be_taken_before_it_begins_and_are_served_in_their_order_once_it_has(sales, mall, refuses):
     sale = sales.sale(units=2, line_minutes=10)
     people = sales.members(4)
-    with refuses(services.LineNotOpen):
-        sales.line_up(sale, people[0])
+    for language, said in (("en", "Tickets can be taken from %s on."), ("zh-hans", "%s 起可以取号。")):
+        with translation.override(language), refuses(services.LineNotOpen) as refused:
+            sales.line_up(sale, people[0])
+        assert refused.value.message == said % in_words(sale.line_opens_at, programme.zone(now=mall.now), language)
     mall.wait(minutes=50)
     for one in people:
         sales.line_up(sale, one)

@@ -148,11 +148,14 @@ def test_a_use_that_is_undone_can_be_used_once_more(privileges, member):
     assert [bool(use.given_back_at) for use in selectors.uses(row)] == [False, True]
 
 
-def test_what_was_not_used_for_it_gives_nothing_back(privileges, member):
+def test_what_was_not_used_for_it_gives_nothing_back(privileges, member, refuses):
     privileges.kind(uses=2)
     (row,) = privileges.grant(member)
     privileges.use(row)
-    assert privileges.give_back(row, "purchase/other").privilege.uses_left == 1
+    with refuses(services.NotUsedFor):
+        privileges.give_back(row, "purchase/other")
+    row.refresh_from_db()
+    assert row.uses_left == 1
 
 
 def test_another_members_is_not_there(privileges, member, other_member, mall, refuses):

@@ -67,6 +67,23 @@ def test_what_cannot_be_used_is_409_and_says_where_it_stands(storefront, privile
     assert post(storefront, row, subject="purchase/A-2").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("language", "used_up", "never"),
+    [
+        ("en", "The privilege was used as often as it can be.", "This privilege was not used for that."),
+        ("zh-hans", "该特权的可用次数已用完。", "该特权未用于此事项。"),
+    ],
+)
+def test_a_refusal_says_which_of_the_causes_it_is(storefront, privileges, member, language, used_up, never):
+    privileges.kind(uses=1)
+    (row,) = privileges.grant(member)
+    storefront.credentials(**{**storefront._credentials, "HTTP_ACCEPT_LANGUAGE": language})
+    post(storefront, row)
+    assert post(storefront, row, subject="purchase/A-2").json()["detail"] == used_up
+    answer = post(storefront, row, "give-back", subject="purchase/A-3")
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (409, "privilege_not_used_for", never)
+
+
 @pytest.mark.parametrize("body", [{"subject": ""}, {"subject": None}, {"subject": 7}, {"subject": "x" * 201}, {"surprise": 1}])
 def test_what_is_not_understood_is_refused(storefront, privileges, member, body):
     privileges.kind()

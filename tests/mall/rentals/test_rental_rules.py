@@ -75,6 +75,7 @@ CAN = {"lent": True, "ended": False, "under_way": False, "renewals": 1, "most": 
         ({"lent": False}, "not_out"),
         ({"now": END}, "over"),
         ({"ended": True}, "over"),
+        ({"ended": True, "lent": False}, "over"),
         ({"under_way": True}, "under_way"),
         ({"most": 0, "renewals": 0}, "not_renewable"),
         ({"renewals": 2}, "used_up"),

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import translation
 
 from loyalty.lib.refusals import ReasonMissing
 from mall.topups import rules, selectors, services
@@ -49,8 +50,13 @@ def test_less_and_more_than_can_be_bought_are_refused(on, member, now, refuses):
         with refuses(services.TopUpAmountInvalid):
             buy(member, now, cents=cents)
     buy(member, now, cents=10_000)
-    with refuses(services.TopUpMonthLimit):
-        buy(member, now, cents=5_001, payment="PAY-2")
+    for language, said in (
+        ("en", "One member may buy points for at most CN¥150.00 in a month; bought for CN¥100.00."),
+        ("zh-hans", "每位会员每月最多购买 ¥150.00 的积分，本月已购买 ¥100.00。"),
+    ):
+        with translation.override(language), refuses(services.TopUpMonthLimit) as refused:
+            buy(member, now, cents=5_001, payment="PAY-2")
+        assert refused.value.message == said
     buy(member, now, cents=5_000, payment="PAY-2")
 
 
