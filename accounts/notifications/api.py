@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.members.api import MemberView
-from loyalty.lib.fields import MomentField, StrictSerializer, TextField
+from loyalty.lib.fields import MomentField, StrictSerializer, TextField, YesNoField
 from loyalty.lib.paging import NewestFirst
 
 from . import selectors, services
@@ -108,7 +108,7 @@ class ReadAllView(MemberView):
 class Choice(StrictSerializer):
     purpose = serializers.ChoiceField(choices=Purpose.choices)
     channel = serializers.ChoiceField(choices=Channel.choices)
-    wanted = serializers.BooleanField(help_text="Whether messages of that purpose come by that channel.")
+    wanted = YesNoField(help_text="Whether messages of that purpose come by that channel.")
 
 
 class ChoiceShown(Choice):

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import IO, Any, NoReturn
 
 from babel.numbers import list_currencies
-from django.utils.translation import get_supported_language_variant
+from django.utils.translation import get_supported_language_variant, gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -42,32 +42,34 @@ class StrictJSONParser(BaseParser):
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeError):
-        return "not UTF-8"
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return gettext("not UTF-8")
+    if isinstance(error, json.JSONDecodeError):
+        return gettext("it breaks off, or goes wrong, at line %(line)s, column %(column)s") % {"line": error.lineno, "column": error.colno}
+    return gettext("nested too deeply") if isinstance(error, RecursionError) else str(error)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("the same key twice in one object")
+        raise ValueError(gettext("the same key twice in one object"))
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ValueError(gettext("%(name)s is not a JSON number") % {"name": name})
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError("a number out of range")
+        raise ValueError(gettext("a number out of range"))
     return number
 
 
 def _check(value: Any, depth: int) -> None:
     if isinstance(value, str):
         if "\0" in value:
-            raise ValueError("a NUL character")
+            raise ValueError(gettext("a NUL character"))
         if not value.isascii():
             value.encode()
     elif isinstance(value, dict | list):
@@ -84,6 +86,8 @@ def _check(value: Any, depth: int) -> None:
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses fields it does not know. Serializers nested in it must be strict themselves."""
+
+    default_error_messages = {"invalid": _("Give an object: fields and their values, in braces.")}
 
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
@@ -125,6 +129,17 @@ class CentsField(WholeNumberField):
 
     def __init__(self, *, signed: bool = False, **kwargs: Any) -> None:
         super().__init__(min_value=-MOST if signed else 0, **kwargs)
+
+
+class YesNoField(serializers.BooleanField):
+    """A JSON truth value: no word, no number."""
+
+    default_error_messages = {"invalid": _("Give true or false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            self.fail("invalid")
+        return data
 
 
 class TextField(serializers.CharField):
@@ -250,5 +265,5 @@ class CurrencyField(serializers.CharField):
 
 __all__ = [
     "CentsField", "CurrencyField", "DayField", "IdField", "LanguageField", "MomentField", "PointsField",
-    "StrictJSONParser", "StrictSerializer", "TextField", "WholeNumberField", "id_in_address",
+    "StrictJSONParser", "StrictSerializer", "TextField", "WholeNumberField", "YesNoField", "id_in_address",
 ]  # fmt: skip

@@ -41,6 +41,11 @@ TITLES = {
 }
 
 
+# What REST framework says in words of Python's, by its code and, for a null body, where it stands.
+SENTENCES = {"not_a_list": _("Give a list, in brackets."), "not_a_dict": _("Give an object: fields and their values, in braces.")}
+NO_BODY = _("The body is null. Give an object: fields and their values, in braces.")
+
+
 class JSONRenderer(renderers.JSONRenderer):
     """JSON in UTF-8 as it is written, and said so: some clients guess otherwise."""
 
@@ -99,7 +104,8 @@ def _flat(detail: Any, path: list[str]) -> Iterator[dict[str, str]]:
         for index, inner in enumerate(detail):
             yield from _flat(inner, [*path, str(index)] if isinstance(inner, dict | list) else path)
     else:
-        yield {"field": ".".join(path), "code": detail.code, "message": str(detail)}
+        said = NO_BODY if detail.code == "null" and not path else SENTENCES.get(detail.code, detail)
+        yield {"field": ".".join(path), "code": detail.code, "message": str(said)}
 
 
 def _nul_in_address(request: Any) -> bool:

@@ -1,5 +1,6 @@
 """Redemptions for the storefront and for the member's app: redeem, pay, cancel, return, and how it stands."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.members import selectors as members
 from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
-from loyalty.lib.fields import CentsField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField
+from loyalty.lib.fields import CentsField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField, YesNoField
 from loyalty.lib.money import show
 from loyalty.lib.paging import NewestFirst
 from loyalty.programme import selectors as programme
@@ -41,9 +42,11 @@ SENTENCES = {
     "held": gettext_lazy("%(points)s points are set aside. %(amount)s is to be paid."),
     "confirmed": gettext_lazy("It is paid and will be made ready."),
     "fulfilling": gettext_lazy("It is being made ready."),
+    "from_partner": gettext_lazy("It is on its way from the partner."),
     "shipped": gettext_lazy("It is on its way."),
     "delivered": gettext_lazy("It was handed over."),
     "cancelled": gettext_lazy("It was cancelled; its points are free again."),
+    "not_from_partner": gettext_lazy("The partner cannot provide it at the moment."),
     "lapsed": gettext_lazy("It was not paid in time; its points are free again."),
     "returned": gettext_lazy("It was returned; its points went back to the lots that they came from."),
     "revival_over": gettext_lazy("It came to nothing; the expired points that paid for it count again while a season takes them."),
@@ -55,25 +58,28 @@ SENTENCES = {
 }
 
 
-def sentences(row: Redemption, *, give_back: int, shipping_back: int, language: str, now: datetime) -> list[dict[str, str]]:
+def sentences(row: Redemption, *, steps: Sequence[Step], give_back: int, language: str, now: datetime) -> list[dict[str, str]]:
     """Why it costs what it does and how it stands, in that language."""
     codes = [row.price] if row.price in SENTENCES else []
     if row.shipping_waived_cents:
         codes.append("free_shipping")
     status = selectors.status_at(row, now=now)
     codes.append("revival_over" if row.revived and status in (Status.CANCELLED, Status.RETURNED) else status)
+    if status == Status.CANCELLED and steps and steps[-1].actor == services.PARTNER:
+        codes.append("not_from_partner")
     if row.shipping_cents and status == Status.HELD:
         codes.append("shipping")
     if 0 < row.returned < row.quantity:
         codes.append("returned_in_part")
     if give_back:
         codes.append("give_back")
-    if row.shipping_cents and row.returned and not shipping_back:
+    if row.shipping_cents and row.returned and not any(step.shipping_cents for step in steps):
         codes.append("shipping_kept")
     currency = programme.programme().currency or "CNY"
     money = {"amount": show(give_back or row.total_cents, currency, language), "shipping": show(row.shipping_cents, currency, language)}
     figures = {"points": row.points, "returned": row.returned, "quantity": row.quantity, **money}
-    return [{"code": code, "text": str(SENTENCES[code]) % figures} for code in codes]
+    by_partner = {Status.FULFILLING: "from_partner"} if rewards.offer_of(row.reward_id).kind != Reward.Kind.GOODS else {}
+    return [{"code": code, "text": str(SENTENCES[by_partner.get(code, code)]) % figures} for code in codes]
 
 
 class RecipientGiven(StrictSerializer):
@@ -228,7 +234,7 @@ def shown(redemption_id: UUID, *, member_id: UUID | None = None, language: str, 
         "handed": services.handed(row),
         "steps": steps,
         "give_back_cents": give_back,
-        "why": sentences(row, give_back=give_back, shipping_back=sum(step.shipping_cents for step in steps), language=language, now=now),
+        "why": sentences(row, steps=steps, give_back=give_back, language=language, now=now),
     }
     return dict(RedemptionShown(told).data)
 
@@ -388,8 +394,8 @@ class CancelView(APIView):
 
 class ReturnAsked(StrictSerializer):
     quantity = WholeNumberField(min_value=1, max_value=services.MOST_AT_ONCE, required=False, help_text="All that is left of it by default.")
-    restock = serializers.BooleanField(help_text="Whether they are fit for the shelf.")
-    shipping = serializers.BooleanField(required=False, help_text="Whether what shipping cost is given back as well, once; false by default.")
+    restock = YesNoField(help_text="Whether they are fit for the shelf.")
+    shipping = YesNoField(required=False, help_text="Whether what shipping cost is given back as well, once; false by default.")
     reason = TextField(max_length=300)
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
-from loyalty.lib.fields import MomentField, StrictSerializer
+from loyalty.lib.fields import MomentField, StrictSerializer, YesNoField
 from loyalty.lib.paging import NewestFirst
 
 from . import selectors, services
@@ -138,7 +138,7 @@ class EndView(_RentalView):
 
 
 class RenewsItself(StrictSerializer):
-    renews_itself = serializers.BooleanField(help_text="Whether it is renewed on its last day, where the points suffice.")
+    renews_itself = YesNoField(help_text="Whether it is renewed on its last day, where the points suffice.")
 
 
 class RentalView(_RentalView):

@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 JOB = "mall.send_voucher_orders"
 # A question that is silent for so long got no answer: no task lives as long.
 LEASE = timedelta(minutes=3)
-ACTOR = "provider"
+ACTOR = redemptions.PARTNER
 
 
 class VoucherUnavailable(BusinessError):
@@ -387,4 +387,4 @@ def hand_over(*, order_id: UUID, vouchers: Sequence[Voucher], reason: str, actor
 
 
 hands_out("voucher", HandOut(_give, _take_back, _show, _reserve))
-item_checked_by("voucher", selectors.item_fault)
+item_checked_by("voucher", selectors.item_fault, among=lambda: ProviderProduct.objects.filter(active=True))

@@ -68,8 +68,11 @@ def test_given_back_by_the_app_its_codes_are_shown_no_more(desk, rich, app):
     over = datetime.fromisoformat(done["ends_at"])
     assert timezone.now() - timedelta(minutes=1) < over <= timezone.now() < rental.ends_at, "it says when it ended, not when it would have"
     assert app.post(f"me/rentals/{rental.id}/end").json() == done
-    catch_up(desk)
-    assert app.get("me/rentals").json()["results"][0]["status"] == "taken_back"
+    for status in ("ending", "taken_back"):
+        assert app.get("me/rentals").json()["results"][0]["status"] == status
+        refused = app.post(f"me/rentals/{rental.id}/renew").json()
+        assert (refused["code"], refused["detail"]) == ("rental_over", "The rental is over, or was given back.")
+        catch_up(desk)
 
 
 def test_it_renews_itself_only_where_the_member_has_chosen_so(desk, rich, api, app):
@@ -77,7 +80,7 @@ def test_it_renews_itself_only_where_the_member_has_chosen_so(desk, rich, api, a
     assert app.ask("PUT", f"me/rentals/{rental.id}", {"renews_itself": True}).json()["renews_itself"] is True
     assert Rental.objects.get().renews_itself
     assert api.ask("PUT", f"members/{rich.external_id}/rentals/{rental.id}", {"renews_itself": False}).json()["renews_itself"] is False
-    assert app.ask("PUT", f"me/rentals/{rental.id}", {}).status_code == 400
+    assert [app.ask("PUT", f"me/rentals/{rental.id}", body).status_code for body in ({}, {"renews_itself": 1}, {"renews_itself": "true"})] == [400] * 3
     services.end(rental_id=rental.id, actor="tests", now=timezone.now())
     assert app.ask("PUT", f"me/rentals/{rental.id}", {"renews_itself": True}).json()["code"] in ("rental_over", "rental_not_out")
 

@@ -57,6 +57,23 @@ def test_what_the_provider_refuses_gives_points_and_stock_back(till, rich, asser
     assert_books_balance()
 
 
+@pytest.mark.parametrize(
+    ("language", "under_way", "refused"),
+    [
+        ("en", "It is on its way from the partner.", ["It was cancelled; its points are free again.", "The partner cannot provide it at the moment."]),
+        ("zh-hans", "正从合作方处获取。", ["已取消，积分已退回。", "合作方目前无法提供。"]),
+    ],
+)
+def test_the_member_reads_that_the_partner_has_it_under_way_and_that_it_could_not_provide_it(till, rich, member_client, language, under_way, refused):
+    till.provider.next.append("refuse")
+    row = till.redeem(rich)
+    read = lambda: member_client.get(f"/api/v1/me/redemptions/{row.id}", headers={"Accept-Language": language}).json()["why"]  # noqa: E731
+    assert read() == [{"code": "fulfilling", "text": under_way}]
+    till.send()
+    assert [one["text"] for one in read()] == refused
+    assert [one["code"] for one in read()] == ["cancelled", "not_from_partner"]
+
+
 @pytest.mark.parametrize("fault", ["slow", "close", "error"])
 def test_what_was_not_answered_and_not_done_is_found_absent_and_ordered_again(till, rich, fault):
     till.provider.next.append(fault)
