@@ -23,6 +23,7 @@ from loyalty.idempotency.api import idempotent
 from loyalty.lib import money
 from loyalty.lib.fields import CentsField, CurrencyField, IdField, MomentField, PointsField, StrictSerializer, TextField, WholeNumberField, id_in_address
 from loyalty.programme import selectors as programme
+from mall.coupons.api import refuse_below_zero
 from mall.markdowns import selectors as markdowns
 from points.earning import selectors as earning
 from points.ledger import services as ledger
@@ -132,6 +133,10 @@ class _Cart(StrictSerializer):
         if len({line.id for line in made}) != len(made):
             raise serializers.ValidationError(_("Two lines have the same id."))
         return made
+
+    def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
+        refuse_below_zero(cart)
+        return cart
 
 
 class QuoteAsked(_Cart):
@@ -457,7 +462,7 @@ class PurchaseGiven(_Cart):
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if "hold" in given and "member" not in given:
             raise serializers.ValidationError({"hold": _("A guest has no points: name the member whose hold it is.")})
-        return given
+        return super().validate(given)
 
     def facts(self) -> facts.Purchase:
         given = self.validated_data

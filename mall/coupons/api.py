@@ -1,5 +1,6 @@
 """Coupons for the storefront and for the member's app: what they have, what they may claim, and using one at a till of the storefront's own."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +18,12 @@ from accounts.members import selectors as members
 from accounts.members.api import MemberView
 from loyalty.idempotency.api import idempotent
 from loyalty.lib.fields import CentsField, IdField, MomentField, StrictSerializer, TextField, WholeNumberField
-from loyalty.lib.paging import NewestFirst
+from loyalty.lib.paging import AtHand, NewestFirst
 
 from . import rules, selectors, services
 from .models import Coupon, CouponTemplate
 
 STATUSES = [*(one.value for one in Coupon.Status if one != Coupon.Status.RESERVED), Coupon.EXPIRED]
-
-# Why a coupon cannot be claimed now.
-WHY_NOT = {refusal.code: refusal.title for refusal in (services.TierTooLow, services.MemberLimit, services.CouponsOut)}
 
 
 class CouponTermsShown(serializers.Serializer[Any]):
@@ -58,6 +56,7 @@ class CouponShown(CouponTermsShown):
 
 
 class ClaimableCoupon(CouponTermsShown):
+    id = serializers.CharField(help_text="The template's code.")
     template = serializers.CharField(help_text="To be named in the claim.")
     name = serializers.CharField(help_text="What it is called, in the request's language.")
     small_print = serializers.CharField(allow_blank=True)
@@ -120,6 +119,7 @@ _COUPON: dict[str, Any] = {
 _USED = {**_COUPON, "status": "used", "purchase": "A-1001", "used_at": "2026-11-23T04:00:00Z", "discount_cents": 1000}
 _CLAIMABLE = {
     **_TERMS,
+    "id": "welcome-10",
     "template": "welcome-10",
     "name": "新人立减券",
     "small_print": "",
@@ -174,34 +174,41 @@ class CouponsView(MemberView, GenericAPIView):
         return Response(shown(claimed, now=now), status=201)
 
 
+def _offered(one: selectors.Claimable) -> dict[str, Any]:
+    refusal = services.not_claimed(one)
+    told = {
+        **_terms(one.template.terms),
+        "id": one.template.code,
+        "template": one.template.code,
+        "name": one.template.name,
+        "small_print": one.template.text,
+        "good": selectors.until(one.template),
+        "had": one.had,
+        "per_member": one.template.per_member,
+        "left": one.left,
+        "can_claim": refusal is None,
+        "why_not": one.why_not,
+        "text": refusal.message if refusal else "",
+    }
+    return dict(ClaimableCoupon(told).data)
+
+
 class ClaimableView(MemberView):
     scopes = {"GET": "points:read"}
     members_may = {"GET"}
+    pagination_class = AtHand
 
     @extend_schema(
-        summary="The coupons that a member may claim",
+        summary="The coupons that a member may claim, in the order of their codes",
         description="Now, or once a condition is met, which `why_not` names.",
         responses=ClaimableCoupon(many=True),
-        examples=[OpenApiExample("One that is for new members", [_CLAIMABLE], response_only=True)],
+        examples=[OpenApiExample("One that is for new members", _CLAIMABLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
-        told = [
-            {
-                **_terms(one.template.terms),
-                "template": one.template.code,
-                "name": one.template.name,
-                "small_print": one.template.text,
-                "good": selectors.until(one.template),
-                "had": one.had,
-                "per_member": one.template.per_member,
-                "left": one.left,
-                "can_claim": not one.why_not,
-                "why_not": one.why_not,
-                "text": str(WHY_NOT.get(one.why_not, "")),
-            }
-            for one in services.claimable(member_id=self.member.id, now=timezone.now())
-        ]
-        return Response(ClaimableCoupon(told, many=True).data)
+        found = services.claimable(member_id=self.member.id, now=timezone.now())
+        answer = AtHand().page(found, place=lambda one: (one.template.code,), request=request)
+        answer.data["results"] = [_offered(one) for one in answer.data["results"]]
+        return answer
 
 
 class CouponCartLine(StrictSerializer):
@@ -216,6 +223,12 @@ class CouponCartLine(StrictSerializer):
     cost_cents = CentsField(required=False)
 
 
+def refuse_below_zero(cart: Mapping[str, Any]) -> None:
+    """Lines may be below zero, a whole cart not."""
+    if sum(line.amount_cents for line in cart["lines"]) + cart.get("shipping_cents", 0) < 0:
+        raise serializers.ValidationError({"lines": _("The lines and the shipping come to less than zero.")})
+
+
 class CouponValidateAsked(StrictSerializer):
     member = IdField(required=False, help_text="Whose it must be. Left out: whosever it is.")
     code = TextField(max_length=40)
@@ -227,6 +240,10 @@ class CouponValidateAsked(StrictSerializer):
         if len({line.id for line in made}) != len(made):
             raise serializers.ValidationError(_("Two lines have the same id."))
         return made
+
+    def validate(self, cart: dict[str, Any]) -> dict[str, Any]:
+        refuse_below_zero(cart)
+        return cart
 
 
 class CouponLineOff(serializers.Serializer[Any]):

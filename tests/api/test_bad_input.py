@@ -1,6 +1,7 @@
 """What is not exactly understood is refused, told field by field, and changes nothing."""
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -120,6 +121,74 @@ def test_a_field_that_is_not_known_is_refused(api, member, path, body):
 def test_a_body_that_is_no_object_is_refused(api, member, path, body):
     response = api.client.post(f"/api/v1/{path}", json.dumps(body), content_type="application/json", headers={"Idempotency-Key": "b"})
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "english", "chinese"),
+    [
+        ("null", "", "The body is null. Give an object: fields and their values, in braces.", "请求体为 null。请提供一个对象：用花括号括起的字段及其值。"),
+        ("[]", "", "Give an object: fields and their values, in braces.", "请提供一个对象：用花括号括起的字段及其值。"),
+        ('{"lines": {}}', "lines", "Give a list, in brackets.", "请提供一个列表，用方括号括起。"),
+        ('{"lines": [[]]}', "lines.0", "Give an object: fields and their values, in braces.", "请提供一个对象：用花括号括起的字段及其值。"),
+    ],
+)
+def test_a_body_of_another_shape_is_told_which_it_should_have(api, body, field, english, chinese):
+    for language, said in (("en", english), ("zh-hans", chinese)):
+        answer = api.client.post("/api/v1/quotes", body, content_type="application/json", headers={"Accept-Language": language})
+        assert [(one["field"], one["message"]) for one in answer.json()["errors"]] == [(field, said)]
+
+
+@pytest.mark.parametrize(
+    ("body", "english", "chinese"),
+    [
+        ("{", "it breaks off, or goes wrong, at line 1, column 2", "在第 1 行第 2 列处中断或有误"),
+        ('{"points": 1,\n "points": 2}', "the same key twice in one object", "同一对象中有重复的键"),
+        ('{"points": NaN}', "NaN is not a JSON number", "NaN 不是 JSON 数字"),
+        ('{"points": 1e999}', "a number out of range", "数字超出范围"),
+        ('{"member": "\\u0000"}', "a NUL character", "含有 NUL 字符"),
+        ('{"member": "\\ud800"}', "not UTF-8", "不是 UTF-8 编码"),
+        ("[" * 1_000, "nested too deeply", "嵌套层级过深"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where_and_why_in_one_language(api, body, english, chinese):
+    for language, said in (("en", english), ("zh-hans", chinese)):
+        answer = api.client.post("/api/v1/quotes", body, content_type="application/json", headers={"Accept-Language": language})
+        assert (answer.json()["code"], answer.json()["detail"].rpartition(": " if language == "en" else "：")[2]) == ("parse_error", said)
+
+
+NOWHERE = uuid4()
+TRUTHS = {
+    "restock": ("POST", f"redemptions/{NOWHERE}/return", lambda value: {"restock": value, "reason": "tests"}),
+    "shipping": ("POST", f"redemptions/{NOWHERE}/return", lambda value: {"restock": True, "shipping": value, "reason": "tests"}),
+    "wanted": ("PUT", "members/M-1/preferences", lambda value: {"preferences": [{"purpose": "marketing", "channel": "email", "wanted": value}]}),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), TRUTHS.values(), ids=TRUTHS)
+def test_true_and_false_are_written_as_json_writes_them(api, member, method, path, body):
+    for value in ("yes", "true", "", 1, 0, "1", [], {}):
+        answer = api.ask(method, path, body(value))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), value
+        assert answer.json()["errors"][0]["message"] == "Give true or false."
+    assert api.ask(method, path, body(True)).json().get("code") != "invalid"
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("quotes", {}),
+        ("coupons/validate", {"code": "7KQ4TADX2MRE"}),
+        ("purchases", {"id": "P-9", "occurred_at": "2026-03-01T12:00:00Z", "currency": "CNY", "paid_cents": 1_799}),
+    ],
+)
+def test_lines_may_be_below_zero_a_whole_cart_not(api, path, more):
+    def asked(less):
+        return api.post(path, {**more, "lines": [{"amount_cents": 1_000}, {"amount_cents": less}], "shipping_cents": 800})
+
+    assert asked(-1).status_code in (200, 201)
+    below = asked(-1_801)
+    assert below.status_code == 400
+    assert [(one["field"], one["message"]) for one in below.json()["errors"]] == [("lines", "The lines and the shipping come to less than zero.")]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"])

@@ -17,16 +17,27 @@ def get(storefront):
 
 def test_a_member_claims_a_coupon_and_sees_it(coupons, member, member_client, post, get):
     coupons.template(claimable=True, per_member=1, threshold_cents=10_000)
-    [offered] = get("me/coupons/claimable", member_client).json()
+    [offered] = get("me/coupons/claimable", member_client).json()["results"]
     assert (offered["can_claim"], offered["does"], offered["good"]) == (True, "CN¥10.00 off from CN¥100.00 on", "good for 30 days")
     claimed = post("me/coupons", {"template": "ten-off"}, member_client)
     assert claimed.status_code == 201
     [listed] = get("me/coupons", member_client).json()["results"]
     assert listed == claimed.json()
-    [offered] = get("me/coupons/claimable", member_client).json()
-    assert (offered["why_not"], offered["text"]) == ("coupon_member_limit", "The member has had as many of this coupon as one member may.")
+    [offered] = get("me/coupons/claimable", member_client).json()["results"]
+    assert (offered["why_not"], offered["text"]) == ("coupon_member_limit", "One member may have at most 1 of this coupon; had 1.")
     again = post("me/coupons", {"template": "ten-off"}, member_client)
     assert (again.status_code, again.json()["code"]) == (409, "coupon_member_limit")
+
+
+def test_what_can_be_claimed_is_listed_page_by_page(coupons, member, member_client, get, tier):
+    tier("green", 1)
+    for code, least in (("a", None), ("b", None), ("c", tier("gold", 2))):
+        coupons.template(code, claimable=True, per_member=1, least_tier=least)
+    first = get("me/coupons/claimable?limit=2", member_client).json()
+    rest = member_client.get(first["next"]).json()
+    assert [one["id"] for one in (*first["results"], *rest["results"])] == ["a", "b", "c"]
+    assert (rest["next"], rest["results"][0]["why_not"], rest["results"][0]["text"]) == (None, "tier_too_low", "This coupon is for members from gold on.")
+    assert get("me/coupons/claimable?cursor=lost", member_client).status_code == 400
 
 
 def test_a_claim_takes_the_longest_key_there_is(coupons, member, member_client):
