@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -194,7 +194,7 @@ _WHOSE = OpenApiParameter("member", str, description="The storefront's id of the
 _FILTERS = [
     OpenApiParameter("category", str, description="Only of this category."),
     OpenApiParameter("kind", str, enum=Reward.Kind.values, description="Only of this kind."),
-    OpenApiParameter("affordable", bool, description="true: only what the member's points pay for; false: only what they do not."),
+    OpenApiParameter("affordable", bool, description="true: only what the member's points pay for; false: only what they do not. With a member only."),
 ]
 _ABOUT = (
     "What can be redeemed, cheapest first, at this member's own prices; what cannot be had now says why. A click a moment later decides anew: "
@@ -207,20 +207,30 @@ _EXAMPLES = [
 ]
 
 
-def _asked(given: Mapping[str, str]) -> dict[str, Any]:
-    """The filters, checked."""
-    kind, affordable = given.get("kind", ""), given.get("affordable", "")
+PARAMETERS = ("affordable", "category", "cursor", "kind", "limit")
+
+
+def _asked(given: Mapping[str, str], *, names: Collection[str], whose: bool) -> dict[str, Any]:
+    """The filters, checked. `names`: the parameters there are; `whose`: a member looks."""
+    category, kind, affordable = given.get("category", ""), given.get("kind", ""), given.get("affordable", "")
+    if unknown := sorted(set(given) - set(names)):
+        raise ValidationError({name: [ErrorDetail(_("This parameter is not known."), code="unknown")] for name in unknown})
+    if category and category not in {one.code for one in rewards.categories()}:
+        raise ValidationError({"category": [_("There is no such category of rewards.")]})
     if kind and kind not in Reward.Kind.values:
         raise ValidationError({"kind": [_("There is no such kind of reward.")]})
     if affordable not in ("", "true", "false"):
         raise ValidationError({"affordable": [_("Write true or false.")]})
-    return {"category": given.get("category", ""), "kind": kind, "affordable": {"true": True, "false": False}.get(affordable)}
+    if affordable and not whose:
+        raise ValidationError({"affordable": [_("Name the member whose points are to pay.")]})
+    return {"category": category, "kind": kind, "affordable": {"true": True, "false": False}.get(affordable)}
 
 
-def _page(request: Request, member_id: UUID | None) -> Response:
+def _page(request: Request, member_id: UUID | None, *, names: Collection[str] = PARAMETERS) -> Response:
     now = timezone.now()
+    asked = _asked(request.query_params, names=names, whose=member_id is not None)
     who = services.who_looks(member_id=member_id, now=now)
-    found = selectors.shelf(who=who, **_asked(request.query_params), now=now)
+    found = selectors.shelf(who=who, **asked, now=now)
     answer = AtHand().page(found, place=lambda one: place(one.offer, one.price), request=request)
     about = {"language": get_language() or "zh", "root": root_of(request), "now": now}
     answer.data["results"] = [shown(one, **about) for one in selectors.items(answer.data["results"], who=who, now=now)]
@@ -249,7 +259,7 @@ class RewardsView(APIView):
 
     @extend_schema(summary="The shelf", description=_ABOUT, parameters=[_WHOSE, *_FILTERS], responses=RewardOnShelf(many=True), examples=_EXAMPLES)
     def get(self, request: Request) -> Response:
-        return _page(request, _named(request))
+        return _page(request, _named(request), names=(*PARAMETERS, "member"))
 
 
 class RewardView(APIView):

@@ -76,6 +76,26 @@ def test_what_cannot_be_understood_is_refused(stocked, api, query):
     assert api.get(f"rewards?{query}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "english", "chinese"),
+    [
+        ("member=M-1&afordable=true", "afordable", "This parameter is not known.", "没有这个参数。"),
+        ("category=KITCHEN", "category", "There is no such category of rewards.", "没有这个奖品分类。"),
+        ("affordable=true", "affordable", "Name the member whose points are to pay.", "请指明用哪位会员的积分支付。"),
+    ],
+)
+def test_a_parameter_that_would_change_nothing_is_refused_by_its_name(stocked, api, member, query, field, english, chinese):
+    for language, said in (("en", english), ("zh-CN", chinese)):
+        api.client.credentials(**{**api.client._credentials, "HTTP_ACCEPT_LANGUAGE": language})
+        answer = api.get(f"rewards?{query}")
+        assert answer.status_code == 400
+        assert [(one["field"], one["message"]) for one in answer.json()["errors"]] == [(field, said)]
+
+
+def test_a_members_own_shelf_knows_no_other_member(stocked, own):
+    assert [one["field"] for one in own.get("me/rewards?member=M-2").json()["errors"]] == ["member"]
+
+
 def test_what_is_not_there_is_not_found(stocked, api):
     assert api.get("rewards?member=nobody").json()["code"] == "member_unknown"
     assert api.get("rewards/nothing").json()["code"] == "reward_unknown"
