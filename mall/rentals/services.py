@@ -47,7 +47,8 @@ class TermsInvalid(BusinessError):
 
 
 class RentalLimit(BusinessError):
-    code, status, title = "rental_limit", 409, _("The member has borrowed as many of this as one may have at one time.")
+    code, status, title = "rental_limit", 409, _("One member may not have borrowed so many of this at one time.")
+    sentence = _("One member may have at most %(limit)s of it at one time; has %(had)s.")
 
 
 class RentalOut(BusinessError):
