@@ -157,7 +157,7 @@ class Command(BaseCommand):
 
         if vouchers_seen.product("sample-film-ticket") is None:
             about = {"base_url": "http://127.0.0.1:8100", "key_id": "sample-shop", "active": True}
-            provider = Provider(code="sample", name_zh="示例供应商", name_en="Sample provider", **about)
+            provider = Provider(code="sample", name_zh="示例服务商", name_en="Sample provider", **about)
             products = [
                 ProviderProduct(code=code, provider=provider, sku=sku, name_zh=chinese, name_en=english) for code, (sku, chinese, english) in VOUCHERS.items()
             ]
