@@ -176,7 +176,7 @@ def _go(row: Rental, to: State, *, now: datetime, **changes: Any) -> None:
 
 def _tell(row: Rental, *, before: str, now: datetime) -> None:
     told = {"rental": str(row.id), "redemption": str(row.redemption_id), "reward": rewards.offer_of(row.redemption.reward_id).code}
-    told |= {"status": str(row.state), "before": str(before), "ends_at": row.ends_at.isoformat(), "cause": str(row.cause)}
+    told |= {"status": str(row.state), "before": str(before), "ends_at": row.over_at.isoformat(), "cause": str(row.cause)}
     outbox.publish(topic=events.RENTAL_CHANGED, member_id=row.member_id, payload={**told, "quantity": row.quantity, "renewals": row.renewals}, now=now)
 
 
@@ -428,7 +428,7 @@ def _notify(row: Rental, kind: str, key: str, *, now: datetime) -> None:
     notifications.notify(member_id=members.survivor_id(row.member_id), kind=kind, key=f"rental/{row.id}/{key}", about=about, now=now)
 
 
-item_checked_by(Reward.Kind.RENTAL, selectors.terms_fault)
+item_checked_by(Reward.Kind.RENTAL, selectors.terms_fault, among=lambda: RentalTerms.objects.filter(active=True))
 hands_out(Reward.Kind.RENTAL, HandOut(give=_give, take_back=_take_back, show=_show, reserve=_reserve))
 vouchers.told_by(VoucherOrder.Purpose.LOAN, _lent)
 vouchers.told_by(VoucherOrder.Purpose.RENEWAL, _renewed)

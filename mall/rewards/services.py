@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -49,11 +50,19 @@ class RewardInvalid(BusinessError):
 
 # By kind of reward: what is wrong with what it would hand out; None: nothing.
 _items: dict[str, Callable[[str], str | None]] = {}
+# By kind of reward: what it could hand out, rows with a code and a name.
+_choices: dict[str, Callable[[], QuerySet[Any]]] = {}
+MOST_CHOICES = 500
 
 
-def item_checked_by(kind: str, fault: Callable[[str], str | None]) -> None:
-    """Whoever hands out rewards of a kind says how to find out whether its `item` exists: a sentence where it does not."""
-    _items[kind] = fault
+def item_checked_by(kind: str, fault: Callable[[str], str | None], *, among: Callable[[], QuerySet[Any]]) -> None:
+    """Whoever hands out rewards of a kind says how to find out whether its `item` exists, a sentence where it does not; and among which it may be chosen."""
+    _items[kind], _choices[kind] = fault, among
+
+
+def item_choices() -> dict[str, list[tuple[str, str]]]:
+    """By kind: codes of what a reward of it could hand out, and their names, to be offered. What is not among them may exist all the same."""
+    return {kind: [(row.code, row.name) for row in among().order_by("code")[:MOST_CHOICES]] for kind, among in _choices.items()}
 
 
 def item_fault(kind: str, item: str) -> str | None:
