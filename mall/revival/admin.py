@@ -1,7 +1,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -55,6 +55,11 @@ class RevivalWindowAdmin(HistoryAdmin):
         if now < row.opens_at:
             return "ahead", _("ahead")
         return ("open", _("open")) if now < row.closes_at else ("over", _("over"))
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.instance.active and not form.instance.rewards.exists():
+            messages.warning(request, _("It is in use and lists no reward: members find nothing in it. Add rewards, or take it out of use."))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and RevivalUse.objects.filter(window=obj).exists())

@@ -7,13 +7,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MinValueValidator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, ngettext, override
@@ -50,8 +50,8 @@ from . import selectors, services
 from .models import CODE, Category, Partner, Reward, RewardPicture, RewardPrice, Stock, StockChange
 from .rules import Margin, SetPrice
 
-STATES = {"on": _("on the shelf"), "coming": _("comes later"), "out": _("sold out"), "over": _("over"), "off": _("off the shelf")}
-STATE_COLOURS = {"on": "success", "coming": "info", "out": "danger", "over": "warning", "off": "warning"}
+STATES = {"on": _("on the shelf"), "coming": _("comes later"), "out": _("sold out"), "empty": _("no stock yet"), "over": _("over"), "off": _("off the shelf")}
+STATE_COLOURS = {"on": "success", "coming": "info", "out": "danger", "empty": "danger", "over": "warning", "off": "warning"}
 CHANGE_COLOURS = {
     StockChange.Kind.RESTOCK: "success", StockChange.Kind.STOCK_TAKE: "warning", StockChange.Kind.SOLD: "info", StockChange.Kind.GIVEN_BACK: "info",
     StockChange.Kind.CARVED: "warning", StockChange.Kind.RETURNED: "warning",
@@ -128,6 +128,19 @@ class LeastForm(forms.ModelForm):
                 field.widget.attrs["min"] = least
 
 
+class ItemWidget(UnfoldAdminTextInputWidget):
+    """A box that offers what there is of the kind that is chosen, by code and name. Anything else may be typed."""
+
+    def __init__(self, choices: Mapping[str, Sequence[tuple[str, str]]], *, kind: str) -> None:
+        self.offered = choices
+        chosen = f"typeof kind == 'undefined' ? 'items-{kind}' : 'items-' + kind"
+        super().__init__(attrs={"list": f"items-{kind}", "x-bind:list": chosen, "autocomplete": "off"})
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        lists = [(kind, format_html_join("", '<option value="{}">{}</option>', rows)) for kind, rows in self.offered.items()]
+        return super().render(name, value, attrs, renderer) + format_html_join("", '<datalist id="items-{}">{}</datalist>', lists)
+
+
 class RewardForm(LeastForm):
     cents = AmountField(label=capfirst(_("and money")), help_text=_("On top of the points: 500 points and 10.00. Empty: points alone."))
     shipping_cents = AmountField(
@@ -144,6 +157,11 @@ class RewardForm(LeastForm):
         model = Reward
         exclude = ()  # noqa: DJ006 (the fieldsets say which)
         widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 3}) for name in ("text_zh", "text_en")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "item" in self.fields:
+            self.fields["item"].widget = ItemWidget(services.item_choices(), kind=self.instance.kind)
 
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
@@ -439,7 +457,8 @@ class RewardAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reward]:
         first = RewardPicture.objects.filter(reward=OuterRef("pk")).order_by("position", "id").values("picture_id")[:1]
         stock = Stock.objects.filter(reward=OuterRef("pk")).values("on_hand")
-        return super().get_queryset(request).annotate(first_picture=Subquery(first), left=Subquery(stock))
+        never = Exists(Stock.objects.filter(reward=OuterRef("pk"), changes=0))
+        return super().get_queryset(request).annotate(first_picture=Subquery(first), left=Subquery(stock), never_stocked=never)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -482,6 +501,8 @@ class RewardAdmin(HistoryAdmin):
     def response_add(self, request: HttpRequest, obj: Reward, post_url_continue: Any = None) -> HttpResponse:
         """A new reward that is counted has nothing in stock: what comes next is a restock."""
         if "_addanother" in request.POST or "_continue" in request.POST or not obj.counted or not self.has_stock_permission(request):
+            if obj.counted:
+                messages.warning(request, self._nothing_yet(request, obj))
             return super().response_add(request, obj, post_url_continue)
         messages.success(request, _("The reward is there. Now say how many there are."))
         return HttpResponseRedirect(reverse("admin:mall_reward_restock", args=[obj.pk]))
@@ -527,7 +548,7 @@ class RewardAdmin(HistoryAdmin):
         elif reward.starts_at is not None and now < reward.starts_at:
             found = "coming"
         elif reward.left_now == 0:
-            found = "out"
+            found = "empty" if reward.never_stocked else "out"
         return found, str(STATES[found])
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -542,6 +563,8 @@ class RewardAdmin(HistoryAdmin):
             raise PermissionDenied
         form = LookForm(request.GET)
         page = self._page(request, reward, title=_("As a member sees it"), form=form)
+        if Stock.objects.filter(reward=reward, changes=0).exists():
+            page["note"] = self._nothing_yet(request, reward)
         if form.is_valid():
             now = timezone.now()
             who = form.cleaned_data["who"]
@@ -623,6 +646,11 @@ class RewardAdmin(HistoryAdmin):
     def _named(self, object_id: str) -> Reward:
         rows = Reward.objects.select_related("least_tier").prefetch_related("prices", "pictures")
         return get_object_or_404(rows, pk=object_id) if object_id.isdigit() else _nothing()
+
+    def _nothing_yet(self, request: HttpRequest, reward: Reward) -> str:
+        """What is told of a reward that is counted and was never restocked, and where to do so for who may."""
+        said = gettext("%(reward)s has no stock yet: nobody can redeem it.") % {"reward": reward}
+        return format_html("{} {}", said, _link(_page(reward.pk, "restock"), gettext("Restock"))) if self.has_stock_permission(request) else said
 
     def _on_hand(self, reward: Reward) -> str:
         return f"{selectors.stocks(reward_ids=[reward.id]).get(reward.id, 0):,}"

@@ -18,6 +18,8 @@ from mall.codes import services as code_pools
 from mall.codes.models import CodePool
 from mall.coupons import services as coupons
 from mall.coupons.models import CouponTemplate
+from mall.privileges import services as privileges
+from mall.privileges.models import PrivilegeKind
 from mall.redemptions.models import Redemption
 from mall.rewards import rules, selectors
 from mall.rewards.models import Category, Partner, Reward, RewardPicture, StockChange
@@ -221,6 +223,53 @@ def test_the_preview_says_what_shipping_costs_whom_and_who_comes_sooner(operator
         assert said in golden, said
     assert "Shipping CN¥8.00" not in golden
     assert "shipping CN¥8.00" in text(client.get(LIST))
+
+
+def test_a_new_reward_says_that_it_has_no_stock_yet_until_it_is_restocked(operator, mall):
+    client = operator(*KEEPS)
+    answer = client.post(f"{LIST}add/", form(_continue="1"), follow=True)
+    reward = Reward.objects.get()
+    warned, link = "Mug (mug) has no stock yet: nobody can redeem it.", f'href="{page(reward, "restock")}">Restock</a>'
+    [said] = [str(one) for one in answer.context["messages"] if one.level_tag == "warning"]
+    assert said.startswith(warned)
+    assert link in said
+    assert "no stock yet" in text(client.get(LIST))
+    preview = text(client.get(page(reward, "preview")))
+    assert warned in preview
+    assert link in preview
+    client.post(page(reward, "restock"), {"key": str(uuid4()), "change": "1", "reason": "came in"})
+    assert "no stock yet" not in text(client.get(LIST)) + text(client.get(page(reward, "preview")))
+    client.post(page(reward, "restock"), {"key": str(uuid4()), "change": "-1", "reason": "broken"})
+    assert "sold out" in text(client.get(LIST))
+
+
+def test_who_may_not_restock_is_told_of_it_without_a_link_and_what_is_not_counted_has_no_word_of_it(operator):
+    client = operator("add_reward", "change_reward")
+    [said, _done] = sorted(str(one) for one in client.post(f"{LIST}add/", form(), follow=True).context["messages"])
+    assert said == "Mug (mug) has no stock yet: nobody can redeem it."
+    answer = client.post(f"{LIST}add/", form(code="pass", counted=""), follow=True)
+    assert not [one for one in answer.context["messages"] if one.level_tag == "warning"]
+
+
+def test_the_form_offers_what_there_is_of_each_kind_by_code_and_name(operator, mall):
+    code_pools.keep(pool=CodePool(code="film", name_zh="电影", name_en="Film"), actor="tests", now=mall.now)
+    template(mall, "ten")
+    template(mall, "gone", active=False)
+    privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Own agent", term="for_ever"), actor="tests", now=mall.now)
+    provider = Provider.objects.create(code="films", name_zh="电影", name_en="Films", base_url="https://films.example")
+    ProviderProduct.objects.create(code="ticket", name_zh="电影票", name_en="Film ticket", provider=provider, sku="F-1")
+    client = operator(*KEEPS)
+    shown = text(client.get(f"{LIST}add/"))
+    offered = dict(re.findall(r'<datalist id="items-(\w+)">(.*?)</datalist>', shown))
+    assert offered == {
+        "code": '<option value="film">Film</option>',
+        "coupon": '<option value="ten">Ten off</option>',
+        "privilege": '<option value="agent">Own agent</option>',
+        "rental": "",
+        "voucher": '<option value="ticket">Film ticket</option>',
+    }
+    client.post(f"{LIST}add/", form(kind="code", item="film", counted=""))
+    assert 'list="items-code"' in text(client.get(page(Reward.objects.get())))
 
 
 def told(client, reward):
