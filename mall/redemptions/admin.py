@@ -177,9 +177,9 @@ class RedemptionAdmin(BooksAdmin):
         (None, {"fields": ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "payment"]}),
         (_("Parcel"), {"fields": ["name", "phone", "address", "carrier", "tracking"]}),
         (_("How it came here"), {"fields": ["history_shown", "to_give_back"]}),
-        (_("In the books"), {"fields": ["books", "worth", "key", "by", "id"]}),
+        (_("In the books"), {"fields": ["books", "worth", "key", "by", "number"]}),
     ]
-    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth", "by"]
+    readonly_fields = ["stands", "what", "whose", "paid_with", "price_shown", "to_be_paid", "history_shown", "to_give_back", "books", "worth", "by", "number"]
     actions_list = ["download_queue", "upload_parcels"]
     actions_detail = ["begin", "ship", "deliver", "take_back", "cancel"]
 
@@ -228,6 +228,10 @@ class RedemptionAdmin(BooksAdmin):
     def state(self, row: Redemption) -> tuple[str, str]:
         seen = Status(selectors.status_at(row, now=timezone.now()))
         return seen, seen.label
+
+    @display(description=_("redemption's number"))
+    def number(self, row: Redemption) -> str:
+        return str(row.id)
 
     @display(description=_("status"))
     def stands(self, row: Redemption) -> str:
