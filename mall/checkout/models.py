@@ -118,7 +118,7 @@ class Settlement(models.Model):
     earned = models.BigIntegerField(_("points earned"), default=0)
     clawed_back = models.BigIntegerField(_("taken back"), default=0)
     refunded_cents = models.BigIntegerField(_("refunded"), default=0)
-    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    delivered_at = models.DateTimeField(_("delivered on"), null=True)
     explanation = models.JSONField(_("explanation"), default=list)
     split = models.JSONField(_("split"), null=True, help_text=_("What coupons and points paid of each line and of shipping; empty where they paid nothing."))
 

@@ -48,7 +48,7 @@ class CodeImport(models.Model):
     actor = models.CharField(_("by"), max_length=150)
     at = models.DateTimeField(_("at"))
     voided = models.PositiveIntegerField(_("of them voided"), default=0)
-    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn on"), null=True, blank=True)
     withdrawn_by = models.CharField(_("withdrawn by"), max_length=150, blank=True)
     reason = models.CharField(_("withdrawn because"), max_length=300, blank=True)
 
@@ -72,8 +72,8 @@ class Code(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("The first instant at which nobody gets it any more. Empty: never."))
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    handed_at = models.DateTimeField(_("handed out"), null=True, blank=True)
-    voided_at = models.DateTimeField(_("voided"), null=True, blank=True)
+    handed_at = models.DateTimeField(_("handed out on"), null=True, blank=True)
+    voided_at = models.DateTimeField(_("voided on"), null=True, blank=True)
     voided_for = models.CharField(_("voided because"), max_length=300, blank=True)
 
     class Meta:

@@ -171,7 +171,7 @@ class CouponBatch(models.Model):
     withdrawn_up_to = models.UUIDField(_("withdrawn up to"), null=True)
     withdrawn_for = models.CharField(_("withdrawn because"), max_length=300, blank=True)
     withdrawn_by = models.CharField(_("withdrawn by"), max_length=150, blank=True)
-    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn on"), null=True)
 
     class Meta:
         verbose_name = _("issue of coupons to many")
@@ -235,7 +235,7 @@ class Coupon(models.Model):
     key = models.CharField(_("key"), max_length=300)
     number = models.PositiveSmallIntegerField(_("number"), help_text=_("Counts the coupons of one issue."))
     counted = models.BooleanField(_("counts for the limit in all"), default=False)
-    issued_at = models.DateTimeField(_("issued"))
+    issued_at = models.DateTimeField(_("issued on"))
     starts_at = models.DateTimeField(_("good from"), null=True)
     expires_at = models.DateTimeField(_("expires"), help_text=_("The first instant at which the coupon is gone."))
     used_by = models.CharField(_("used for the purchase"), max_length=64, blank=True)

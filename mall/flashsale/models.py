@@ -110,7 +110,7 @@ class FlashSale(_Terms):
     starts_at = models.DateTimeField(_("begins"))
     ends_at = models.DateTimeField(_("ends"))
     by_hand = models.BooleanField(_("changed by hand"), default=False, editable=False, help_text=_("Changes of the plan leave it as it is."))
-    called_off_at = models.DateTimeField(_("called off"), null=True, blank=True, editable=False)
+    called_off_at = models.DateTimeField(_("called off on"), null=True, blank=True, editable=False)
     history = HistoricalRecords(app="mall")
 
     class Meta:

@@ -55,7 +55,7 @@ class Markdown(models.Model):
     days = models.PositiveSmallIntegerField(_("days"))
     outstanding = models.BigIntegerField(_("points that members held"))
     budget = models.BigIntegerField(_("of planned"))
-    proposed_at = models.DateTimeField(_("proposed"))
+    proposed_at = models.DateTimeField(_("proposed on"))
     proposed_by = models.CharField(_("proposed by"), max_length=150)
     starts_at = models.DateTimeField(_("from"), null=True, blank=True)
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)

@@ -86,7 +86,7 @@ class Privilege(models.Model):
     member = models.ForeignKey("accounts.Member", verbose_name=_("member"), on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.ForeignKey(PrivilegeKind, verbose_name=_("kind"), on_delete=models.PROTECT, related_name="+", db_index=False)
     redemption = models.ForeignKey("mall.Redemption", verbose_name=_("redemption"), null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    granted_at = models.DateTimeField(_("granted"))
+    granted_at = models.DateTimeField(_("granted on"))
     starts_at = models.DateTimeField(_("begins"))
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("The first instant at which it is over. Empty: never."))
     uses = models.PositiveIntegerField(_("uses"), null=True, blank=True)
@@ -96,7 +96,7 @@ class Privilege(models.Model):
     actor = models.CharField(_("by"), max_length=150)
     key = models.CharField(_("key"), max_length=300)
     number = models.PositiveSmallIntegerField(_("number"), help_text=_("Counts the privileges of one grant."))
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended on"), null=True, blank=True)
     ended_for = models.CharField(_("ended because"), max_length=300, blank=True)
 
     class Meta:

@@ -58,7 +58,7 @@ class RevivalUse(models.Model):
     lot = models.ForeignKey("points.Lot", verbose_name=_("lot"), on_delete=models.PROTECT, related_name="+", db_index=False)
     points = models.BigIntegerField(_("points"))
     given_back = models.BigIntegerField(_("given back"), default=0)
-    used_at = models.DateTimeField(_("used"))
+    used_at = models.DateTimeField(_("used at"))
 
     class Meta:
         verbose_name = _("use of expired points")
