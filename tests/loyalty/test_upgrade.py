@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_an_upgrade_brings_migrations_roles_and_schedules_and_a_second_one_changes_nothing():
+    Group.objects.all().delete()
     call_command("upgrade", stdout=StringIO())
     call_command("migrate", check_unapplied=True, stdout=StringIO())
     roles = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}

@@ -8,7 +8,6 @@ from django.urls import reverse
 from accounts.activity import services
 from accounts.activity.models import FactKind
 from loyalty.audit.models import AuditEntry
-from loyalty.console import services as console
 
 pytestmark = pytest.mark.django_db
 CELLS = ("name", "type", "required", "subject", "minimum", "maximum", "choices", "help")
@@ -17,7 +16,6 @@ CELLS = ("name", "type", "required", "subject", "minimum", "maximum", "choices",
 @pytest.fixture
 def browser():
     def open_for(role, language="en"):
-        console.load_roles()
         user = User.objects.create_user(username=role, is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         client = Client(headers={"accept-language": language})

@@ -9,7 +9,6 @@ from django.urls import reverse
 from accounts.segments import rules, selectors, services
 from accounts.segments.models import Segment, SegmentMember
 from loyalty.audit.models import AuditEntry
-from loyalty.console import services as console
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +16,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def browser():
     def open_for(role, language="en"):
-        console.load_roles()
         user = User.objects.create_user(username=role, is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         client = Client(headers={"accept-language": language})

@@ -8,7 +8,6 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from accounts.activity import rules as facts
-from loyalty.console import services as console
 from mall.checkout import services as till
 from points.ledger import services as ledger
 from points.rulebook import services as rulebook
@@ -31,8 +30,6 @@ def operator(db) -> Callable[..., User]:
         found = User.objects.filter(username=name).first()
         if found:
             return found
-        if not Group.objects.exists():
-            console.load_roles()
         user = User.objects.create_user(username=name, password=PASSWORD, is_staff=True, is_superuser=superuser)
         if role:
             user.groups.add(Group.objects.get(name=role))

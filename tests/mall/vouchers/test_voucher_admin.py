@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from loyalty.audit.models import AuditEntry
-from loyalty.console import services as console
 from mall.vouchers.models import Provider, ProviderProduct, VoucherOrder
 
 State = VoucherOrder.State
@@ -16,7 +15,6 @@ State = VoucherOrder.State
 def operator(client, settings, db):
     """Log somebody in with a role."""
     settings.LANGUAGE_CODE = "en"
-    console.load_roles()
 
     def log_in(role="administrator"):
         user = User.objects.create_user(f"sample-{role}", is_staff=True)

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.segments.models import Segment
-from loyalty.console import services as console
 from points.missions import services
 from points.missions.models import Badge, Mission
 from points.missions.rules import Prize, Step
@@ -24,7 +23,6 @@ ADD, LIST = "/admin/points/mission/add/", "/admin/points/mission/"
 @pytest.fixture
 def browser(db) -> Callable[..., Client]:
     def open_for(role: str = "marketer") -> Client:
-        console.load_roles()
         user = User.objects.create_user(f"sample {role}", is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         client = Client(headers={"accept-language": "en"})

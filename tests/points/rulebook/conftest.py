@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from loyalty.console import services as console
 from points.rulebook import services
 from points.rulebook.models import RuleVersion
 from points.rulebook.rules import ONE, Definition, Effect
@@ -43,8 +42,6 @@ def browser(db) -> Callable[..., Client]:
     """A browser in which an operator of that role is logged in."""
 
     def enter(role: str = "marketer", *, name: str = "", language: str = "en") -> Client:
-        if not Group.objects.exists():
-            console.load_roles()
         user, made = User.objects.get_or_create(username=name or role, defaults={"is_staff": True})
         if made:
             user.groups.add(Group.objects.get(name=role))
