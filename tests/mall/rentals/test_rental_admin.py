@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from loyalty.audit.models import AuditEntry
-from loyalty.console import services as console
 from loyalty.programme import selectors as programme
 from mall.rentals.models import Renewal, Rental, RentalTerms
 from mall.vouchers.models import VoucherOrder
@@ -20,7 +19,6 @@ TERMS = {"code": "lounge", "name_zh": "贵宾室", "name_en": "Lounge", "product
 def operator(client, settings, db):
     """Log somebody in with a role."""
     settings.LANGUAGE_CODE = "en"
-    console.load_roles()
 
     def log_in(role="administrator"):
         user = User.objects.create_user(f"sample-{role}", is_staff=True)
