@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission, User
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django.utils import timezone
@@ -204,3 +205,17 @@ def anonymous() -> APIClient:
     client = APIClient()
     client.credentials(HTTP_ACCEPT_LANGUAGE="en")
     return client
+
+
+@pytest.fixture
+def operator(client, db) -> Callable[..., User]:
+    """Log in an operator with these permissions, in English."""
+
+    def enter(*codenames: str) -> User:
+        user = User.objects.create_user("sample", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+        return user
+
+    return enter

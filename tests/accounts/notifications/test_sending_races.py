@@ -1,13 +1,12 @@
 """Several at once on a real PostgreSQL. The control is the same without the claim, and it sends twice."""
 
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Lock
 
 import pytest
 import time_machine
-from django.db import connection, connections
+from django.db import connections
 
 from accounts.channels import services as channels
 from accounts.channels.rules import Outcome
@@ -18,27 +17,12 @@ from accounts.notifications.services import Notice
 from accounts.notifications.tasks import send_messages
 from loyalty.audit.models import JobRun
 from loyalty.lib.configuration import Configuration
+from tests.together import at_once
 
 from .conftest import DEVICE, EXPIRING, NOW, OPEN_ID
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = Delivery.State
-
-
-def at_once(*acts):
-    """Do them all at the same time, each on a connection of its own; what each gave."""
-    barrier = Barrier(len(acts))
-
-    def run(act):
-        try:
-            connection.ensure_connection()
-            barrier.wait(60)
-            return act()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 class Provider:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -21,30 +22,12 @@ from mall.coupons import services as coupon_verbs
 from mall.coupons.models import Coupon, CouponTemplate
 from points.ledger import services as ledger
 from points.ledger.models import Entry
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*acts):
-    """Run all acts at the same moment, each in a thread and transaction of its own; what each gave: its result, or its refusal."""
-    start, given = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(n, act):
-        try:
-            start.wait(20)
-            with transaction.atomic():
-                given[n] = act()
-        except (BusinessError, IntegrityError, AssertionError) as refusal:
-            given[n] = refusal
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(n, act)) for n, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return given
+at_once = partial(together.at_once, caught=(BusinessError, IntegrityError, AssertionError), atomic=True)
 
 
 def names(given):

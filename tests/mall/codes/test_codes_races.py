@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from loyalty.lib.refusals import BusinessError
 from mall.codes import services
 from mall.codes.models import Code
 from mall.redemptions import services as redemptions
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,23 +26,7 @@ def buyers(mall, count):
     return found
 
 
-def at_once(*acts):
-    """Run all acts at the same moment, each in a thread and transaction of its own; what each gave: its result, or its refusal."""
-    start = threading.Barrier(len(acts))
-
-    def run(act):
-        try:
-            connection.ensure_connection()
-            start.wait(20)
-            with transaction.atomic():
-                return act()
-        except BusinessError as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
+at_once = partial(together.at_once, atomic=True)
 
 
 def names(given):

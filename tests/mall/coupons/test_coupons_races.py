@@ -2,9 +2,10 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.members import services as members
 from loyalty.lib.refusals import BusinessError
@@ -13,30 +14,12 @@ from mall.coupons.models import Coupon
 from mall.redemptions import services as redemptions
 from points.budgets import services as counters
 from points.ledger import services as ledger
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*acts):
-    """Run all acts at the same moment, each in a thread and transaction of its own; what each gave: its result, or its refusal."""
-    start, given = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(n, act):
-        try:
-            start.wait(20)
-            with transaction.atomic():
-                given[n] = act()
-        except (BusinessError, IntegrityError, AssertionError) as refusal:
-            given[n] = refusal
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(n, act)) for n, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return given
+at_once = partial(together.at_once, caught=(BusinessError, IntegrityError, AssertionError), atomic=True)
 
 
 def names(given):

@@ -4,35 +4,23 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 
 from loyalty.lib.refusals import BusinessError
 from mall.flashsale import services
 from mall.flashsale.models import FlashStock, FlashTicket
 from mall.redemptions.models import Redemption
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(*acts):
-    """Do them all at the same time, each on a connection of its own; what each gave: its result, or the name of what refused it."""
-    barrier = Barrier(len(acts))
-
-    def run(act):
-        try:
-            connection.ensure_connection()
-            barrier.wait(60)
-            return act()
-        except (BusinessError, DatabaseError) as refusal:
-            return type(refusal).__name__
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
+    """What each gave when all were done at the same time: its result, or the name of what refused it."""
+    return [type(one).__name__ if isinstance(one, Exception) else one for one in together.at_once(*acts, caught=(BusinessError, DatabaseError))]
 
 
 def while_we_wait(first, second):

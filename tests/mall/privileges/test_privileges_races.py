@@ -2,36 +2,21 @@
 
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, transaction
 
 from loyalty.lib.refusals import BusinessError
 from mall.privileges import services
 from mall.privileges.models import Privilege, PrivilegeUse
 from points.ledger import services as ledger
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(*acts):
-    """What each gave, run at the same moment in a transaction of its own: its result, its refusal, or the assertion that it broke."""
-    start = threading.Barrier(len(acts))
-
-    def run(act):
-        try:
-            connection.ensure_connection()
-            start.wait(20)
-            with transaction.atomic():
-                return act()
-        except (BusinessError, AssertionError) as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return Counter(type(one).__name__ for one in pool.map(run, acts))
+    """How often each of them gave what: a result, a refusal, or the assertion that it broke."""
+    return Counter(type(one).__name__ for one in together.at_once(*acts, caught=(BusinessError, AssertionError), atomic=True))
 
 
 def test_eight_at_the_last_use_and_one_has_it(privileges, member):

@@ -6,37 +6,21 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from mall.redemptions import services as redemptions
 from mall.redemptions.services import HandOut
 from mall.vouchers import services
 from mall.vouchers.models import VoucherAttempt, VoucherOrder
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[3]
 State = VoucherOrder.State
-
-
-def at_once(*acts):
-    """Do them all at the same time, each on a connection of its own; what each gave."""
-    barrier = threading.Barrier(len(acts))
-
-    def run(act):
-        try:
-            connection.ensure_connection()
-            barrier.wait(60)
-            return act()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @pytest.fixture

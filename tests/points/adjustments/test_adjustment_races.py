@@ -1,42 +1,21 @@
 """Real threads on a real PostgreSQL; each race has a control that goes wrong without the guard."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import close_old_connections, connection, transaction
+from django.db import transaction
 
-from loyalty.lib.refusals import BusinessError
 from points.adjustments import services
 from points.adjustments.models import Adjustment, AdjustmentDay
 from points.adjustments.selectors import limit_of
 from points.ledger import selectors as books
 from points.ledger import services as ledger
 from points.ledger.models import Entry
+from tests.together import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each of them gave, or the refusal it met; all start at the same moment, each on its own connection."""
-    start = Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        close_old_connections()
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=20)
-            return act()
-        except BusinessError as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @pytest.fixture

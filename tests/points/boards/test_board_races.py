@@ -1,41 +1,19 @@
 """Real threads on a real PostgreSQL; each race has a control that goes wrong without the guard."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
-from typing import Any
 
 import pytest
-from django.db import close_old_connections, connection, transaction
+from django.db import transaction
 
 from accounts.members import selectors as members
-from loyalty.lib.refusals import BusinessError
 from points.boards import selectors, services
 from points.boards.models import BoardPeriod, BoardResult
 from points.ledger import selectors as books
+from tests.together import at_once
 
 CLOSING = datetime(2024, 4, 3, 4, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each of them gave, or the refusal it met; all start at the same moment, each on its own connection."""
-    start = Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> Any:
-        close_old_connections()
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=20)
-            return act()
-        except BusinessError as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-from collections.abc import Callable
-
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,18 +8,6 @@ from points.reminders import selectors
 from points.reminders.models import ReminderPass, ReminderTerms
 
 FORM = {"days": "30,7", "after_expiry": "on", "minimum_points": "1", "hour": "9", "announce_days": "7"}
-
-
-@pytest.fixture
-def operator(client, db) -> Callable[..., User]:
-    def enter(*codenames: str) -> User:
-        user = User.objects.create_user("sample", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-        return user
-
-    return enter
 
 
 @pytest.fixture

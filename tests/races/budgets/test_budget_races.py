@@ -4,14 +4,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from points.budgets import selectors, services
 from points.budgets.models import BudgetAlarm, SharedUse
 from points.budgets.rules import Charge
+from tests import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,19 +27,8 @@ def plan():
 
 
 def at_once(*acts) -> Counter:
-    """Do them all at the same time, each on a connection of its own; how often each outcome came."""
-    barrier = Barrier(len(acts))
-
-    def run(act) -> object:
-        try:
-            connection.ensure_connection()
-            barrier.wait(60)
-            return act()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return Counter(pool.map(run, acts))
+    """How often each outcome came when all were done at the same time."""
+    return Counter(together.at_once(*acts, caught=()))
 
 
 def take(*charges) -> str:

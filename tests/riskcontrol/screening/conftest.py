@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Permission, User
 
 from points.ledger import services as ledger
 from riskcontrol.screening import services as screening
@@ -22,17 +21,3 @@ def spend(member, now) -> Callable[[int], object]:
         return ledger.spend(member_id=member.id, points=points, actor="tests", key=f"spend/{points}", now=now)
 
     return take
-
-
-@pytest.fixture
-def operator(client, db) -> Callable[..., User]:
-    """Log in an operator with these permissions, in English."""
-
-    def enter(*codenames: str) -> User:
-        user = User.objects.create_user("sample", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-        return user
-
-    return enter
