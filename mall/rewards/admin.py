@@ -709,7 +709,7 @@ def _parts_told(change: selectors.PartsChange) -> list[dict[str, str]]:
     pictures = [ngettext("%(n)s added", "%(n)s added", change.added) % {"n": change.added}] if change.added else []
     pictures += [ngettext("%(n)s removed", "%(n)s removed", change.removed) % {"n": change.removed}] if change.removed else []
     if pictures or change.moved:
-        told.append({"field": gettext("Pictures"), "old": "", "new": ", ".join(pictures) or gettext("in another order")})
+        told.append({"field": gettext("Pictures"), "new": ", ".join(pictures) or gettext("in another order")})
     return told
 
 

@@ -274,8 +274,8 @@ def test_the_form_offers_what_there_is_of_each_kind_by_code_and_name(operator, m
 
 def told(client, reward):
     """The rows of its history, the newest first, as text."""
-    rows = re.findall(r"<tr class.*?</tr>", text(client.get(page(reward, "history"))), re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).replace("arrow_right_alt", "→").split()) for row in rows]
+    rows = re.findall(r"<tr[ >].*?</tr>", text(client.get(page(reward, "history"))), re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows if "<td" in row]
 
 
 def kept_price(price, **more):
