@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.members import selectors as members_seen
@@ -58,6 +58,11 @@ class RewardUnavailable(BusinessError):
 class RewardNotYet(BusinessError):
     code, status, title = "reward_not_yet", 409, _("This reward can be redeemed from a later time on.")
 
+    def __init__(self, *, starts_at: str) -> None:
+        opens = datetime.fromisoformat(starts_at)
+        time = in_words(opens, programme.zone(now=opens), get_language() or "zh")
+        super().__init__(gettext("This reward can be redeemed from %(time)s on.") % {"time": time}, starts_at=starts_at)
+
 
 class TierTooLow(BusinessError):
     code, status, title = "tier_too_low", 403, _("This reward is for members of a higher tier.")
@@ -94,6 +99,7 @@ class QuantityInvalid(BusinessError):
 
 class ReturnExceedsLeft(QuantityInvalid):
     title = _("So many cannot come back: fewer are left that did not.")
+    sentence = _("Only %(left)s of it can still come back.")
 
 
 class AddressMissing(BusinessError):

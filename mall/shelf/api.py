@@ -149,7 +149,7 @@ _LATER = {
     "opens_at": None,
     "why": [],
     "redeemable": False,
-    "why_not": {"code": "tier_too_low", "detail": "该奖品仅限更高等级的会员兑换。"},
+    "why_not": {"code": "tier_too_low", "detail": "该奖品仅限金卡及以上等级的会员兑换。"},
 }
 
 

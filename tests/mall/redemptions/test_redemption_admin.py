@@ -174,7 +174,7 @@ def test_without_shipping_nothing_asks_for_it_and_what_a_tier_saved_is_said(oper
 def test_what_the_verb_refuses_is_said_on_the_page(operator, sold):
     client, row = operator(*BOTH), sold[2]
     client.post(f"{LIST}{row.id}/cancel/", {"reason": "out of it"})
-    assert "not where it could go on" in text(client.post(f"{LIST}{row.id}/ship/", {"carrier": "P", "tracking": "T"}))
+    assert "It was cancelled: nothing more can be done with it." in text(client.post(f"{LIST}{row.id}/ship/", {"carrier": "P", "tracking": "T"}))
 
 
 @pytest.mark.parametrize(("points", "cents", "said"), [(1, 0, "1 point goes back"), (150, 0, "150 points go back"), (1, 500, "1 point + CN¥5.00 go back")])

@@ -1,8 +1,12 @@
 """What a refusal says to people, in both languages: the figures that explain it, where the redemption stands, and what can be done instead."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import translation
 
+from loyalty.lib.localtime import in_words
+from loyalty.programme import selectors as programme
 from mall.redemptions import services
 from mall.redemptions.models import Redemption
 from mall.rewards.services import SoldOut
@@ -62,6 +66,23 @@ def test_the_tier_that_a_reward_is_for_is_named(mall, rich, refuses, tier, langu
     tier("green", 1)
     mall.reward(least_tier=tier("gold", 2))
     assert said(refuses, services.TierTooLow, mall.redeem, rich, language=language)[0] == sentence
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("en", "This reward can be redeemed from %s on."), ("zh-hans", "该奖品 %s 起可以兑换。")])
+def test_a_reward_that_opens_later_says_when_in_the_programmes_zone(mall, rich, refuses, language, sentence):
+    opens = mall.now + timedelta(hours=5)
+    mall.reward(starts_at=opens)
+    told = in_words(opens, programme.zone(now=mall.now), language)
+    assert said(refuses, services.RewardNotYet, mall.redeem, rich, language=language)[0] == sentence % told
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("en", "Only 1 of it can still come back."), ("zh-hans", "最多还能退回 1 件。")])
+def test_a_return_of_too_many_says_how_many_can_still_come_back(mall, rich, refuses, language, sentence):
+    mall.reward()
+    row = mall.redeem(rich)
+    mall.step("ship", row, carrier="Sample Post", tracking="T-1")
+    about = {"quantity": 5, "restock": True, "reason": "tests", "key": "R-1"}
+    assert said(refuses, services.ReturnExceedsLeft, mall.step, "return_", row, **about, language=language)[0] == sentence
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_what_the_provider_refuses_gives_points_and_stock_back(till, rich, asser
 def test_the_member_reads_that_the_partner_has_it_under_way_and_that_it_could_not_provide_it(till, rich, member_client, language, under_way, refused):
     till.provider.next.append("refuse")
     row = till.redeem(rich)
-    read = lambda: member_client.get(f"/api/v1/me/redemptions/{row.id}", headers={"Accept-Language": language}).json()["why"]  # noqa: E731
+    member_client.credentials(**{**member_client._credentials, "HTTP_ACCEPT_LANGUAGE": language})
+    read = lambda: member_client.get(f"/api/v1/me/redemptions/{row.id}").json()["why"]  # noqa: E731
     assert read() == [{"code": "fulfilling", "text": under_way}]
     till.send()
     assert [one["text"] for one in read()] == refused
