@@ -1,6 +1,7 @@
 """What every test may ask for. Fixtures are made by the verbs."""
 
 import csv
+import fcntl
 import gc
 import io
 from collections.abc import Callable, Iterator
@@ -39,6 +40,18 @@ hypothesis.settings.load_profile("unhurried")
 gc.set_threshold(100_000, 20, 20)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what takes longest, so that no worker is left with it at the end; and while one of them migrates, the others do what needs no database."""
+
+    def rank(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("django_db")
+        if (marker and marker.kwargs.get("transaction")) or "transactional_db" in item.fixturenames:
+            return 0
+        return 2 if marker or "db" in item.fixturenames else 1
+
+    items.sort(key=rank)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
 
@@ -70,6 +83,34 @@ BRING_ROWS = (
 )
 # What Django itself writes when it migrates, and no test changes.
 WRITTEN_BY_DJANGO = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_keepdb, django_db_blocker, request, tmp_path_factory):
+    """Of several workers the first to need a database migrates; each then gets a copy."""
+    if django_db_keepdb or not hasattr(request.config, "workerinput"):
+        yield
+        return
+    made = tmp_path_factory.getbasetemp().parent / "template"  # of all workers
+    name, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]
+    template = f"test_{name}_template"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if first := not made.exists():
+            own, test["NAME"] = test["NAME"], template
+            with django_db_blocker.unblock():
+                connection.creation.create_test_db(verbosity=0, autoclobber=True)
+                connection.close()
+            connection.settings_dict["NAME"], test["NAME"] = name, own
+            made.touch()
+        test["TEMPLATE"] = template
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        yield
+        if first:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made.unlink()
+            with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+                cursor.execute(f"DROP DATABASE {template}")
 
 
 @pytest.fixture(scope="session")
