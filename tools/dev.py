@@ -43,8 +43,9 @@ def test(args: argparse.Namespace, signals: Signals) -> int:
     venv = Environment().ensure("dev")
     compile_messages(venv)
     with Scratch() as data, servers(data, venv, signals, verb="test", postgres_settings=FORGETFUL) as env:
-        processors = str(min(os.cpu_count() or 2, 4))
-        return signals.call([str(venv.python), "-m", "pytest", "-n", processors, *args.rest], env=env, cwd=ROOT)
+        # One more than processors, for a test often waits.
+        workers = str(min((os.cpu_count() or 2) + 1, 4))
+        return signals.call([str(venv.python), "-m", "pytest", "-n", workers, *args.rest], env=env, cwd=ROOT)
 
 
 class Scratch:
