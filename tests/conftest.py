@@ -56,15 +56,25 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def forget() -> Callable[[], None]:
+    """What a process remembers is gone."""
+
+    def act() -> None:
+        Configuration._held.clear()
+        configuration._changing.models = set()
+        keys_seen._held.clear()
+        earning._ready.clear()
+        # Replays raise it for their process.
+        csv.field_size_limit(131_072)
+
+    return act
+
+
 @pytest.fixture(autouse=True)
-def fresh_process(settings):
+def fresh_process(forget, settings):
     """Nothing remembered from the test before; everybody is the same anonymous address, so that one is not limited."""
-    Configuration._held.clear()
-    configuration._changing.models = set()
-    keys_seen._held.clear()
-    earning._ready.clear()
-    # Replays raise it for their process.
-    csv.field_size_limit(131_072)
+    forget()
     settings.RATE_LIMIT_ANONYMOUS = 10**6
     # Each test's client would look for every static file.
     settings.WHITENOISE_USE_FINDERS = False

@@ -5,11 +5,15 @@ import io
 import itertools
 import json
 import stat
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import override_settings
 from rest_framework.test import APIClient
 
 from accounts.activity.models import Behaviour, Purchase, UnmatchedRefund
@@ -54,19 +58,33 @@ from tiers.standing.models import StandingChange
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch, settings):
+@contextmanager
+def ready(folder):
+    """An installation before its first `load_demo`. Gives the place for the file of secrets."""
+    Group.objects.all().delete()
     # How long hashing takes is not what is tested here.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    monkeypatch.setenv("DEMO_JSON", str(tmp_path / "demo.json"))
-    monkeypatch.setenv("LOYALTY_URL", "http://127.0.0.1:8123")
-    return tmp_path / "demo.json"
+    with pytest.MonkeyPatch.context() as patch, override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        patch.setenv("DEMO_JSON", str(folder / "demo.json"))
+        patch.setenv("LOYALTY_URL", "http://127.0.0.1:8123")
+        yield folder / "demo.json"
+
+
+def run(few):
+    out = io.StringIO()
+    call_command("load_demo", file=few, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
 
 
 @pytest.fixture
-def few(tmp_path):
+def place(tmp_path, db):
+    with ready(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
     """The beginning of the sample."""
-    path = tmp_path / "few.csv"
+    path = tmp_path_factory.mktemp("sample") / "few.csv"
     with gzip.open(SAMPLE, "rt", newline="") as file:
         path.write_text("".join(itertools.islice(file, 61)), newline="")
     return path
@@ -74,12 +92,19 @@ def few(tmp_path):
 
 @pytest.fixture
 def load(place, few):
-    def run():
-        out = io.StringIO()
-        call_command("load_demo", file=few, stdout=out, stderr=io.StringIO())
-        return out.getvalue()
+    return lambda: run(few)
 
-    return run
+
+@pytest.fixture(scope="class")
+def loaded(django_db_setup, django_db_blocker, tmp_path_factory, few, forget):
+    """The demo, loaded once for a class that only looks: the transaction of each test is inside this one. Gives the place of the secrets."""
+    around = transaction.atomic()
+    around._from_testcase = True
+    with django_db_blocker.unblock(), around, ready(tmp_path_factory.mktemp("demo")) as place:
+        forget()
+        run(few)
+        yield place
+        transaction.set_rollback(True)
 
 
 def everything():
@@ -110,83 +135,70 @@ def test_points_pay_more_of_larger_orders_and_less_than_the_most_of_dear_goods(d
     assert (own[0] if own else policy.share_of(total)) == percent * 100
 
 
-def test_the_file_says_where_who_and_with_what(load, place):
-    load()
-    demo = json.loads(place.read_text())
-    assert (demo["url"], demo["currency"]) == ("http://127.0.0.1:8123", "USD")
-    assert [(one["name"], one["role"]) for one in demo["operators"]] == [("sample-administrator", "administrator"), ("sample-finance", "finance")]
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
-
-
-def test_the_operators_log_in_with_their_roles(load, place, rf):
-    load()
-    for one in json.loads(place.read_text())["operators"]:
-        operator = authenticate(rf.get("/"), username=one["name"], password=one["password"])
-        assert (operator.is_staff, operator.is_superuser, [group.name for group in operator.groups.all()]) == (True, False, [one["role"]])
-
-
-def test_the_key_opens_everything(load, place):
-    load()
-    assert StorefrontKey.objects.get().scopes == sorted(Scope.values)
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Api-Key {json.loads(place.read_text())['storefront_key']}")
-    assert client.get("/api/v1/members/M-1002/account").json()["available"] == 1409
-
-
-def test_the_programme_is_set_and_its_purchases_end_this_week(load, now):
-    load()
-    assert (Programme.current().zone, Programme.current().currency, str(Terms.current().policy)) == ("America/New_York", "USD", "months:12")
-    assert (rulebook.in_force(at=now).said.effect, till.points_per_unit(now=now)) == (Effect("per_unit", rate=ONE, by_category={"LUXURY": ONE // 2}), 100)
-    last = Purchase.objects.exclude(external_id__startswith="SAMPLE").order_by("-occurred_at").first()
-    assert 0 <= (now - last.occurred_at).total_seconds() + 60 < 8 * 86400
-
-
-def test_something_waits_for_an_operator(load):
-    load()
-    assert sorted(UnmatchedRefund.objects.values_list("status", flat=True)) == ["parked", "waiting"]
-    assert [one.points for one in adjustments.waiting()] == [2500]
-
-
 def one(external_id):
     return members.get(external_id)
 
 
-def test_the_sample_members_have_done_what_the_programme_rewards(load, now, assert_books_balance):
-    load()
-    # Registered 100, phone 50, address 30, beauty 2 × 88 and a bowl 32, the newcomer pack 100, four and seven check-ins with 50 for the seventh,
-    # a review, a like, an invitation 200, three shares.
-    assert books.balance(member_id=one("M-1001").id, now=now).available == 100 + 50 + 30 + 208 + 100 + 70 + 190 + 50 + 50 + 5 + 200 + 60
-    # Registered 100, phone 50, as gold milk powder 3 × 1.5 and a second order 2 × 1.5, a like.
-    assert books.balance(member_id=one("M-1002").id, now=now).available == 100 + 50 + 270 + 984 + 5
-    # Registered 100, phone 50, an item 20, the first order, the newcomer pack 100, invited 50, a like, a comment 10.
-    assert books.balance(member_id=one("M-1003").id, now=now).available == 100 + 50 + 20 + 328 + 100 + 50 + 5 + 10
-    assert_books_balance()
+@pytest.mark.usefixtures("loaded")
+class TestWhatIsLoaded:
+    def test_the_file_says_where_who_and_with_what(self, loaded):
+        demo = json.loads(loaded.read_text())
+        assert (demo["url"], demo["currency"]) == ("http://127.0.0.1:8123", "USD")
+        assert [(one["name"], one["role"]) for one in demo["operators"]] == [("sample-administrator", "administrator"), ("sample-finance", "finance")]
+        assert stat.S_IMODE(loaded.stat().st_mode) == 0o600
 
+    def test_the_operators_log_in_with_their_roles(self, loaded, rf):
+        for one in json.loads(loaded.read_text())["operators"]:
+            operator = authenticate(rf.get("/"), username=one["name"], password=one["password"])
+            assert (operator.is_staff, operator.is_superuser, [group.name for group in operator.groups.all()]) == (True, False, [one["role"]])
 
-def test_their_pages_have_something_to_show(load, now):
-    load()
-    first, vip, friend = one("M-1001"), one("M-1002"), one("M-1003")
-    assert [offer.points for offer in earning.offers(member_id=first.id)] == [60]
-    assert [proof.task_code for proof in proofs.waiting()] == ["show-your-order"]
-    assert (standings.standing(member_id=vip.id, now=now).code, segments.segments_of(vip.id)) == ("gold", {"vip"})
-    assert [badge.badge_id for badge in missions.badges(member_id=friend.id)] == ["newcomer"]
-    assert [card.kind_id for card in Card.objects.filter(member_id=friend.id)] == ["make-up"]
-    assert Referral.objects.get(member_id=friend.id).status == "completed"
-    month = checkin.month(member_id=first.id, now=now)
-    assert (month.streak, month.next.points) == (7, 10)
+    def test_the_key_opens_everything(self, loaded):
+        assert StorefrontKey.objects.get().scopes == sorted(Scope.values)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Api-Key {json.loads(loaded.read_text())['storefront_key']}")
+        assert client.get("/api/v1/members/M-1002/account").json()["available"] == 1409
 
+    def test_the_programme_is_set_and_its_purchases_end_this_week(self, now):
+        assert (Programme.current().zone, Programme.current().currency, str(Terms.current().policy)) == ("America/New_York", "USD", "months:12")
+        assert (rulebook.in_force(at=now).said.effect, till.points_per_unit(now=now)) == (Effect("per_unit", rate=ONE, by_category={"LUXURY": ONE // 2}), 100)
+        last = Purchase.objects.exclude(external_id__startswith="SAMPLE").order_by("-occurred_at").first()
+        assert 0 <= (now - last.occurred_at).total_seconds() + 60 < 8 * 86400
 
-def test_what_they_redeemed_stands_in_every_state_and_adds_up(load, now, assert_books_balance):
-    load()
-    rows = Redemption.objects.select_related("member")
-    assert {row.status for row in rows} == set(Redemption.Status)
-    assert {row.member.external_id for row in rows} == {"M-1004", "M-1005"}
-    assert all(row.pay_until > now + timedelta(days=1) for row in rows if row.status == "held")
-    assert {(one.template_id, one.status) for one in Coupon.objects.all()} >= {("five-off", "used"), ("free-shipping", "available")}
-    over = FlashStock.objects.get(closed_at__isnull=False)
-    assert (over.set_aside, over.returned, over.sale.ends_at < now) == (5, 3, True)
-    assert [str(breach) for breach in reconciliation.audit(now=now).breaches] == []
-    assert_books_balance()
+    def test_something_waits_for_an_operator(self):
+        assert sorted(UnmatchedRefund.objects.values_list("status", flat=True)) == ["parked", "waiting"]
+        assert [one.points for one in adjustments.waiting()] == [2500]
+
+    def test_the_sample_members_have_done_what_the_programme_rewards(self, now, assert_books_balance):
+        # Registered 100, phone 50, address 30, beauty 2 × 88 and a bowl 32, the newcomer pack 100, four and seven check-ins with 50 for the seventh,
+        # a review, a like, an invitation 200, three shares.
+        assert books.balance(member_id=one("M-1001").id, now=now).available == 100 + 50 + 30 + 208 + 100 + 70 + 190 + 50 + 50 + 5 + 200 + 60
+        # Registered 100, phone 50, as gold milk powder 3 × 1.5 and a second order 2 × 1.5, a like.
+        assert books.balance(member_id=one("M-1002").id, now=now).available == 100 + 50 + 270 + 984 + 5
+        # Registered 100, phone 50, an item 20, the first order, the newcomer pack 100, invited 50, a like, a comment 10.
+        assert books.balance(member_id=one("M-1003").id, now=now).available == 100 + 50 + 20 + 328 + 100 + 50 + 5 + 10
+        assert_books_balance()
+
+    def test_their_pages_have_something_to_show(self, now):
+        first, vip, friend = one("M-1001"), one("M-1002"), one("M-1003")
+        assert [offer.points for offer in earning.offers(member_id=first.id)] == [60]
+        assert [proof.task_code for proof in proofs.waiting()] == ["show-your-order"]
+        assert (standings.standing(member_id=vip.id, now=now).code, segments.segments_of(vip.id)) == ("gold", {"vip"})
+        assert [badge.badge_id for badge in missions.badges(member_id=friend.id)] == ["newcomer"]
+        assert [card.kind_id for card in Card.objects.filter(member_id=friend.id)] == ["make-up"]
+        assert Referral.objects.get(member_id=friend.id).status == "completed"
+        month = checkin.month(member_id=first.id, now=now)
+        assert (month.streak, month.next.points) == (7, 10)
+
+    def test_what_they_redeemed_stands_in_every_state_and_adds_up(self, now, assert_books_balance):
+        rows = Redemption.objects.select_related("member")
+        assert {row.status for row in rows} == set(Redemption.Status)
+        assert {row.member.external_id for row in rows} == {"M-1004", "M-1005"}
+        assert all(row.pay_until > now + timedelta(days=1) for row in rows if row.status == "held")
+        assert {(one.template_id, one.status) for one in Coupon.objects.all()} >= {("five-off", "used"), ("free-shipping", "available")}
+        over = FlashStock.objects.get(closed_at__isnull=False)
+        assert (over.set_aside, over.returned, over.sale.ends_at < now) == (5, 3, True)
+        assert [str(breach) for breach in reconciliation.audit(now=now).breaches] == []
+        assert_books_balance()
 
 
 def test_where_members_hold_more_than_planned_a_markdown_is_proposed_once(load, now, monkeypatch):
