@@ -1,5 +1,6 @@
 import calendar
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from loyalty.lib.screens import HistoryAdmin, ReasonForm, operator_name, page_li
 from loyalty.programme import selectors as programme
 from mall.rewards import selectors as rewards
 from mall.rewards.admin import AmountField, LeastForm
+from mall.shelf import selectors as shelf
 
 from . import rules, selectors, services
 from .models import FlashPlan, FlashSale, FlashStock
@@ -53,6 +55,11 @@ def price_of(row: FlashPlan | FlashSale) -> str:
 
 def _when(moment: datetime) -> str:
     return f"{timezone.localtime(moment, programme.zone(now=moment)):%Y-%m-%d %H:%M}"
+
+
+def _span(begin: datetime, end: datetime) -> str:
+    """From when to when, with the day of its end where that is another one."""
+    return f"{begin:%H:%M}–{end:%H:%M}" if begin.date() == end.date() else f"{begin:%H:%M} – {end:%m-%d %H:%M}"
 
 
 class PricedForm(LeastForm):
@@ -297,12 +304,15 @@ class FlashSaleAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: FlashSale, form: forms.ModelForm, change: bool) -> None:
         services.keep_sale(sale=obj, actor=operator_name(request), now=timezone.now())
-        if not obj.reward.counted or FlashStock.objects.filter(sale=obj).exists():
+        if FlashStock.objects.filter(sale=obj).exists():
             return
-        on_hand = rewards.stocks(reward_ids=[obj.reward_id]).get(obj.reward_id, 0)
-        if on_hand < obj.quantity:
-            said = gettext("The shelf has %(on_hand)s of it, fewer than the %(wanted)s of the sale. Restock it in time, or all there are will be set aside.")
-            messages.warning(request, said % {"on_hand": f"{on_hand:,}", "wanted": f"{obj.quantity:,}"})
+        # The limit in all is the shelf's own: a sale counts apart.
+        left = shelf.left([replace(rewards.offer_of(obj.reward_id), in_all=None)], now=timezone.now()).get(obj.reward_id)
+        if left is not None and left < obj.quantity:
+            said = _("The shelf has %(left)s of it, fewer than the %(wanted)s of the sale. Restock it in time, or all there are will be set aside.")
+            if not obj.reward.counted:
+                said = _("%(left)s of it can be handed out, fewer than the %(wanted)s of the sale. Add more in time, or not everybody gets one.")
+            messages.warning(request, said % {"left": f"{left:,}", "wanted": f"{obj.quantity:,}"})
 
     # What is done to one
 
@@ -382,7 +392,7 @@ class FlashSaleAdmin(HistoryAdmin):
             made.add((row.plan_id, day))
             units = f"{stock.set_aside - stock.left - stock.returned:,} / {stock.set_aside:,}" if stock else f"{row.quantity:,}"
             chip = Chip(
-                row, row.name, f"{row.starts_at.astimezone(zone):%H:%M}–{row.ends_at.astimezone(zone):%H:%M}", phase, PHASES[phase], price_of(row), units,
+                row, row.name, _span(row.starts_at.astimezone(zone), row.ends_at.astimezone(zone)), phase, PHASES[phase], price_of(row), units,
                 reverse("admin:mall_flashsale_change", args=[row.pk]),
             )  # fmt: skip
             found.setdefault(day, []).append((row.starts_at, chip))
@@ -390,7 +400,7 @@ class FlashSaleAdmin(HistoryAdmin):
             for one in rules.sales(plan.calendar, begin, last, zone):
                 day = local_date(one.starts_at, zone)
                 if one.starts_at > now and (plan.pk, day) not in made:
-                    at = f"{one.starts_at.astimezone(zone):%H:%M}–{one.ends_at.astimezone(zone):%H:%M}"
+                    at = _span(one.starts_at.astimezone(zone), one.ends_at.astimezone(zone))
                     link = reverse("admin:mall_flashplan_change", args=[plan.pk])
                     chip = Chip(None, plan.name, at, "foreseen", _("planned ahead"), price_of(plan), f"{plan.quantity:,}", link)
                     found.setdefault(day, []).append((one.starts_at, chip))

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from loyalty.audit.models import AuditEntry
 from loyalty.programme import selectors as programme
+from mall.codes import services as codes
+from mall.codes.models import CodePool
 from mall.flashsale import services
 from mall.flashsale.models import FlashPlan, FlashSale
 
@@ -75,6 +77,25 @@ def test_who_plans_more_units_than_the_shelf_has_is_warned(operator, mall, count
     said = [str(one) for one in answer.context["messages"] if one.level_tag == "warning"]
     assert FlashSale.objects.get().quantity == quantity
     assert [("The shelf has 20 of it, fewer than the 21 of the sale. Restock it in time" in one) for one in said] == [True] * warned
+
+
+def test_who_plans_more_units_than_there_are_codes_is_warned(operator, mall):
+    codes.keep(pool=CodePool(code="film", name_zh="电影", name_en="Film"), actor="tests", now=mall.now)
+    reward = mall.reward("film", kind="code", item="film", stock=None)
+    answer = operator.post(ADD, form(reward, days(2), days(3)), follow=True)
+    said = [str(one) for one in answer.context["messages"] if one.level_tag == "warning"]
+    assert said == ["0 of it can be handed out, fewer than the 5 of the sale. Add more in time, or not everybody gets one."]
+
+
+def test_the_calendar_says_on_which_day_a_long_sale_ends(operator, mall):
+    zone = programme.zone(now=timezone.now())
+    begin = datetime(2030, 12, 12, 20, 30, tzinfo=zone)
+    reward = mall.reward(stock=20)
+    kept(reward, begin, begin + timedelta(hours=1))
+    kept(reward, begin + timedelta(hours=2), begin + timedelta(hours=6))
+    shown = operator.get(f"{LIST}calendar/?month=2030-12").content.decode()
+    assert "20:30–21:30" in shown
+    assert "22:30 – 12-13 02:30" in shown
 
 
 @pytest.mark.parametrize(
