@@ -24,8 +24,8 @@ def shown(digests: Iterable[str], *, root: str) -> list[dict[str, str]]:
 
 
 def unused() -> Q:
-    """Pictures to which nothing points: no row of any model that has a foreign key to them."""
-    pointing = [one for one in Picture._meta.get_fields(include_hidden=True) if one.one_to_many or one.one_to_one]
+    """Pictures to which nothing points: no row of any model that has a foreign key to them. Histories hold no picture: they tell of it by its digest."""
+    pointing = [one for one in Picture._meta.get_fields(include_hidden=True) if (one.one_to_many or one.one_to_one) and one.field.db_constraint]
     return Q(*(~Exists(one.related_model.objects.filter(**{one.field.name: OuterRef("pk")})) for one in pointing))
 
 
