@@ -371,12 +371,13 @@ def _draw(sale: FlashSale, member_id: UUID, quantity: int, *, late: FlashTicket 
         cursor.execute(_DRAW, about)
 
 
-@transaction.atomic(savepoint=False)
 def leave_line(*, sale_id: int, member_id: UUID) -> FlashTicket:
     """The member does not wait any longer; a unit promised to them is free. Refuses: NotInLine."""
-    # Under its lock: its turn may come at this moment.
-    ticket = FlashTicket.objects.select_for_update(no_key=True).filter(member_id=member_id, sale_id=sale_id, status__in=FlashTicket.LIVE).first()
-    if ticket is None or not _end_turn(ticket, Status.LEFT):
+    with transaction.atomic(savepoint=False):
+        # Under its lock: its turn may come at this moment.
+        ticket = FlashTicket.objects.select_for_update(no_key=True).filter(member_id=member_id, sale_id=sale_id, status__in=FlashTicket.LIVE).first()
+        left = ticket is not None and _end_turn(ticket, Status.LEFT)
+    if ticket is None or not left:
         raise NotInLine
     return ticket
 
