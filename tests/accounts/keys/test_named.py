@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.translation import override
 
+import accounts.tokens.api  # noqa: F401 (as in every process that answers requests, it says how a member is named)
 from accounts.keys import selectors, services
 from loyalty.audit import services as audit
 from loyalty.lib.callers import named
