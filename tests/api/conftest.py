@@ -132,6 +132,7 @@ def world(api, member, other_member, now, at, settings):
     named |= {"reward": "mug", "redemption": redemption.id, "parcel": parcel.id}
     kind = privileges.keep(kind=PrivilegeKind(code="agent", what="own_agent", name_zh="专属客服", name_en="Agent", term="for_ever"), actor="tests", now=now)
     (privilege,) = privileges.grant(member_id=member.id, kind=kind.code, actor="tests", key="privilege", now=now)
+    privileges.use(member_id=member.id, privilege_id=privilege.id, subject="purchase/P-1", actor="tests", now=now)
     named["privilege"] = privilege.id
     named["rental"] = lent(member, settings, now).id
     gone = {"policy": ExpiryPolicy("days", 1), "occurred_at": now - timedelta(days=9), "actor": "tests", "key": "gone", "now": now}
