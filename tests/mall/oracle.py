@@ -192,10 +192,10 @@ class Mall:
     def issued(self, member=None):
         return sum(one.status not in ("withdrawn", NEVER_WAS) and member in (None, one.member) for one in self.coupons)
 
-    def revivable(self, member, now, *, booked=False):
-        """What of expired points can be used, by lot. `booked`: what lapsed holds free of expired lots counts too, as every verb books it first."""
+    def revivable(self, member, now):
+        """What of expired points can be used, by lot; what lapsed holds free of expired lots counts too, as every verb books it first."""
         ahead = self.points.books[member].copy()
-        (ahead.begin if booked else ahead.end_due)(now)
+        ahead.begin(now)
         used = sum((one.uses for one in self.redemptions if one.uses and one.member == member), Counter())
         left = {lot.number: lot.where[GONE] - self.waived[member, lot.number] - used[lot.number] for lot in ahead.lots}
         return {number: points for number, points in left.items() if points > 0}
@@ -242,7 +242,7 @@ class Mall:
             why |= self.against_coupons(member, quantity)
         if revive:
             why |= {"account_frozen"} if self.points.books[member].frozen else set()
-            left = self.revivable(member, now, booked=True)
+            left = self.revivable(member, now)
             if sum(left.values()) < points * quantity:
                 why.add("too_few_expired")
         else:
