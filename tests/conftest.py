@@ -16,7 +16,7 @@ from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.db import connection, transaction
 from django.test import TransactionTestCase
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.module_loading import import_string
 from rest_framework.test import APIClient
 
@@ -65,6 +65,8 @@ def forget() -> Callable[[], None]:
         configuration._changing.models = set()
         keys_seen._held.clear()
         earning._ready.clear()
+        # A request leaves its language behind.
+        translation.deactivate()
         # Replays raise it for their process.
         csv.field_size_limit(131_072)
 
