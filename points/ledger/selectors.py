@@ -73,11 +73,17 @@ def locked_with_survivors(*, member_id: UUID) -> UUID | None:
         return merged_into
 
 
-def locked_of(*, member_ids: Sequence[UUID]) -> set[UUID]:
-    """Lock those of the accounts that exist, by member id; which they are."""
+def with_account(*, member_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of them who have an account. Locks nothing."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT member_id FROM points_account WHERE member_id = ANY(%s::uuid[]) ORDER BY member_id FOR NO KEY UPDATE", [list(member_ids)])
+        cursor.execute("SELECT member_id FROM points_account WHERE member_id = ANY(%s::uuid[])", [list(member_ids)])
         return {row[0] for row in cursor.fetchall()}
+
+
+def lock_accounts(*, member_ids: Sequence[UUID]) -> None:
+    """Lock those of the accounts that exist, by member id."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM points_account WHERE member_id = ANY(%s::uuid[]) ORDER BY member_id FOR NO KEY UPDATE", [list(member_ids)])
 
 
 def look(*, member_id: UUID, key: str, need: int, now: datetime) -> Seen | None:

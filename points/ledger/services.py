@@ -294,9 +294,10 @@ def lock(*, member_id: UUID) -> UUID | None:
 def lock_all(*, member_ids: Iterable[UUID]) -> None:
     """Take the locks of many members, in the one order, for a transaction that will write to all of them."""
     wanted = sorted(set(member_ids))
-    if missing := sorted(set(wanted) - selectors.locked_of(member_ids=wanted)):
+    # All are there before any is locked: who waits for an account that another makes has no lock for which that one may wait.
+    if missing := sorted(set(wanted) - selectors.with_account(member_ids=wanted)):
         Account.objects.bulk_create([Account(member_id=member_id) for member_id in missing], ignore_conflicts=True)
-        selectors.locked_of(member_ids=missing)
+    selectors.lock_accounts(member_ids=wanted)
 
 
 @transaction.atomic(savepoint=False)

@@ -105,4 +105,4 @@ def test_what_was_done_before_they_slept_does_not_count(published, member, did):
 
 
 def test_it_is_told_in_words(come_back):
-    assert "休眠" in selectors.in_words(come_back) or "dormant" in selectors.in_words(come_back)
+    assert "沉睡会员" in selectors.in_words(come_back)

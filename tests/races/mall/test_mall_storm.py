@@ -195,6 +195,8 @@ class Storm:
         yield flashsale.line_up, "line up", {"sale_id": self.sale.id, "member_id": self.one(draw), "quantity": draw.choice((1, 2))}
 
     def buy_in_sale(self, draw, now):
+        # So that somebody has their turn.
+        flashsale.move_line(sale_id=self.sale.id, now=now)
         turn = FlashTicket.objects.filter(status="admitted").order_by("?").values_list("member_id", flat=True).first()
         content = self.about(draw, sale_id=self.sale.id, recipient=HOME, **({"member_id": turn} if turn else {}))
         return self.again_or(draw, "buy in sale", (flashsale.redeem, "buy in sale", content))
