@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 from django.db import connection, connections, transaction
@@ -28,3 +28,15 @@ def at_once(*acts: Callable[[], Any], caught: tuple[type[BaseException], ...] = 
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
+
+
+def wait_until_somebody_waits_for_us() -> None:
+    """Until another connection waits for a lock that this one's transaction has."""
+    pause = Event()
+    for _ in range(3000):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+            if cursor.fetchone()[0]:
+                return
+        pause.wait(0.01)
+    raise AssertionError("nobody came to wait")

@@ -1,16 +1,16 @@
 """What comes back to a member who was merged goes on to the survivor, while others want both accounts: nobody waits in a circle."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from accounts.members import services as members
 from points.ledger import services as ledger
 from points.merging import services as merging
+from tests.together import wait_until_somebody_waits_for_us
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,16 +42,6 @@ def in_thread(act):
         connections.close_all()
 
 
-def wait_for_a_lock():
-    for _attempt in range(1000):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
-
-
 @pytest.mark.parametrize("what", ["cancel", "return"])
 def test_what_comes_back_locks_both_in_the_order_in_which_a_merge_does(merged, what, mall, assert_books_balance, assert_mall_adds_up):
     survivor, gone, acts = merged
@@ -59,7 +49,7 @@ def test_what_comes_back_locks_both_in_the_order_in_which_a_merge_does(merged, w
         with transaction.atomic():
             ledger.lock(member_id=survivor.id)
             back = pool.submit(in_thread, acts[what])
-            wait_for_a_lock()
+            wait_until_somebody_waits_for_us()
             ledger.lock_all(member_ids=[gone.id, survivor.id])
         back.result(30)
     assert mall.points(gone) == 0

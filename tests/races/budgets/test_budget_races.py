@@ -4,10 +4,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
-from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from points.budgets import selectors, services
 from points.budgets.models import BudgetAlarm, SharedUse
@@ -55,20 +54,9 @@ def while_another_charges(plan) -> str:
         with transaction.atomic():
             take(plan.charge(300, day=DAY))
             second = pool.submit(at_once, partial(take, plan.charge(300, day=DAY)))
-            wait_until_somebody_waits_for_us()
+            together.wait_until_somebody_waits_for_us()
         (outcome,) = second.result(60)
     return outcome
-
-
-def wait_until_somebody_waits_for_us() -> None:
-    pause = Event()
-    for _ in range(3000):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-            if cursor.fetchone()[0]:
-                return
-        pause.wait(0.01)
-    raise AssertionError("nobody came to wait")
 
 
 def test_who_comes_second_waits_and_is_judged_by_what_the_first_left(plan):

@@ -20,6 +20,7 @@ from mall.rewards import services as shelf
 from mall.rewards.models import Reward, StockChange
 from points.budgets import services as counters
 from tests.mall.conftest import HOME, Mall
+from tests.together import wait_until_somebody_waits_for_us
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -135,17 +136,6 @@ def test_control_where_the_days_count_is_read_without_its_lock_the_limit_is_pass
             wait_until_somebody_waits_for_us()
         assert other.result(60) == {"done": 1}
     assert sold() == 2 > 1
-
-
-def wait_until_somebody_waits_for_us() -> None:
-    pause = Event()
-    for _ in range(3000):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-            if cursor.fetchone()[0]:
-                return
-        pause.wait(0.01)
-    raise AssertionError("nobody came to wait")
 
 
 # One member, many requests
